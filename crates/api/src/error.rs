@@ -1,0 +1,1 @@
+//! API errors and the Status object they become.

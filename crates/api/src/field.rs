@@ -1,0 +1,1 @@
+//! Field paths and field errors, the building blocks of validation.

@@ -1,0 +1,1 @@
+//! int-or-string values and their percent arithmetic.

@@ -1,0 +1,1 @@
+//! The name, label and annotation rules with the API server's texts.

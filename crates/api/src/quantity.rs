@@ -1,0 +1,1 @@
+//! Resource quantities: parsing, canonical text, arithmetic.

@@ -1,0 +1,1 @@
+//! Defaults of every kind, filled in before validation.

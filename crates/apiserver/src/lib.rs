@@ -1,0 +1,6 @@
+//! The API server without a network: store, watch log, one strategy a kind, admission, patches and deletion.
+
+pub mod defaults;
+pub mod patch;
+pub mod printers;
+pub mod validation;

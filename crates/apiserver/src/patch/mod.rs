@@ -1,0 +1,1 @@
+//! Patches: JSON patch, JSON merge patch, strategic merge patch and kubectl's three-way apply.

@@ -1,0 +1,1 @@
+//! Table columns and cells of every kind, as the server prints them.

@@ -1,0 +1,1 @@
+//! Validation of every kind, in upstream's order with upstream's texts.

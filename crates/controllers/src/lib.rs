@@ -1,0 +1,1 @@
+//! Kubernetes' workload controllers, one folder each, with upstream's folder and function names.

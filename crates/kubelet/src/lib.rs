@@ -1,0 +1,1 @@
+//! Mock nodes: the pod life cycle, containers, probes, restarts and heartbeats.

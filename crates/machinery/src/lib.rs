@@ -1,0 +1,6 @@
+//! What client-go gives a controller: informers, work queues, expectations, pod control and an event recorder.
+
+pub mod backoff;
+pub mod controller_expectations;
+pub mod event_correlator;
+pub mod work_queue;

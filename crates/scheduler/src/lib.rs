@@ -1,0 +1,1 @@
+//! The default scheduler: queue, filters, scores.

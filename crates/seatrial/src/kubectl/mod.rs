@@ -1,0 +1,1 @@
+//! What kubectl does on the client's side: tables, describe pages, rollout verbs.

@@ -1,0 +1,1 @@
+//! Manifest files: YAML documents, lists and the API versions that are gone.

@@ -1,0 +1,1 @@
+//! The scenario file: its model, its parser and its errors.
