@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod field;
+pub mod group;
 pub mod int_or_string;
 pub mod names;
 pub mod quantity;
