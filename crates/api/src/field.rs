@@ -436,13 +436,8 @@ pub fn quote(text: &str) -> String {
 /// Rust's debug printer knows the same printable characters as Go but for combining marks after
 /// the first character of a string, so the mark is asked about behind a letter.
 fn is_print(c: char) -> bool {
-    c.is_ascii()
-        || !['a', c]
-            .iter()
-            .collect::<String>()
-            .escape_debug()
-            .nth(1)
-            .is_some_and(|c| c == '\\')
+    let marked: String = ['a', c].iter().collect();
+    c.is_ascii() || marked.escape_debug().nth(1) != Some('\\')
 }
 
 #[cfg(test)]
