@@ -129,10 +129,7 @@ pub struct StatusDetails {
     pub retry_after_seconds: i32,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_zero(value: &i32) -> bool {
     *value == 0
 }
@@ -159,12 +156,7 @@ impl ApiError {
     #[cold]
     #[must_use]
     pub fn new(code: u16, reason: StatusReason, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
-            code,
-            reason,
-            message: message.into(),
-            details: None,
-        }))
+        Self(Box::new(Inner { code, reason, message: message.into(), details: None }))
     }
 
     fn with_resource(mut self, resource: &GroupResource, name: &str) -> Self {
@@ -259,19 +251,14 @@ impl ApiError {
              the object",
             field::quote(name)
         );
-        Self::new(409, StatusReason::AlreadyExists, message)
-            .with_resource(resource, name)
-            .with_retry_after_seconds(1)
+        Self::new(409, StatusReason::AlreadyExists, message).with_resource(resource, name).with_retry_after_seconds(1)
     }
 
     /// 409: the request builds on a state that is no more. Mirrors `NewConflict`.
     #[cold]
     #[must_use]
     pub fn conflict(resource: &GroupResource, name: &str, text: impl fmt::Display) -> Self {
-        let message = format!(
-            "Operation cannot be fulfilled on {resource} {}: {text}",
-            field::quote(name)
-        );
+        let message = format!("Operation cannot be fulfilled on {resource} {}: {text}", field::quote(name));
         Self::new(409, StatusReason::Conflict, message).with_resource(resource, name)
     }
 
@@ -324,9 +311,7 @@ impl ApiError {
     #[cold]
     #[must_use]
     pub fn namespace_terminating(resource: &GroupResource, name: &str, namespace: &str) -> Self {
-        let why = format!(
-            "unable to create new content in namespace {namespace} because it is being terminated"
-        );
+        let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
         Self::forbidden(resource, name, why).with_cause(
             NAMESPACE_TERMINATING_CAUSE,
             format!("namespace {namespace} is being terminated"),
@@ -355,8 +340,7 @@ impl ApiError {
     #[must_use]
     pub fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource";
-        Self::new(405, StatusReason::MethodNotAllowed, message)
-            .with_details(StatusDetails::default())
+        Self::new(405, StatusReason::MethodNotAllowed, message).with_details(StatusDetails::default())
     }
 
     /// 406: none of the accepted media types can be answered.
@@ -403,8 +387,7 @@ impl ApiError {
     #[cold]
     #[must_use]
     pub fn too_many_requests(message: impl Into<String>, retry_after_seconds: i32) -> Self {
-        Self::new(429, StatusReason::TooManyRequests, message)
-            .with_retry_after_seconds(retry_after_seconds)
+        Self::new(429, StatusReason::TooManyRequests, message).with_retry_after_seconds(retry_after_seconds)
     }
 
     /// 500: a failure of the server. Mirrors `NewInternalError`.
@@ -427,22 +410,14 @@ impl ApiError {
     #[cold]
     #[must_use]
     pub fn timeout(text: impl fmt::Display, retry_after_seconds: i32) -> Self {
-        Self::new(504, StatusReason::Timeout, format!("Timeout: {text}"))
-            .with_retry_after_seconds(retry_after_seconds)
+        Self::new(504, StatusReason::Timeout, format!("Timeout: {text}")).with_retry_after_seconds(retry_after_seconds)
     }
 
     /// 504: the asked resourceVersion lies in the future. Mirrors `NewTooLargeResourceVersionError`.
     #[cold]
     #[must_use]
-    pub fn too_large_resource_version(
-        asked: impl fmt::Display,
-        current: impl fmt::Display,
-    ) -> Self {
-        Self::timeout(
-            format!("Too large resource version: {asked}, current: {current}"),
-            1,
-        )
-        .with_cause(
+    pub fn too_large_resource_version(asked: impl fmt::Display, current: impl fmt::Display) -> Self {
+        Self::timeout(format!("Too large resource version: {asked}, current: {current}"), 1).with_cause(
             TOO_LARGE_RESOURCE_VERSION_CAUSE,
             "Too large resource version",
             "",
@@ -518,8 +493,7 @@ impl ApiError {
     /// Whether the details hold a cause of that reason. Mirrors `HasStatusCause`.
     #[must_use]
     pub fn has_cause(&self, reason: &str) -> bool {
-        self.details()
-            .is_some_and(|details| details.causes.iter().any(|c| c.reason == reason))
+        self.details().is_some_and(|details| details.causes.iter().any(|c| c.reason == reason))
     }
 
     /// The Status object as a JSON value; serialize the error itself to keep the field order.

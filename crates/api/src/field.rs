@@ -28,10 +28,7 @@ impl<'a> Path<'a> {
     /// The path of a top-level field. A dotted name (`spec.template`) stands for several steps.
     #[must_use]
     pub const fn new(name: &'a str) -> Self {
-        Self {
-            parent: None,
-            element: Element::Name(name),
-        }
+        Self { parent: None, element: Element::Name(name) }
     }
 
     /// A field of the object at this path. A dotted name stands for several steps.
@@ -40,10 +37,7 @@ impl<'a> Path<'a> {
     where
         'a: 'b,
     {
-        Path {
-            parent: Some(self),
-            element: Element::Name(name),
-        }
+        Path { parent: Some(self), element: Element::Name(name) }
     }
 
     /// An item of the list at this path.
@@ -52,10 +46,7 @@ impl<'a> Path<'a> {
     where
         'a: 'b,
     {
-        Path {
-            parent: Some(self),
-            element: Element::Index(index),
-        }
+        Path { parent: Some(self), element: Element::Index(index) }
     }
 
     /// An entry of the map at this path.
@@ -64,10 +55,7 @@ impl<'a> Path<'a> {
     where
         'a: 'b,
     {
-        Path {
-            parent: Some(self),
-            element: Element::Key(key),
-        }
+        Path { parent: Some(self), element: Element::Key(key) }
     }
 }
 
@@ -153,10 +141,7 @@ impl ErrorType {
     }
 
     const fn prints_value(self) -> bool {
-        !matches!(
-            self,
-            Self::Required | Self::Forbidden | Self::TooLong | Self::Internal
-        )
+        !matches!(self, Self::Required | Self::Forbidden | Self::TooLong | Self::Internal)
     }
 }
 
@@ -195,9 +180,7 @@ fn escape_html(json: &str) -> String {
     if !json.contains(['<', '>', '&']) {
         return json.to_owned();
     }
-    json.replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('&', "\\u0026")
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
 impl From<&str> for BadValue {
@@ -249,27 +232,13 @@ pub type ErrorList = Vec<Error>;
 
 impl Error {
     #[cold]
-    fn new(
-        error_type: ErrorType,
-        field: &Path<'_>,
-        bad_value: BadValue,
-        detail: impl Into<String>,
-    ) -> Self {
-        Self {
-            error_type,
-            field: field.to_string(),
-            bad_value,
-            detail: detail.into(),
-        }
+    fn new(error_type: ErrorType, field: &Path<'_>, bad_value: BadValue, detail: impl Into<String>) -> Self {
+        Self { error_type, field: field.to_string(), bad_value, detail: detail.into() }
     }
 
     /// The value has the wrong type.
     #[must_use]
-    pub fn type_invalid(
-        field: &Path<'_>,
-        value: impl Into<BadValue>,
-        detail: impl Into<String>,
-    ) -> Self {
+    pub fn type_invalid(field: &Path<'_>, value: impl Into<BadValue>, detail: impl Into<String>) -> Self {
         Self::new(ErrorType::TypeInvalid, field, value.into(), detail)
     }
 
@@ -293,21 +262,13 @@ impl Error {
 
     /// The value is malformed.
     #[must_use]
-    pub fn invalid(
-        field: &Path<'_>,
-        value: impl Into<BadValue>,
-        detail: impl Into<String>,
-    ) -> Self {
+    pub fn invalid(field: &Path<'_>, value: impl Into<BadValue>, detail: impl Into<String>) -> Self {
         Self::new(ErrorType::Invalid, field, value.into(), detail)
     }
 
     /// The value is not one of `valid_values`, which are listed in the order given.
     #[must_use]
-    pub fn not_supported(
-        field: &Path<'_>,
-        value: impl Into<BadValue>,
-        valid_values: &[&str],
-    ) -> Self {
+    pub fn not_supported(field: &Path<'_>, value: impl Into<BadValue>, valid_values: &[&str]) -> Self {
         let detail = if valid_values.is_empty() {
             String::new()
         } else {
@@ -395,11 +356,7 @@ impl std::error::Error for Error {}
 #[must_use]
 pub fn aggregate(errors: &[Error]) -> String {
     let mut seen = BTreeSet::new();
-    let texts: Vec<String> = errors
-        .iter()
-        .map(Error::to_string)
-        .filter(|text| seen.insert(text.clone()))
-        .collect();
+    let texts: Vec<String> = errors.iter().map(Error::to_string).filter(|text| seen.insert(text.clone())).collect();
     match texts.as_slice() {
         [] => String::new(),
         [only] => only.clone(),
@@ -451,14 +408,8 @@ mod tests {
         let first = containers.index(0);
         assert_eq!(first.child("name").to_string(), "spec.containers[0].name");
         let metadata = Path::new("metadata");
-        assert_eq!(
-            metadata.child("labels").key("a/b").to_string(),
-            "metadata.labels[a/b]"
-        );
-        assert_eq!(
-            Path::new("spec.template").child("spec").to_string(),
-            "spec.template.spec"
-        );
+        assert_eq!(metadata.child("labels").key("a/b").to_string(), "metadata.labels[a/b]");
+        assert_eq!(Path::new("spec.template").child("spec").to_string(), "spec.template.spec");
     }
 
     #[test]
@@ -467,45 +418,21 @@ mod tests {
         let rows: Vec<(Error, &str)> = vec![
             (Error::required(&f, ""), "f: Required value"),
             (Error::required(&f, "why"), "f: Required value: why"),
-            (
-                Error::invalid(&f, 5, "must be x"),
-                "f: Invalid value: 5: must be x",
-            ),
-            (
-                Error::invalid(&f, "a\"b\n", ""),
-                "f: Invalid value: \"a\\\"b\\n\"",
-            ),
-            (
-                Error::invalid(&f, "\u{e9}\u{301}\u{a0}\u{1}", ""),
-                "f: Invalid value: \"\u{e9}\u{301}\\u00a0\\x01\"",
-            ),
-            (
-                Error::invalid(&f, BadValue::Null, "no"),
-                "f: Invalid value: \"null\": no",
-            ),
+            (Error::invalid(&f, 5, "must be x"), "f: Invalid value: 5: must be x"),
+            (Error::invalid(&f, "a\"b\n", ""), "f: Invalid value: \"a\\\"b\\n\""),
+            (Error::invalid(&f, "\u{e9}\u{301}\u{a0}\u{1}", ""), "f: Invalid value: \"\u{e9}\u{301}\\u00a0\\x01\""),
+            (Error::invalid(&f, BadValue::Null, "no"), "f: Invalid value: \"null\": no"),
             (
                 Error::invalid(&f, BadValue::json(&serde_json::json!({"a": "<b>"})), "no"),
                 "f: Invalid value: {\"a\":\"\\u003cb\\u003e\"}: no",
             ),
-            (
-                Error::not_supported(&f, "x", &["A", "B"]),
-                "f: Unsupported value: \"x\": supported values: \"A\", \"B\"",
-            ),
+            (Error::not_supported(&f, "x", &["A", "B"]), "f: Unsupported value: \"x\": supported values: \"A\", \"B\""),
             (Error::duplicate(&f, "c"), "f: Duplicate value: \"c\""),
             (Error::not_found(&f, "v"), "f: Not found: \"v\""),
             (Error::forbidden(&f, "no"), "f: Forbidden: no"),
-            (
-                Error::too_long(&f, 63),
-                "f: Too long: may not be more than 63 bytes",
-            ),
-            (
-                Error::too_many(&f, 3, 2),
-                "f: Too many: 3: must have at most 2 items",
-            ),
-            (
-                Error::type_invalid(&f, true, "t"),
-                "f: Invalid value: true: t",
-            ),
+            (Error::too_long(&f, 63), "f: Too long: may not be more than 63 bytes"),
+            (Error::too_many(&f, 3, 2), "f: Too many: 3: must have at most 2 items"),
+            (Error::type_invalid(&f, true, "t"), "f: Invalid value: true: t"),
             (Error::internal(&f, "boom"), "f: Internal error: boom"),
         ];
         for (error, want) in rows {
@@ -519,9 +446,6 @@ mod tests {
         let b = Error::invalid(&Path::new("b"), 1, "x");
         assert_eq!(aggregate(&[]), "");
         assert_eq!(aggregate(&[a.clone(), a.clone()]), "a: Required value");
-        assert_eq!(
-            aggregate(&[a.clone(), b, a]),
-            "[a: Required value, b: Invalid value: 1: x]"
-        );
+        assert_eq!(aggregate(&[a.clone(), b, a]), "[a: Required value, b: Invalid value: 1: x]");
     }
 }

@@ -21,19 +21,13 @@ impl GroupResource {
     /// A resource of a group known at run time.
     #[must_use]
     pub fn new(group: &str, resource: &str) -> Self {
-        Self {
-            group: SmolStr::new(group),
-            resource: SmolStr::new(resource),
-        }
+        Self { group: SmolStr::new(group), resource: SmolStr::new(resource) }
     }
 
     /// A resource of a built-in group; usable in constants.
     #[must_use]
     pub const fn new_static(group: &'static str, resource: &'static str) -> Self {
-        Self {
-            group: SmolStr::new_static(group),
-            resource: SmolStr::new_static(resource),
-        }
+        Self { group: SmolStr::new_static(group), resource: SmolStr::new_static(resource) }
     }
 }
 
@@ -58,19 +52,13 @@ impl GroupKind {
     /// A kind of a group known at run time.
     #[must_use]
     pub fn new(group: &str, kind: &str) -> Self {
-        Self {
-            group: SmolStr::new(group),
-            kind: SmolStr::new(kind),
-        }
+        Self { group: SmolStr::new(group), kind: SmolStr::new(kind) }
     }
 
     /// A kind of a built-in group; usable in constants.
     #[must_use]
     pub const fn new_static(group: &'static str, kind: &'static str) -> Self {
-        Self {
-            group: SmolStr::new_static(group),
-            kind: SmolStr::new_static(kind),
-        }
+        Self { group: SmolStr::new_static(group), kind: SmolStr::new_static(kind) }
     }
 }
 
@@ -95,14 +83,8 @@ mod tests {
     #[test]
     fn core_group_is_not_printed() {
         assert_eq!(GroupResource::new("", "pods").to_string(), "pods");
-        assert_eq!(
-            GroupResource::new("apps", "deployments").to_string(),
-            "deployments.apps"
-        );
+        assert_eq!(GroupResource::new("apps", "deployments").to_string(), "deployments.apps");
         assert_eq!(GroupKind::new_static("", "Pod").to_string(), "Pod");
-        assert_eq!(
-            GroupKind::new_static("apps", "Deployment").to_string(),
-            "Deployment.apps"
-        );
+        assert_eq!(GroupKind::new_static("apps", "Deployment").to_string(), "Deployment.apps");
     }
 }

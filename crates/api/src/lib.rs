@@ -1,10 +1,42 @@
 //! Kubernetes objects as the simulator holds them, and how they are read from and written to JSON.
 
+pub mod condition;
 pub mod error;
 pub mod field;
 pub mod group;
 pub mod int_or_string;
+mod kinds;
+mod label_selector;
+mod meta;
 pub mod names;
+mod objects;
+mod pod_template;
 pub mod quantity;
+mod resources;
 pub mod schema;
 pub mod selector;
+mod str;
+mod str_map;
+mod time;
+mod uid;
+
+pub use condition::{Condition, ConditionStatus, Conditions};
+pub use error::ApiError;
+pub use group::{GroupKind, GroupResource};
+pub use kinds::*;
+pub use label_selector::LabelSelector;
+pub use meta::{Deletion, Finalizers, ObjectMeta, OwnerReference, OwnerReferences, SharedList};
+pub use objects::container_status::{
+    ContainerId, ContainerIdentity, ContainerState, ContainerStatus, ContainerTerminated,
+};
+pub use objects::deployment::{DeploymentSpec, DeploymentStatus, DeploymentStrategy};
+pub use objects::event::{EventSource, ObjectReference};
+pub use objects::plain::Plain;
+pub use objects::pod::{PodPhase, PodStatus, condition_type as pod_condition};
+pub use objects::replica_set::{ReplicaSetSpec, ReplicaSetStatus};
+pub use pod_template::{PodSpec, PodTemplate};
+pub use resources::{PodRequests, QosClass, ResourceAmounts};
+pub use str::Str;
+pub use str_map::StrMap;
+pub use time::{MicroTime, Time};
+pub use uid::Uid;

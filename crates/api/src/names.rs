@@ -68,9 +68,7 @@ fn is_edged(bytes: &[u8], edge: fn(u8) -> bool, inner: fn(u8) -> bool) -> bool {
     match bytes {
         [] => false,
         [only] => edge(*only),
-        [first, middle @ .., last] => {
-            edge(*first) && edge(*last) && middle.iter().all(|&byte| inner(byte))
-        }
+        [first, middle @ .., last] => edge(*first) && edge(*last) && middle.iter().all(|&byte| inner(byte)),
     }
 }
 
@@ -79,16 +77,11 @@ fn is_lower_alnum(byte: u8) -> bool {
 }
 
 fn is_dns_label(bytes: &[u8]) -> bool {
-    is_edged(bytes, is_lower_alnum, |byte| {
-        is_lower_alnum(byte) || byte == b'-'
-    })
+    is_edged(bytes, is_lower_alnum, |byte| is_lower_alnum(byte) || byte == b'-')
 }
 
 fn is_dns_subdomain(value: &str) -> bool {
-    value
-        .as_bytes()
-        .split(|&byte| byte == b'.')
-        .all(is_dns_label)
+    value.as_bytes().split(|&byte| byte == b'.').all(is_dns_label)
 }
 
 fn is_name_part(value: &str) -> bool {
@@ -108,14 +101,7 @@ pub fn is_dns1123_label(value: &str) -> Messages {
     }
     if !is_dns_label(value.as_bytes()) {
         let dotted = is_dns_subdomain(value);
-        messages.push(
-            if dotted {
-                "must not contain dots"
-            } else {
-                DNS1123_LABEL_MSG
-            }
-            .into(),
-        );
+        messages.push(if dotted { "must not contain dots" } else { DNS1123_LABEL_MSG }.into());
     }
     messages
 }
@@ -159,11 +145,7 @@ pub fn is_qualified_name(value: &str) -> Messages {
                 messages.push("prefix part must be non-empty".into());
             } else {
                 let broken = is_dns1123_subdomain(prefix);
-                messages.extend(
-                    broken
-                        .into_iter()
-                        .map(|text| format!("prefix part {text}").into()),
-                );
+                messages.extend(broken.into_iter().map(|text| format!("prefix part {text}").into()));
             }
             name
         }
@@ -182,8 +164,7 @@ pub fn is_qualified_name(value: &str) -> Messages {
     if name.is_empty() {
         messages.push("name part must be non-empty".into());
     } else if name.len() > LABEL_VALUE_MAX_LENGTH {
-        messages
-            .push(format!("name part must be no more than {LABEL_VALUE_MAX_LENGTH} bytes").into());
+        messages.push(format!("name part must be no more than {LABEL_VALUE_MAX_LENGTH} bytes").into());
     }
     if !is_name_part(name) {
         messages.push(format!("name part {QUALIFIED_NAME_MSG}").into());
@@ -207,9 +188,10 @@ pub fn is_valid_label_value(value: &str) -> Messages {
 /// A C identifier. Mirrors `IsCIdentifier`.
 #[must_use]
 pub fn is_c_identifier(value: &str) -> Messages {
-    let valid = value.bytes().enumerate().all(|(index, byte)| {
-        byte == b'_' || byte.is_ascii_alphabetic() || (index > 0 && byte.is_ascii_digit())
-    });
+    let valid = value
+        .bytes()
+        .enumerate()
+        .all(|(index, byte)| byte == b'_' || byte.is_ascii_alphabetic() || (index > 0 && byte.is_ascii_digit()));
     one_unless(valid && !value.is_empty(), C_IDENTIFIER_MSG)
 }
 
@@ -217,18 +199,13 @@ pub fn is_c_identifier(value: &str) -> Messages {
 #[must_use]
 pub fn is_valid_percent(value: &str) -> Messages {
     let digits = value.strip_suffix('%').unwrap_or_default();
-    one_unless(
-        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()),
-        PERCENT_MSG,
-    )
+    one_unless(!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()), PERCENT_MSG)
 }
 
 /// The name of an HTTP header. Mirrors `IsHTTPHeaderName`.
 #[must_use]
 pub fn is_http_header_name(value: &str) -> Messages {
-    let valid = value
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let valid = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     one_unless(valid && !value.is_empty(), HTTP_HEADER_MSG)
 }
 
@@ -249,14 +226,8 @@ pub fn is_config_map_key(value: &str) -> Messages {
 /// The name of an environment variable by the old, strict rule. Mirrors `IsEnvVarName`.
 #[must_use]
 pub fn is_env_var_name(value: &str) -> Messages {
-    let starts_well = value
-        .bytes()
-        .next()
-        .is_some_and(|byte| !byte.is_ascii_digit());
-    let mut messages = one_unless(
-        starts_well && value.bytes().all(is_key_byte),
-        ENV_VAR_NAME_MSG,
-    );
+    let starts_well = value.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    let mut messages = one_unless(starts_well && value.bytes().all(is_key_byte), ENV_VAR_NAME_MSG);
     messages.extend(has_ch_dir_prefix(value));
     messages
 }
@@ -268,10 +239,7 @@ pub fn is_relaxed_env_var_name(value: &str) -> Messages {
     if value.is_empty() {
         messages.push("environment variable name must be non-empty".into());
     }
-    if !value
-        .bytes()
-        .all(|byte| (b' '..=b'~').contains(&byte) && byte != b'=')
-    {
+    if !value.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'=') {
         messages.push(RELAXED_ENV_VAR_NAME_MSG.into());
     }
     messages
@@ -312,11 +280,7 @@ pub fn is_valid_port_name(value: &str) -> Messages {
     if value.len() > 15 {
         messages.push(max_len_error(15).into());
     }
-    if value.is_empty()
-        || !value
-            .bytes()
-            .all(|byte| is_lower_alnum(byte) || byte == b'-')
-    {
+    if value.is_empty() || !value.bytes().all(|byte| is_lower_alnum(byte) || byte == b'-') {
         let text = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
         messages.push(text.into());
     }
@@ -374,11 +338,7 @@ pub fn is_valid_path_segment_prefix(value: &str) -> Messages {
 }
 
 fn one_unless(valid: bool, message: &'static str) -> Messages {
-    if valid {
-        Messages::new()
-    } else {
-        vec![message.into()]
-    }
+    if valid { Messages::new() } else { vec![message.into()] }
 }
 
 /// What a name is checked for: a whole name, or a generateName to which a suffix will be added.

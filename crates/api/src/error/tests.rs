@@ -24,12 +24,7 @@ fn texts() {
     check(&e, 404, "NotFound", "pods \"a\" not found");
     assert!(e.is_not_found() && !e.is_conflict() && !e.is_invalid());
     let e = ApiError::already_exists(&DEPLOYMENTS, "a");
-    check(
-        &e,
-        409,
-        "AlreadyExists",
-        "deployments.apps \"a\" already exists",
-    );
+    check(&e, 409, "AlreadyExists", "deployments.apps \"a\" already exists");
     assert!(e.is_already_exists());
     let e = ApiError::already_exists_being_deleted(&DEPLOYMENTS, "a");
     let message = "object is being deleted: deployments.apps \"a\" already exists";
@@ -46,31 +41,16 @@ fn texts() {
     let e = ApiError::forbidden(&PODS, "a", "no");
     check(&e, 403, "Forbidden", "pods \"a\" is forbidden: no");
     assert!(e.is_forbidden());
-    check(
-        &ApiError::forbidden(&PODS, "", "no"),
-        403,
-        "Forbidden",
-        "pods is forbidden: no",
-    );
+    check(&ApiError::forbidden(&PODS, "", "no"), 403, "Forbidden", "pods is forbidden: no");
     check(&ApiError::bad_request("b"), 400, "BadRequest", "b");
     let e = ApiError::method_not_supported(&DEPLOYMENTS, "patch");
     let message = "patch is not supported on resources of kind \"deployments.apps\"";
     check(&e, 405, "MethodNotAllowed", message);
     let e = ApiError::request_entity_too_large(3);
-    check(
-        &e,
-        413,
-        "RequestEntityTooLarge",
-        "Request entity too large: limit is 3",
-    );
+    check(&e, 413, "RequestEntityTooLarge", "Request entity too large: limit is 3");
     check(&ApiError::expired("old"), 410, "Expired", "old");
     check(&ApiError::gone("gone"), 410, "Gone", "gone");
-    check(
-        &ApiError::too_many_requests("slow", 1),
-        429,
-        "TooManyRequests",
-        "slow",
-    );
+    check(&ApiError::too_many_requests("slow", 1), 429, "TooManyRequests", "slow");
     let e = ApiError::internal("boom");
     check(&e, 500, "InternalError", "Internal error occurred: boom");
     check(&ApiError::unknown("odd"), 500, "", "odd");

@@ -1,1 +1,130 @@
 //! The Go types behind the JSON: field names, kinds and merge keys of every type the simulator serves.
+//!
+//! One table (`types.txt`) serves four readers: the template hash, strict decoding, canonical storage and strategic merge.
+//! Mirrors k8s.io/api (v1.36).
+
+mod canonical;
+mod check;
+pub mod hash;
+mod parse;
+
+use std::sync::LazyLock;
+
+pub use canonical::canonicalize;
+pub use check::{Issue, check};
+
+/// A struct type of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeRef(usize);
+
+/// A field of a struct type.
+#[derive(Debug)]
+pub struct Field {
+    /// The field's name in Go.
+    pub go_name: String,
+    /// The key in JSON; empty for embedded structs.
+    pub json_name: String,
+    /// The field's type as Go writes it: `*v1.Probe`, `[]string`.
+    pub go_type: String,
+    /// The field's type.
+    pub ty: Type,
+    /// How a strategic merge patch treats the field.
+    pub merge: MergeStrategy,
+}
+
+/// How a strategic merge patch treats a field. Mirrors the tags `patchStrategy` and `patchMergeKey`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct MergeStrategy {
+    /// Whether a list is merged and not replaced.
+    pub merge: bool,
+    /// The key by which a list of objects is merged.
+    pub key: Option<String>,
+    /// Whether `$retainKeys` is sent.
+    pub retain_keys: bool,
+}
+
+/// A type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// A string, or a type that is one.
+    String,
+    /// A boolean.
+    Bool,
+    /// An int32.
+    Int32,
+    /// An int64.
+    Int64,
+    /// A struct.
+    Struct(TypeRef),
+    /// A list.
+    Slice(Box<Type>),
+    /// Values by name.
+    Map(Box<Type>),
+    /// A value that may be missing.
+    Pointer(Box<Type>),
+    /// A resource quantity.
+    Quantity,
+    /// A number or a string.
+    IntOrString,
+    /// RFC 3339 in seconds.
+    Time,
+    /// RFC 3339 in microseconds.
+    MicroTime,
+    /// Base64.
+    Bytes,
+    /// Anything.
+    Raw,
+}
+
+impl Type {
+    /// The type without its pointer.
+    pub fn target(&self) -> &Type {
+        match self {
+            Type::Pointer(target) => target,
+            other => other,
+        }
+    }
+}
+
+static TABLE: LazyLock<parse::Table> = LazyLock::new(|| parse::Table::parse(include_str!("types.txt")));
+
+/// The struct type with a Go name, as in `PodSpec`.
+pub fn type_named(name: &str) -> Option<TypeRef> {
+    TABLE.find(name)
+}
+
+impl TypeRef {
+    /// The Go name.
+    pub fn name(self) -> &'static str {
+        &TABLE.types[self.0].name
+    }
+
+    /// The fields in the order of Go, embedded structs as one.
+    pub fn fields(self) -> &'static [Field] {
+        &TABLE.types[self.0].fields
+    }
+
+    /// The field with a JSON key; keys of embedded structs are found too.
+    pub fn field(self, json_name: &str) -> Option<&'static Field> {
+        self.fields().iter().find_map(|f| match &f.ty {
+            Type::Struct(inner) if f.json_name.is_empty() => inner.field(json_name),
+            _ => (f.json_name == json_name).then_some(f),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_parses_and_every_type_is_reachable_by_name() {
+        for name in ["Deployment", "PodTemplateSpec", "Lease", "VolumeSource"] {
+            assert_eq!(type_named(name).map(TypeRef::name), Some(name));
+        }
+        let volume = type_named("Volume").expect("Volume");
+        assert!(volume.field("emptyDir").is_some() && volume.field("name").is_some() && volume.field("nope").is_none());
+        let containers = type_named("PodSpec").and_then(|t| t.field("containers")).expect("containers");
+        assert_eq!((containers.go_type.as_str(), containers.merge.key.as_deref()), ("[]v1.Container", Some("name")));
+    }
+}

@@ -1,0 +1,177 @@
+//! Conditions: one type for the lists of every kind.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::{DeploymentCondition, ReplicaSetCondition};
+use k8s_openapi::api::core::v1::PodCondition;
+
+use crate::{Str, Time};
+
+/// The status of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConditionStatus {
+    /// `True`
+    True,
+    /// `False`
+    False,
+    /// `Unknown`
+    Unknown,
+}
+
+impl ConditionStatus {
+    /// The word in the JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    /// Reads the word; anything else is `Unknown`, as validation lets no other word pass.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "True" => Self::True,
+            "False" => Self::False,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl From<bool> for ConditionStatus {
+    fn from(value: bool) -> Self {
+        if value { Self::True } else { Self::False }
+    }
+}
+
+/// One condition. The fields a kind does not have stay `None`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// The type, unique in its list.
+    pub type_: Str,
+    /// True, False or Unknown.
+    pub status: ConditionStatus,
+    /// A CamelCase word, or empty.
+    pub reason: Str,
+    /// A sentence for people, or empty.
+    pub message: Str,
+    /// When the status last changed.
+    pub last_transition_time: Option<Time>,
+    /// When the condition was last written (Deployments only).
+    pub last_update_time: Option<Time>,
+    /// When the condition was last probed (Pods only; never set in practice).
+    pub last_probe_time: Option<Time>,
+    /// The generation the condition speaks of (Pods only).
+    pub observed_generation: Option<i64>,
+}
+
+impl Condition {
+    /// A condition that changed at `now`; the other times are not set.
+    pub fn new(type_: impl Into<Str>, status: ConditionStatus, now: Time) -> Self {
+        Self {
+            type_: type_.into(),
+            status,
+            reason: Str::default(),
+            message: Str::default(),
+            last_transition_time: Some(now),
+            last_update_time: None,
+            last_probe_time: None,
+            observed_generation: None,
+        }
+    }
+
+    /// The same with a reason and a message.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<Str>, message: impl Into<Str>) -> Self {
+        self.reason = reason.into();
+        self.message = message.into();
+        self
+    }
+}
+
+/// An immutable list of conditions, shared between objects that became equal together.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Conditions(Option<Arc<Vec<Condition>>>);
+
+impl Conditions {
+    /// The condition of a type.
+    pub fn get(&self, type_: &str) -> Option<&Condition> {
+        self.iter().find(|c| c.type_ == type_)
+    }
+
+    /// The status of a type's condition, `None` where there is none.
+    pub fn status(&self, type_: &str) -> Option<ConditionStatus> {
+        self.get(type_).map(|c| c.status)
+    }
+
+    /// Whether a type's condition is True.
+    pub fn is_true(&self, type_: &str) -> bool {
+        self.status(type_) == Some(ConditionStatus::True)
+    }
+
+    /// The list without a type's condition.
+    #[must_use]
+    pub fn without(&self, type_: &str) -> Self {
+        if self.get(type_).is_none() {
+            return self.clone();
+        }
+        self.iter().filter(|c| c.type_ != type_).cloned().collect()
+    }
+
+    /// The list without the condition's type, and the condition at the end: how workload controllers write.
+    #[must_use]
+    pub fn with_last(&self, condition: Condition) -> Self {
+        self.iter().filter(|c| c.type_ != condition.type_).cloned().chain([condition.clone()]).collect()
+    }
+}
+
+impl std::ops::Deref for Conditions {
+    type Target = [Condition];
+    fn deref(&self) -> &[Condition] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl FromIterator<Condition> for Conditions {
+    fn from_iter<I: IntoIterator<Item = Condition>>(iter: I) -> Self {
+        let list: Vec<Condition> = iter.into_iter().collect();
+        Self(if list.is_empty() { None } else { Some(Arc::new(list)) })
+    }
+}
+
+macro_rules! condition_conversions {
+    ($( $to:ident, $from:ident, $api:ident { $( $own:ident ),* } )*) => {$(
+        /// The list as k8s-openapi writes it; `None` when empty.
+        pub(crate) fn $to(list: &Conditions) -> Option<Vec<$api>> {
+            let one = |c: &Condition| $api {
+                type_: c.type_.to_string(),
+                status: c.status.as_str().to_owned(),
+                reason: (!c.reason.is_empty()).then(|| c.reason.to_string()),
+                message: (!c.message.is_empty()).then(|| c.message.to_string()),
+                last_transition_time: c.last_transition_time.map(Into::into),
+                $( $own: c.$own.map(Into::into), )*
+            };
+            (!list.is_empty()).then(|| list.iter().map(one).collect())
+        }
+
+        /// Reads the list as k8s-openapi holds it.
+        pub(crate) fn $from(list: Option<Vec<$api>>) -> Conditions {
+            let one = |c: $api| Condition {
+                type_: c.type_.into(),
+                status: ConditionStatus::parse(&c.status),
+                reason: c.reason.unwrap_or_default().into(),
+                message: c.message.unwrap_or_default().into(),
+                last_transition_time: c.last_transition_time.map(Into::into),
+                $( $own: c.$own.map(Into::into), )*
+                ..Condition::new("", ConditionStatus::Unknown, Time::default())
+            };
+            list.into_iter().flatten().map(one).collect()
+        }
+    )*};
+}
+
+condition_conversions! {
+    deployment_conditions_to_api, deployment_conditions_from_api, DeploymentCondition { last_update_time }
+    replica_set_conditions_to_api, replica_set_conditions_from_api, ReplicaSetCondition { }
+    pod_conditions_to_api, pod_conditions_from_api, PodCondition { last_probe_time, observed_generation }
+}

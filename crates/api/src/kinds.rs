@@ -1,0 +1,259 @@
+//! The list of kinds: one line each. Everything that must know all kinds is generated from it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use k8s_openapi::api::coordination::v1 as coordinationv1;
+use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::api::scheduling::v1 as schedulingv1;
+use serde_json::Value;
+
+use crate::group::{GroupKind, GroupResource};
+use crate::objects::plain::Plain;
+use crate::{ApiError, ObjectMeta, Str};
+
+pub use crate::objects::deployment::Deployment;
+pub use crate::objects::event::Event;
+pub use crate::objects::pod::Pod;
+pub use crate::objects::replica_set::ReplicaSet;
+
+/// A ConfigMap.
+pub type ConfigMap = Plain<corev1::ConfigMap>;
+/// A Lease.
+pub type Lease = Plain<coordinationv1::Lease>;
+/// A Namespace.
+pub type Namespace = Plain<corev1::Namespace>;
+/// A Node.
+pub type Node = Plain<corev1::Node>;
+/// A PriorityClass.
+pub type PriorityClass = Plain<schedulingv1::PriorityClass>;
+/// A ResourceQuota.
+pub type ResourceQuota = Plain<corev1::ResourceQuota>;
+/// A Secret.
+pub type Secret = Plain<corev1::Secret>;
+/// A ServiceAccount.
+pub type ServiceAccount = Plain<corev1::ServiceAccount>;
+
+/// What is known of a kind without looking at any object.
+#[derive(Debug)]
+pub struct KindInfo {
+    /// `Pod`
+    pub kind: &'static str,
+    /// `apps`, or empty for the core group.
+    pub group: &'static str,
+    /// `v1`
+    pub version: &'static str,
+    /// `pods`
+    pub plural: &'static str,
+    /// `pod`
+    pub singular: &'static str,
+    /// `po`
+    pub short_names: &'static [&'static str],
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+}
+
+/// What every object type can do. Implemented by the list of kinds, one line a kind.
+pub trait Resource: Clone + PartialEq + Sized + 'static {
+    /// The kind.
+    const KIND: Kind;
+    /// The type users meet.
+    type Api: serde::de::DeserializeOwned + serde::Serialize;
+    /// The metadata.
+    fn meta(&self) -> &ObjectMeta;
+    /// The metadata, to be changed.
+    fn meta_mut(&mut self) -> &mut ObjectMeta;
+    /// The object as one of any kind.
+    fn wrap(object: Arc<Self>) -> Object;
+    /// The object of this kind inside, if it is one.
+    fn unwrap(object: &Object) -> Option<&Arc<Self>>;
+    /// The type users meet, made from the object.
+    fn to_api_object(&self) -> Self::Api;
+    /// The object made from the type users meet.
+    ///
+    /// # Errors
+    /// See [`ObjectMeta::from_api`].
+    fn from_api_object(api: Self::Api) -> Result<Self, ApiError>;
+    /// The object's key.
+    fn key(&self) -> ObjectKey {
+        ObjectKey { kind: Self::KIND, namespace: self.meta().namespace.clone(), name: self.meta().name.clone() }
+    }
+}
+
+/// Names one object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey {
+    /// The kind.
+    pub kind: Kind,
+    /// The namespace, empty for cluster-scoped kinds.
+    pub namespace: Str,
+    /// The name.
+    pub name: Str,
+}
+
+impl ObjectKey {
+    /// The key of an object.
+    pub fn new(kind: Kind, namespace: impl Into<Str>, name: impl Into<Str>) -> Self {
+        Self { kind, namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    /// `deployment.apps/web`, as kubectl names an object.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let info = self.kind.info();
+        f.write_str(info.singular)?;
+        if !info.group.is_empty() {
+            write!(f, ".{}", info.group)?;
+        }
+        write!(f, "/{}", self.name)
+    }
+}
+
+macro_rules! kinds {
+    ($( $name:ident: $api:ty, $group:literal $version:literal, $plural:literal $singular:literal [$($short:literal),*] $namespaced:literal; )*) => {
+        /// Every kind the simulator serves.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Kind { $(
+            #[doc = concat!("`", $plural, "`")]
+            $name,
+        )* }
+
+        /// An object of any kind, shared and immutable.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Object { $(
+            #[doc = concat!("One of the `", $plural, "`.")]
+            $name(Arc<$name>),
+        )* }
+
+        impl Kind {
+            /// All kinds, in the order of the list.
+            pub const ALL: &'static [Kind] = &[$( Kind::$name ),*];
+
+            /// What is known of the kind.
+            pub fn info(self) -> &'static KindInfo {
+                match self { $( Kind::$name => &KindInfo {
+                    kind: stringify!($name), group: $group, version: $version, plural: $plural, singular: $singular,
+                    short_names: &[$($short),*], namespaced: $namespaced,
+                }, )* }
+            }
+        }
+
+        impl Object {
+            /// The metadata.
+            pub fn meta(&self) -> &ObjectMeta {
+                match self { $( Object::$name(o) => &o.meta, )* }
+            }
+
+            /// The kind.
+            pub fn kind(&self) -> Kind {
+                match self { $( Object::$name(_) => Kind::$name, )* }
+            }
+
+            /// The object as JSON, with `apiVersion` and `kind`.
+            pub fn to_json(&self) -> Value {
+                match self { $( Object::$name(o) => json_of(o.to_api()), )* }
+            }
+
+            /// A copy with other metadata.
+            #[must_use]
+            pub fn with_meta(&self, change: impl FnOnce(&mut ObjectMeta)) -> Object {
+                match self { $( Object::$name(o) => {
+                    let mut o = $name::clone(o);
+                    change(&mut o.meta);
+                    Object::$name(Arc::new(o))
+                } )* }
+            }
+
+            /// Whether both are one shared object, without looking inside.
+            pub fn ptr_eq(&self, other: &Object) -> bool {
+                match (self, other) { $( (Object::$name(a), Object::$name(b)) => Arc::ptr_eq(a, b), )* _ => false }
+            }
+        }
+
+        $( impl Resource for $name {
+            const KIND: Kind = Kind::$name;
+            type Api = $api;
+            fn meta(&self) -> &ObjectMeta { &self.meta }
+            fn meta_mut(&mut self) -> &mut ObjectMeta { &mut self.meta }
+            fn wrap(object: Arc<Self>) -> Object { Object::$name(object) }
+            fn unwrap(object: &Object) -> Option<&Arc<Self>> {
+                match object { Object::$name(o) => Some(o), _ => None }
+            }
+            fn to_api_object(&self) -> Self::Api { self.to_api() }
+            fn from_api_object(api: Self::Api) -> Result<Self, ApiError> { $name::from_api(api) }
+        } )*
+    };
+}
+
+kinds! {
+    Namespace:      corev1::Namespace,            ""                    "v1", "namespaces"      "namespace"      ["ns"]     false;
+    Node:           corev1::Node,                 ""                    "v1", "nodes"           "node"           ["no"]     false;
+    PriorityClass:  schedulingv1::PriorityClass,  "scheduling.k8s.io"   "v1", "priorityclasses" "priorityclass"  ["pc"]     false;
+    ConfigMap:      corev1::ConfigMap,            ""                    "v1", "configmaps"      "configmap"      ["cm"]     true;
+    Secret:         corev1::Secret,               ""                    "v1", "secrets"         "secret"         []         true;
+    ServiceAccount: corev1::ServiceAccount,       ""                    "v1", "serviceaccounts" "serviceaccount" ["sa"]     true;
+    ResourceQuota:  corev1::ResourceQuota,        ""                    "v1", "resourcequotas"  "resourcequota"  ["quota"]  true;
+    Lease:          coordinationv1::Lease,        "coordination.k8s.io" "v1", "leases"          "lease"          []         true;
+    Deployment:     k8s_openapi::api::apps::v1::Deployment, "apps"      "v1", "deployments"     "deployment"     ["deploy"] true;
+    ReplicaSet:     k8s_openapi::api::apps::v1::ReplicaSet, "apps"      "v1", "replicasets"     "replicaset"     ["rs"]     true;
+    Pod:            corev1::Pod,                  ""                    "v1", "pods"            "pod"            ["po"]     true;
+    Event:          corev1::Event,                ""                    "v1", "events"          "event"          ["ev"]     true;
+}
+
+/// Serialises a value that cannot fail to serialise: k8s-openapi types hold only strings, numbers, lists and string maps.
+fn json_of(value: impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+impl Kind {
+    /// The kind of `apiVersion` and `kind`, if the simulator serves it.
+    pub fn of(api_version: &str, kind: &str) -> Option<Kind> {
+        Self::ALL.iter().copied().find(|k| k.info().kind == kind && k.api_version() == api_version)
+    }
+
+    /// The kind that users spell `deploy`, `deployments`, `deployment.apps`, `Deployment` ... as kubectl resolves it.
+    pub fn from_user_text(text: &str) -> Option<Kind> {
+        let (name, group) = text.split_once('.').map_or((text, None), |(n, g)| (n, Some(g)));
+        let lower = name.to_ascii_lowercase();
+        Self::ALL.iter().copied().find(|k| {
+            let info = k.info();
+            let named = lower == info.plural || lower == info.singular || info.short_names.contains(&lower.as_str());
+            named
+                && group.is_none_or(|g| {
+                    g == info.group
+                        || g.strip_prefix(info.version).is_some_and(|g| g.trim_start_matches('.') == info.group)
+                })
+        })
+    }
+
+    /// `v1`, `apps/v1`
+    pub fn api_version(self) -> String {
+        let info = self.info();
+        if info.group.is_empty() { info.version.to_owned() } else { format!("{}/{}", info.group, info.version) }
+    }
+
+    /// `deployments.apps`
+    pub fn resource(self) -> GroupResource {
+        GroupResource::new_static(self.info().group, self.info().plural)
+    }
+
+    /// `Deployment.apps`
+    pub fn group_kind(self) -> GroupKind {
+        GroupKind::new_static(self.info().group, self.info().kind)
+    }
+}
+
+impl Object {
+    /// The object's key.
+    pub fn key(&self) -> ObjectKey {
+        let meta = self.meta();
+        ObjectKey { kind: self.kind(), namespace: meta.namespace.clone(), name: meta.name.clone() }
+    }
+
+    /// The object of a kind, if it is one.
+    pub fn downcast<R: Resource>(&self) -> Option<&Arc<R>> {
+        R::unwrap(self)
+    }
+}

@@ -1,0 +1,8 @@
+//! The kinds: what each looks like inside, and how it is read and written.
+
+pub(crate) mod container_status;
+pub(crate) mod deployment;
+pub(crate) mod event;
+pub(crate) mod plain;
+pub(crate) mod pod;
+pub(crate) mod replica_set;

@@ -1,0 +1,232 @@
+//! Pods: the object there are a million of.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as corev1;
+
+use crate::condition::{Conditions, pod_conditions_from_api, pod_conditions_to_api};
+use crate::meta::SharedList;
+use crate::objects::container_status::ContainerStatus;
+use crate::pod_template::PodSpec;
+use crate::resources::QosClass;
+use crate::{ApiError, ObjectMeta, Str, Time};
+
+/// Condition types of pods.
+pub mod condition_type {
+    /// The pod can serve.
+    pub const READY: &str = "Ready";
+    /// Every container is ready.
+    pub const CONTAINERS_READY: &str = "ContainersReady";
+    /// The init containers are done.
+    pub const INITIALIZED: &str = "Initialized";
+    /// The pod is bound to a node.
+    pub const POD_SCHEDULED: &str = "PodScheduled";
+    /// The sandbox and its network are there.
+    pub const POD_READY_TO_START_CONTAINERS: &str = "PodReadyToStartContainers";
+    /// Somebody (eviction, preemption, taints) is about to end the pod.
+    pub const DISRUPTION_TARGET: &str = "DisruptionTarget";
+}
+
+/// A Pod: its own metadata, a spec it shares with its siblings, and a status.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pod {
+    /// The metadata.
+    pub meta: ObjectMeta,
+    /// The spec but for `nodeName`, shared by all pods of a template.
+    pub spec: Arc<PodSpec>,
+    /// The node the pod is bound to, or empty.
+    pub node_name: Str,
+    /// What the scheduler and the kubelet report.
+    pub status: PodStatus,
+}
+
+/// Where a pod is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PodPhase {
+    /// Accepted, not all containers started.
+    #[default]
+    Pending,
+    /// Bound, containers run or are being restarted.
+    Running,
+    /// All containers ended well.
+    Succeeded,
+    /// All containers ended, one of them badly, or the pod was refused or evicted.
+    Failed,
+    /// The node does not answer.
+    Unknown,
+}
+
+impl PodPhase {
+    /// The word in the JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Pending, Self::Running, Self::Succeeded, Self::Failed, Self::Unknown]
+            .into_iter()
+            .find(|p| p.as_str() == text)
+    }
+
+    /// Succeeded or Failed: never left again.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+}
+
+/// A pod's status. Mirrors `v1.PodStatus`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PodStatus {
+    /// The phase.
+    pub phase: PodPhase,
+    /// The quality-of-service class; set when the pod is created.
+    pub qos_class: Option<QosClass>,
+    /// The generation the kubelet has seen; 0 where it has seen none.
+    pub observed_generation: i64,
+    /// The conditions, in the order in which they were written.
+    pub conditions: Conditions,
+    /// Why the whole pod is as it is (`Evicted`, `OutOfcpu`), or empty.
+    pub reason: Str,
+    /// More for people, or empty.
+    pub message: Str,
+    /// The node that preemption made room on, or empty.
+    pub nominated_node_name: Str,
+    /// The node's address.
+    pub host_ip: Option<IpAddr>,
+    /// The pod's address.
+    pub pod_ip: Option<IpAddr>,
+    /// When the kubelet first saw the pod.
+    pub start_time: Option<Time>,
+    /// Init containers, in the order of the spec.
+    pub init_container_statuses: SharedList<ContainerStatus>,
+    /// Containers, sorted by name.
+    pub container_statuses: SharedList<ContainerStatus>,
+    /// Whatever else was written, kept as it is.
+    pub other: Option<Arc<corev1::PodStatus>>,
+}
+
+impl Pod {
+    /// Whether the pod's Ready condition is True. Mirrors `podutil.IsPodReady`.
+    pub fn is_ready(&self) -> bool {
+        self.status.conditions.is_true(condition_type::READY)
+    }
+
+    /// When the Ready condition became what it is, if it is True.
+    pub fn ready_since(&self) -> Option<Time> {
+        let ready = self.status.conditions.get(condition_type::READY)?;
+        (ready.status == crate::ConditionStatus::True).then_some(ready.last_transition_time.unwrap_or_default())
+    }
+
+    /// Neither ended nor being deleted. Mirrors `controller.IsPodActive`.
+    pub fn is_active(&self) -> bool {
+        !self.status.phase.is_terminal() && !self.meta.is_deleting()
+    }
+
+    /// Being deleted and not ended. Mirrors `controller.IsPodTerminating`.
+    pub fn is_terminating(&self) -> bool {
+        !self.status.phase.is_terminal() && self.meta.is_deleting()
+    }
+
+    /// Reads a pod as k8s-openapi holds it.
+    ///
+    /// # Errors
+    /// See [`ObjectMeta::from_api`].
+    pub fn from_api(pod: corev1::Pod) -> Result<Self, ApiError> {
+        let mut spec = pod.spec.unwrap_or_default();
+        let node_name = spec.node_name.take().unwrap_or_default().into();
+        Ok(Self {
+            meta: ObjectMeta::from_api(pod.metadata)?,
+            spec: Arc::new(PodSpec::new(spec)),
+            node_name,
+            status: PodStatus::from_api(pod.status.unwrap_or_default()),
+        })
+    }
+
+    /// The pod as k8s-openapi holds it.
+    pub fn to_api(&self) -> corev1::Pod {
+        let node_name = (!self.node_name.is_empty()).then(|| self.node_name.to_string());
+        corev1::Pod {
+            metadata: self.meta.to_api(),
+            spec: Some(corev1::PodSpec { node_name, ..self.spec.api().clone() }),
+            status: Some(self.status.to_api()),
+        }
+    }
+}
+
+impl PodStatus {
+    /// Reads a status as k8s-openapi holds it.
+    pub fn from_api(s: corev1::PodStatus) -> Self {
+        let address = |text: &Option<String>| text.as_deref().and_then(|t| t.parse::<IpAddr>().ok());
+        let (host_ip, pod_ip) = (address(&s.host_ip), address(&s.pod_ip));
+        let plain_hosts =
+            host_ip.is_some_and(|ip| s.host_ips.as_deref().is_some_and(|l| l.len() == 1 && l[0].ip == ip.to_string()));
+        let plain_pods =
+            pod_ip.is_some_and(|ip| s.pod_ips.as_deref().is_some_and(|l| l.len() == 1 && l[0].ip == ip.to_string()));
+        let other = corev1::PodStatus {
+            allocated_resources: s.allocated_resources,
+            ephemeral_container_statuses: s.ephemeral_container_statuses,
+            extended_resource_claim_status: s.extended_resource_claim_status,
+            host_ips: if plain_hosts { None } else { s.host_ips },
+            node_allocatable_resource_claim_statuses: s.node_allocatable_resource_claim_statuses,
+            pod_ips: if plain_pods { None } else { s.pod_ips },
+            resize: s.resize,
+            resource_claim_statuses: s.resource_claim_statuses,
+            resources: s.resources,
+            ..Default::default()
+        };
+        let containers =
+            |l: Option<Vec<corev1::ContainerStatus>>| l.into_iter().flatten().map(ContainerStatus::from_api).collect();
+        Self {
+            phase: s.phase.as_deref().and_then(PodPhase::parse).unwrap_or_default(),
+            qos_class: s.qos_class.as_deref().and_then(QosClass::parse),
+            observed_generation: s.observed_generation.unwrap_or(0),
+            conditions: pod_conditions_from_api(s.conditions),
+            reason: s.reason.unwrap_or_default().into(),
+            message: s.message.unwrap_or_default().into(),
+            nominated_node_name: s.nominated_node_name.unwrap_or_default().into(),
+            host_ip,
+            pod_ip,
+            start_time: s.start_time.as_ref().map(Into::into),
+            init_container_statuses: containers(s.init_container_statuses),
+            container_statuses: containers(s.container_statuses),
+            other: (other != corev1::PodStatus::default()).then(|| Arc::new(other)),
+        }
+    }
+
+    /// The status as k8s-openapi holds it.
+    pub fn to_api(&self) -> corev1::PodStatus {
+        let text = |s: &Str| (!s.is_empty()).then(|| s.to_string());
+        let containers =
+            |l: &[ContainerStatus]| (!l.is_empty()).then(|| l.iter().map(ContainerStatus::to_api).collect());
+        let mut other = self.other.as_deref().cloned().unwrap_or_default();
+        if let (Some(ip), None) = (self.host_ip, &other.host_ips) {
+            other.host_ips = Some(vec![corev1::HostIP { ip: ip.to_string() }]);
+        }
+        if let (Some(ip), None) = (self.pod_ip, &other.pod_ips) {
+            other.pod_ips = Some(vec![corev1::PodIP { ip: ip.to_string() }]);
+        }
+        corev1::PodStatus {
+            conditions: pod_conditions_to_api(&self.conditions),
+            container_statuses: containers(&self.container_statuses),
+            host_ip: self.host_ip.map(|ip| ip.to_string()),
+            init_container_statuses: containers(&self.init_container_statuses),
+            message: text(&self.message),
+            nominated_node_name: text(&self.nominated_node_name),
+            observed_generation: (self.observed_generation != 0).then_some(self.observed_generation),
+            phase: Some(self.phase.as_str().to_owned()),
+            pod_ip: self.pod_ip.map(|ip| ip.to_string()),
+            qos_class: self.qos_class.map(|q| q.as_str().to_owned()),
+            reason: text(&self.reason),
+            start_time: self.start_time.map(Into::into),
+            ..other
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Pod specs and templates: one immutable spec behind a shared pointer, with the facts every reader asks for.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as metav1;
+
+use crate::StrMap;
+use crate::resources::{PodRequests, QosClass};
+
+/// The part of a pod's spec that all pods of a template share: all of it but `nodeName`.
+///
+/// The k8s-openapi value is what users see; `requests` and `qos_class` are computed once, here, instead of once a pod.
+#[derive(Clone, Debug)]
+pub struct PodSpec {
+    api: corev1::PodSpec,
+    requests: PodRequests,
+    qos_class: QosClass,
+}
+
+impl PodSpec {
+    /// Wraps a spec; its `nodeName` is dropped, since a pod keeps its own.
+    pub fn new(mut api: corev1::PodSpec) -> Self {
+        api.node_name = None;
+        let requests = PodRequests::of(&api);
+        let qos_class = QosClass::of(&api);
+        Self { api, requests, qos_class }
+    }
+
+    /// The spec as k8s-openapi holds it, without `nodeName`.
+    pub fn api(&self) -> &corev1::PodSpec {
+        &self.api
+    }
+
+    /// What the scheduler counts. Mirrors `resource.PodRequests`.
+    pub fn requests(&self) -> &PodRequests {
+        &self.requests
+    }
+
+    /// The quality-of-service class. Mirrors `qos.ComputePodQOS`.
+    pub fn qos_class(&self) -> QosClass {
+        self.qos_class
+    }
+
+    /// `terminationGracePeriodSeconds`, 30 where it is not set.
+    pub fn termination_grace_period_seconds(&self) -> i64 {
+        self.api.termination_grace_period_seconds.unwrap_or(30)
+    }
+
+    /// The pod's priority, 0 where admission set none.
+    pub fn priority(&self) -> i32 {
+        self.api.priority.unwrap_or(0)
+    }
+}
+
+impl PartialEq for PodSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.api == other.api
+    }
+}
+
+/// What a workload makes pods from. Mirrors `v1.PodTemplateSpec`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodTemplate {
+    /// The labels every pod gets.
+    pub labels: StrMap,
+    /// The annotations every pod gets.
+    pub annotations: StrMap,
+    /// The rest of the template's metadata, which is nearly always empty (labels and annotations left out).
+    pub other_meta: Option<Box<metav1::ObjectMeta>>,
+    /// The pods' spec.
+    pub spec: Arc<PodSpec>,
+}
+
+impl PodTemplate {
+    /// Reads a template as k8s-openapi holds it.
+    pub fn from_api(template: corev1::PodTemplateSpec) -> Self {
+        let mut meta = template.metadata.unwrap_or_default();
+        let labels = StrMap::from_api(meta.labels.take());
+        let annotations = StrMap::from_api(meta.annotations.take());
+        let other_meta = (meta != metav1::ObjectMeta::default()).then(|| Box::new(meta));
+        Self { labels, annotations, other_meta, spec: Arc::new(PodSpec::new(template.spec.unwrap_or_default())) }
+    }
+
+    /// The template as k8s-openapi writes it.
+    pub fn to_api(&self) -> corev1::PodTemplateSpec {
+        let metadata = metav1::ObjectMeta {
+            labels: self.labels.to_api(),
+            annotations: self.annotations.to_api(),
+            ..self.other_meta.as_deref().cloned().unwrap_or_default()
+        };
+        corev1::PodTemplateSpec { metadata: Some(metadata), spec: Some(self.spec.api.clone()) }
+    }
+
+    /// The finalizers every pod gets.
+    pub fn finalizers(&self) -> &[String] {
+        self.other_meta.as_deref().and_then(|m| m.finalizers.as_deref()).unwrap_or_default()
+    }
+}

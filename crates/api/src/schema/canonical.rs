@@ -1,0 +1,79 @@
+//! What storing does to JSON: a decode into Go's types and an encode back.
+
+use serde_json::Value;
+
+use super::{Type, TypeRef};
+use crate::quantity::Quantity;
+
+/// Makes a value what the API server would print after decoding it as `ty`.
+///
+/// Nulls, empty lists and maps, and zero values that Go omits are dropped; unknown fields too; quantities get their canonical
+/// text. Values of a wrong type are left alone: [`super::check`] reports them.
+pub fn canonicalize(value: &mut Value, ty: TypeRef) {
+    let Value::Object(map) = value else { return };
+    map.retain(|key, value| {
+        let Some(field) = ty.field(key) else { return false };
+        canonicalize_type(value, &field.ty, field.go_type == "v1.ResourceList");
+        !is_omitted(value, &field.ty)
+    });
+}
+
+fn canonicalize_type(value: &mut Value, ty: &Type, round_up: bool) {
+    match (ty, value) {
+        (Type::Pointer(target), value) => canonicalize_type(value, target, round_up),
+        (Type::Struct(inner), value) => canonicalize(value, *inner),
+        (Type::Slice(item), Value::Array(list)) => list.iter_mut().for_each(|v| canonicalize_type(v, item, false)),
+        (Type::Map(item), Value::Object(map)) => map.values_mut().for_each(|v| canonicalize_type(v, item, round_up)),
+        (Type::Quantity, value) => {
+            let text = match &*value {
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                _ => return,
+            };
+            if let Ok(quantity) = Quantity::parse(&text) {
+                let quantity = if round_up { quantity.round_up_milli() } else { quantity };
+                *value = Value::String(quantity.to_string());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether Go's encoder leaves a value out.
+fn is_omitted(value: &Value, ty: &Type) -> bool {
+    match (ty, value) {
+        (_, Value::Null) => true,
+        (Type::Slice(_), Value::Array(list)) => list.is_empty(),
+        (Type::Map(_), Value::Object(map)) => map.is_empty(),
+        (Type::String, Value::String(text)) => text.is_empty(),
+        (Type::Bool, Value::Bool(set)) => !set,
+        (Type::Int32 | Type::Int64, Value::Number(number)) => number.as_i64() == Some(0),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::type_named;
+    use serde_json::json;
+
+    #[test]
+    fn zero_values_go_and_quantities_become_canonical() {
+        let mut value = json!({
+            "replicas": 0, "paused": false, "minReadySeconds": 0, "selector": {"matchLabels": {}},
+            "strategy": {}, "foo": 1,
+            "template": {"metadata": {"labels": {"a": "b"}, "creationTimestamp": null}, "spec": {
+                "securityContext": {}, "volumes": [], "hostNetwork": false, "enableServiceLinks": false, "nodeName": "",
+                "containers": [{"name": "c", "resources": {"limits": {"cpu": 0.5, "memory": "1024Ki"}, "requests": {"cpu": "0.0001"}}, "env": [{"name": "A", "value": ""}],
+                  "volumeMounts": null}]}}
+        });
+        super::canonicalize(&mut value, type_named("DeploymentSpec").expect("DeploymentSpec"));
+        let want = json!({
+            "replicas": 0, "selector": {}, "strategy": {},
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {
+                "securityContext": {}, "enableServiceLinks": false,
+                "containers": [{"name": "c", "resources": {"limits": {"cpu": "500m", "memory": "1Mi"}, "requests": {"cpu": "1m"}}, "env": [{"name": "A"}]}]}}
+        });
+        assert_eq!(value, want);
+    }
+}

@@ -1,0 +1,95 @@
+//! Reads `types.txt`.
+
+use super::{Field, MergeStrategy, Type, TypeRef};
+
+/// All types, sorted by name.
+pub(super) struct Table {
+    pub(super) types: Vec<TypeDef>,
+}
+
+/// One struct type.
+pub(super) struct TypeDef {
+    pub(super) name: String,
+    pub(super) fields: Vec<Field>,
+}
+
+impl Table {
+    /// Reads the table. The text is part of the program, so a line that cannot be read is skipped and a test notices.
+    pub(super) fn parse(text: &str) -> Self {
+        let lines = text.lines().filter(|l| !l.starts_with('#'));
+        let mut rows: Vec<(&str, &str)> = lines.filter_map(|l| l.strip_suffix('}')?.split_once('{')).collect();
+        rows.sort_unstable();
+        let names: Vec<&str> = rows.iter().map(|(name, _)| *name).collect();
+        let types = rows
+            .iter()
+            .map(|(name, fields)| TypeDef {
+                name: (*name).to_owned(),
+                fields: fields.split(", ").filter_map(|f| parse_field(f, &names)).collect(),
+            })
+            .collect();
+        Self { types }
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<TypeRef> {
+        self.types.binary_search_by(|t| t.name.as_str().cmp(name)).ok().map(TypeRef)
+    }
+}
+
+fn parse_field(text: &str, names: &[&str]) -> Option<Field> {
+    let mut words = text.split(' ');
+    let (head, type_text) = (words.next()?, words.next()?);
+    let (go_name, json_name) = match head.split_once('=') {
+        Some((name, "^")) => (name, String::new()),
+        Some((name, json)) => (name, json.to_owned()),
+        None => (head, lower_first(head)),
+    };
+    let type_text = type_text.replace('~', go_name);
+    let (ty, go_type) = parse_type(&type_text, names);
+    let merge = words.next().map(parse_merge).unwrap_or_default();
+    Some(Field { go_name: go_name.to_owned(), json_name, go_type, ty, merge })
+}
+
+fn parse_merge(text: &str) -> MergeStrategy {
+    let (key, retain_keys) = match text.trim_start_matches('@').split_once('+') {
+        Some((key, _)) => (key, true),
+        None => (text.trim_start_matches('@'), false),
+    };
+    let merge = !key.is_empty() || !retain_keys;
+    MergeStrategy { merge, key: (!key.is_empty()).then(|| key.to_owned()), retain_keys }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_ascii_lowercase()).into_iter().chain(chars).collect()
+}
+
+fn parse_type(text: &str, names: &[&str]) -> (Type, String) {
+    if let Some(rest) = text.strip_prefix('*') {
+        let (ty, go) = parse_type(rest, names);
+        return (Type::Pointer(Box::new(ty)), format!("*{go}"));
+    }
+    if let Some(rest) = text.strip_prefix("[]") {
+        let (ty, go) = parse_type(rest, names);
+        return (Type::Slice(Box::new(ty)), format!("[]{go}"));
+    }
+    let own = |ty: Type, go: &str| (ty, go.to_owned());
+    match text {
+        "s" => own(Type::String, "string"),
+        "b" => own(Type::Bool, "bool"),
+        "i" => own(Type::Int32, "int32"),
+        "l" => own(Type::Int64, "int64"),
+        "m" => own(Type::Map(Box::new(Type::String)), "map[string]string"),
+        "map[bytes]" => own(Type::Map(Box::new(Type::Bytes)), "map[string][]uint8"),
+        "raw" => own(Type::Raw, "runtime.RawExtension"),
+        "resource.Quantity" => own(Type::Quantity, text),
+        "intstr.IntOrString" => own(Type::IntOrString, text),
+        "types.UID" => own(Type::String, text),
+        "Time" => own(Type::Time, "v1.Time"),
+        "MicroTime" => own(Type::MicroTime, "v1.MicroTime"),
+        "ResourceList" => own(Type::Map(Box::new(Type::Quantity)), "v1.ResourceList"),
+        _ => {
+            let ty = names.binary_search(&text).map_or(Type::String, |index| Type::Struct(TypeRef(index)));
+            (ty, format!("v1.{text}"))
+        }
+    }
+}

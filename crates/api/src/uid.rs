@@ -1,0 +1,153 @@
+//! Unique ids: sixteen bytes until somebody prints them.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// An object's uid. Nil before the object is created.
+///
+/// Owner references may hold any text, so text that is no lower-case UUID is kept as it is.
+#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Uid(Repr);
+
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Repr {
+    Uuid(u64, u64),
+    Other(Arc<str>),
+}
+
+impl Default for Repr {
+    fn default() -> Self {
+        Self::Uuid(0, 0)
+    }
+}
+
+const UUID_LENGTH: usize = 36;
+const DASHES: [usize; 4] = [8, 13, 18, 23];
+const VERSION_4: u64 = 0x4000;
+const VARIANT_RFC_4122: u64 = 0x8000_0000_0000_0000;
+
+impl Uid {
+    /// The `n`th uid of a seed: looks random, differs for every `n`, and is the same every time.
+    pub fn from_counter(seed: u64, n: u64) -> Self {
+        // The low 62 bits are a bijection of `n`, so no two are equal; the high half only looks random.
+        let low = mix62(n ^ (seed & MASK_62));
+        let high = mix64(seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        Self(Repr::Uuid((high & !0xf000) | VERSION_4, (low & MASK_62) | VARIANT_RFC_4122))
+    }
+
+    /// Whether this is the uid of nothing.
+    pub fn is_nil(&self) -> bool {
+        self.0 == Repr::default()
+    }
+
+    /// Reads any text; the empty text is nil.
+    pub fn parse(text: &str) -> Self {
+        if text.is_empty() {
+            return Self::default();
+        }
+        match parse_uuid(text) {
+            Some((high, low)) if (high, low) != (0, 0) => Self(Repr::Uuid(high, low)),
+            _ => Self(Repr::Other(text.into())),
+        }
+    }
+
+    /// A number that tells this uid from others, for hashes and trees of random streams.
+    pub fn as_u64(&self) -> u64 {
+        match &self.0 {
+            Repr::Uuid(high, low) => high.rotate_left(32) ^ low,
+            Repr::Other(text) => {
+                text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
+            }
+        }
+    }
+}
+
+const MASK_62: u64 = (1 << 62) - 1;
+
+fn mix64(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// Odd multiplications and right shifts are bijections of 62 bits too.
+fn mix62(mut x: u64) -> u64 {
+    x &= MASK_62;
+    x = ((x ^ (x >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)) & MASK_62;
+    x = ((x ^ (x >> 26)).wrapping_mul(0x94d0_49bb_1331_11eb)) & MASK_62;
+    x ^ (x >> 31)
+}
+
+fn parse_uuid(text: &str) -> Option<(u64, u64)> {
+    let bytes = text.as_bytes();
+    if bytes.len() != UUID_LENGTH {
+        return None;
+    }
+    let mut bits = 0u128;
+    for (index, byte) in bytes.iter().enumerate() {
+        if DASHES.contains(&index) {
+            (*byte == b'-').then_some(())?;
+            continue;
+        }
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        bits = bits << 4 | u128::from(digit);
+    }
+    Some(((bits >> 64) as u64, bits as u64))
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Uuid(0, 0) => Ok(()),
+            Repr::Uuid(high, low) => write!(
+                f,
+                "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+                high >> 32,
+                high >> 16 & 0xffff,
+                high & 0xffff,
+                low >> 48,
+                low & 0xffff_ffff_ffff
+            ),
+            Repr::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Uid({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_comes_back() {
+        for text in [
+            "",
+            "x",
+            "00000000-0000-4000-8000-000000000001",
+            "00000000-0000-0000-0000-000000000000",
+            "ABCDEF00-0000-4000-8000-000000000001",
+        ] {
+            assert_eq!(Uid::parse(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn counted_uids_are_version_4_and_differ() {
+        let mut seen = std::collections::BTreeSet::new();
+        for n in 0..10_000 {
+            let text = Uid::from_counter(7, n).to_string();
+            assert!(text.as_bytes()[14] == b'4' && b"89ab".contains(&text.as_bytes()[19]), "{text}");
+            assert_eq!(Uid::parse(&text), Uid::from_counter(7, n));
+            assert!(seen.insert(text));
+        }
+    }
+}
