@@ -1,1 +1,40 @@
-//! Defaults of every kind, filled in before validation.
+//! Defaults: what a field is when the request says nothing about it.
+//!
+//! Mirrors pkg/apis/*/v1/defaults.go and the filling in done by the conversions (v1.36). One
+//! function a kind, called after decoding and before admission. Structs that the API server always
+//! prints (`resources: {}`, `status: {}`) are filled too. Zero values (`""`, 0) count as unset where
+//! upstream's field is no pointer. ConfigMap, ServiceAccount and Lease have no defaults.
+
+mod apps;
+mod container;
+mod core;
+mod image;
+mod pod;
+mod resources;
+mod scheduling;
+mod volume;
+
+pub use apps::{set_defaults_deployment, set_defaults_replica_set};
+pub use core::{
+    set_defaults_event, set_defaults_limit_range, set_defaults_namespace, set_defaults_node,
+    set_defaults_replication_controller, set_defaults_resource_quota, set_defaults_secret,
+};
+pub use pod::{set_defaults_pod, set_defaults_pod_spec, set_defaults_pod_template};
+pub use scheduling::set_defaults_priority_class;
+
+/// Fills a text that is absent or empty.
+fn default_text(field: &mut Option<String>, value: &str) {
+    if field.as_deref().is_none_or(str::is_empty) {
+        *field = Some(value.to_owned());
+    }
+}
+
+/// Fills a number that is absent or 0, for fields where upstream cannot tell these apart.
+fn default_number(field: &mut Option<i32>, value: i32) {
+    if field.is_none_or(|number| number == 0) {
+        *field = Some(value);
+    }
+}
+
+#[cfg(test)]
+mod tests;
