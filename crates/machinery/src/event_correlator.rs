@@ -1,1 +1,399 @@
-//! Part of the controllers' machinery.
+//! The event correlator: what keeps a component from flooding the API server with events that say the same.
+//!
+//! Mirrors client-go tools/record/events_cache.go (v1.36). An event is aggregated, then counted, then filtered: what the
+//! spam filter drops has been counted all the same.
+//! Differs: keys are 64-bit hashes, and of the messages of an aggregate the oldest is forgotten where upstream forgets
+//! an arbitrary one.
+
+use std::hash::Hasher;
+use std::time::Duration;
+
+use seatrial_engine::{SimTime, StableHasher};
+
+use crate::limits::{
+    EVENT_AGGREGATE_INTERVAL, EVENT_AGGREGATE_MAX, EVENT_CACHE_ENTRIES, EVENT_SPAM_BURST, EVENT_SPAM_REFILL,
+};
+use crate::lru::Lru;
+
+/// What stands before the latest message of an aggregated event.
+pub const AGGREGATE_MESSAGE_PREFIX: &str = "(combined from similar events): ";
+
+/// All that an event is recognised by, but its message.
+#[derive(Clone, Copy, Debug)]
+pub struct EventKey<'a> {
+    /// The source's component and host, from [`source_id`].
+    pub source: u64,
+    /// The involved object, from [`object_id`] or any id that is as unique.
+    pub object: u64,
+    /// The part of the object meant, such as `spec.containers{web}`.
+    pub field_path: &'a str,
+    /// `Normal` or `Warning`.
+    pub event_type: &'a str,
+    /// The reason.
+    pub reason: &'a str,
+    /// The reporting controller and instance, from [`source_id`].
+    pub reporting: u64,
+}
+
+/// The id of an event's source (or reporter): a component and the host it runs on.
+#[must_use]
+pub fn source_id(component: &str, host: &str) -> u64 {
+    hash_strings(&[component, host])
+}
+
+/// The id of an event's object: kind, namespace, name, uid and apiVersion.
+#[must_use]
+pub fn object_id(kind: &str, namespace: &str, name: &str, uid: &str, api_version: &str) -> u64 {
+    hash_strings(&[kind, namespace, name, uid, api_version])
+}
+
+fn hash_strings(texts: &[&str]) -> u64 {
+    let mut hasher = StableHasher::new();
+    for text in texts {
+        hasher.write(text.as_bytes());
+    }
+    hasher.finish()
+}
+
+impl EventKey<'_> {
+    fn spam_key(&self) -> u64 {
+        let mut hasher = StableHasher::new();
+        hasher.write_u64(self.source);
+        hasher.write_u64(self.object);
+        hasher.write(self.event_type.as_bytes());
+        hasher.finish()
+    }
+
+    fn aggregate_key(&self, spam_key: u64) -> u64 {
+        let mut hasher = StableHasher::new();
+        hasher.write_u64(spam_key);
+        hasher.write(self.reason.as_bytes());
+        hasher.write_u64(self.reporting);
+        hasher.finish()
+    }
+
+    fn event_key(&self, spam_key: u64, message: u64) -> u64 {
+        let mut hasher = StableHasher::new();
+        hasher.write_u64(spam_key);
+        hasher.write(self.reason.as_bytes());
+        hasher.write(self.field_path.as_bytes());
+        hasher.write_u64(message);
+        hasher.finish()
+    }
+}
+
+/// What is to be done with an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing: its source said too much about its object.
+    Drop,
+    /// To be created with count 1.
+    Create {
+        /// Whether it stands for many: its message is the one of [`aggregate_message`] and it has no reporter.
+        aggregated: bool,
+    },
+    /// An earlier event is to be patched: count, lastTimestamp and message. If that is gone from the API server it is to
+    /// be created again, with this count.
+    Patch {
+        /// The id that was given when the earlier event was first correlated: its name.
+        event: u64,
+        /// How often the event came so far.
+        count: u32,
+        /// When it came first.
+        first: SimTime,
+        /// As in [`Outcome::Create`].
+        aggregated: bool,
+    },
+}
+
+/// The message of an aggregated event whose latest message is this.
+#[must_use]
+pub fn aggregate_message(message: &str) -> String {
+    format!("{AGGREGATE_MESSAGE_PREFIX}{message}")
+}
+
+/// The correlator of one event recorder. Its memory is bounded by three caches of [`EVENT_CACHE_ENTRIES`].
+#[derive(Clone, Debug)]
+pub struct EventCorrelator {
+    aggregator: Lru<AggregateRecord>,
+    logger: Lru<EventLog>,
+    spam_filter: Lru<SpamRecord>,
+}
+
+impl Default for EventCorrelator {
+    fn default() -> EventCorrelator {
+        EventCorrelator::with_capacity(EVENT_CACHE_ENTRIES)
+    }
+}
+
+impl EventCorrelator {
+    /// A correlator with upstream's cache size.
+    #[must_use]
+    pub fn new() -> EventCorrelator {
+        EventCorrelator::default()
+    }
+
+    /// A correlator whose three caches hold so many entries each, and at least one.
+    #[must_use]
+    pub fn with_capacity(entries: usize) -> EventCorrelator {
+        EventCorrelator { aggregator: Lru::new(entries), logger: Lru::new(entries), spam_filter: Lru::new(entries) }
+    }
+
+    /// Says what to do with an event. `event` is any number by which the caller finds the event's name again should it
+    /// be created (the nanoseconds in the name, for instance); later outcomes give it back.
+    pub fn correlate(&mut self, key: &EventKey<'_>, message: &str, event: u64, now: SimTime) -> Outcome {
+        let message = hash_strings(&[message]);
+        let spam_key = key.spam_key();
+        let aggregate_key = key.aggregate_key(spam_key);
+
+        let record = self.aggregator.get_or_insert_with(aggregate_key, || AggregateRecord::new(now));
+        let aggregated = record.event_aggregate(message, now);
+        let cache_key = if aggregated { aggregate_key } else { key.event_key(spam_key, message) };
+
+        let log = self.logger.get_or_insert_with(cache_key, || EventLog { count: 0, event, first: now });
+        log.count = log.count.saturating_add(1);
+        let log = *log;
+
+        if !self.spam_filter.get_or_insert_with(spam_key, || SpamRecord::new(now)).try_accept(now) {
+            return Outcome::Drop;
+        }
+        match log {
+            EventLog { count: 1, .. } => Outcome::Create { aggregated },
+            EventLog { count, event, first } => Outcome::Patch { event, count, first, aggregated },
+        }
+    }
+}
+
+/// What the logger knows of an event that was created.
+#[derive(Clone, Copy, Debug)]
+struct EventLog {
+    count: u32,
+    event: u64,
+    first: SimTime,
+}
+
+/// The different messages of one source, object, type and reason.
+#[derive(Clone, Debug)]
+struct AggregateRecord {
+    last: SimTime,
+    /// Hashes of the messages, oldest first: always fewer than [`EVENT_AGGREGATE_MAX`] between calls.
+    messages: Messages,
+}
+
+/// Most reasons ever have one message, which needs no allocation.
+#[derive(Clone, Debug)]
+enum Messages {
+    None,
+    One(u64),
+    Many(Vec<u64>),
+}
+
+impl Messages {
+    /// Adds a message and returns how many different ones there are.
+    fn insert(&mut self, message: u64) -> usize {
+        match self {
+            Messages::None => *self = Messages::One(message),
+            Messages::One(first) if *first == message => {}
+            Messages::One(first) => *self = Messages::Many(vec![*first, message]),
+            Messages::Many(messages) if messages.contains(&message) => {}
+            Messages::Many(messages) => messages.push(message),
+        }
+        match self {
+            Messages::None => 0,
+            Messages::One(_) => 1,
+            Messages::Many(messages) => messages.len(),
+        }
+    }
+
+    fn remove_oldest(&mut self) {
+        match self {
+            Messages::None => {}
+            Messages::One(_) => *self = Messages::None,
+            Messages::Many(messages) => {
+                messages.remove(0);
+            }
+        }
+    }
+}
+
+impl AggregateRecord {
+    fn new(now: SimTime) -> AggregateRecord {
+        AggregateRecord { last: now, messages: Messages::None }
+    }
+
+    /// Takes a message in and says whether its event is to be aggregated.
+    fn event_aggregate(&mut self, message: u64, now: SimTime) -> bool {
+        if now - self.last > EVENT_AGGREGATE_INTERVAL {
+            self.messages = Messages::None;
+        }
+        self.last = now;
+        if self.messages.insert(message) < EVENT_AGGREGATE_MAX {
+            return false;
+        }
+        self.messages.remove_oldest();
+        true
+    }
+}
+
+/// A token bucket, counted in time: a token is the time it takes to refill one.
+#[derive(Clone, Copy, Debug)]
+struct SpamRecord {
+    credit: Duration,
+    last: SimTime,
+}
+
+impl SpamRecord {
+    const CREDIT_MAX: Duration = EVENT_SPAM_REFILL.saturating_mul(EVENT_SPAM_BURST);
+
+    fn new(now: SimTime) -> SpamRecord {
+        SpamRecord { credit: SpamRecord::CREDIT_MAX, last: now }
+    }
+
+    fn try_accept(&mut self, now: SimTime) -> bool {
+        self.credit = self.credit.saturating_add(now - self.last).min(SpamRecord::CREDIT_MAX);
+        self.last = now;
+        match self.credit.checked_sub(EVENT_SPAM_REFILL) {
+            Some(credit) => {
+                self.credit = credit;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secs(secs: u64) -> SimTime {
+        SimTime::from_secs(secs)
+    }
+
+    fn key<'a>(object: u64, event_type: &'a str, reason: &'a str) -> EventKey<'a> {
+        let source = source_id("replicaset-controller", "");
+        EventKey { source, object, field_path: "", event_type, reason, reporting: source }
+    }
+
+    const CREATE: Outcome = Outcome::Create { aggregated: false };
+
+    #[test]
+    fn identical_events_are_counted() {
+        let mut correlator = EventCorrelator::new();
+        let key = key(1, "Normal", "Pulled");
+        assert_eq!(correlator.correlate(&key, "m", 70, secs(5)), CREATE);
+        for count in 2..=25 {
+            let want = Outcome::Patch { event: 70, count, first: secs(5), aggregated: false };
+            assert_eq!(correlator.correlate(&key, "m", 70 + u64::from(count), secs(6)), want);
+        }
+        assert_eq!(correlator.correlate(&key, "m", 99, secs(6)), Outcome::Drop);
+    }
+
+    #[test]
+    fn any_difference_makes_another_event() {
+        let base = key(1, "Normal", "Pulled");
+        let others = [
+            EventKey { source: 9, ..base },
+            EventKey { object: 2, ..base },
+            EventKey { field_path: "spec.containers{a}", ..base },
+            EventKey { event_type: "Warning", ..base },
+            EventKey { reason: "Pulling", ..base },
+        ];
+        for other in others {
+            let mut correlator = EventCorrelator::new();
+            correlator.correlate(&base, "m", 1, secs(0));
+            assert_eq!(correlator.correlate(&other, "m", 2, secs(0)), CREATE, "{other:?}");
+        }
+        // Upstream's key of an event does not have the reporter.
+        let mut correlator = EventCorrelator::new();
+        correlator.correlate(&base, "m", 1, secs(0));
+        let reported = EventKey { reporting: 9, ..base };
+        let want = Outcome::Patch { event: 1, count: 2, first: secs(0), aggregated: false };
+        assert_eq!(correlator.correlate(&reported, "m", 2, secs(0)), want);
+    }
+
+    /// A ReplicaSet that creates 30 pods at once, as recorded: 9 events and one aggregate with count 16.
+    #[test]
+    fn thirty_pods_give_nine_events_and_an_aggregate_of_sixteen() {
+        let mut correlator = EventCorrelator::new();
+        let key = key(1, "Normal", "SuccessfulCreate");
+        for n in 1..=30 {
+            let outcome = correlator.correlate(&key, &format!("Created pod: web-{n}"), n, secs(1));
+            let want = match n {
+                1..10 => CREATE,
+                10 => Outcome::Create { aggregated: true },
+                11..26 => Outcome::Patch { event: 10, count: n as u32 - 9, first: secs(1), aggregated: true },
+                _ => Outcome::Drop,
+            };
+            assert_eq!(outcome, want, "{n}");
+        }
+        // 300 s later there is one token, and what was dropped was counted.
+        let want = Outcome::Patch { event: 10, count: 22, first: secs(1), aggregated: true };
+        assert_eq!(correlator.correlate(&key, "Created pod: web-31", 31, secs(301)), want);
+        assert_eq!(correlator.correlate(&key, "Created pod: web-32", 32, secs(301)), Outcome::Drop);
+    }
+
+    #[test]
+    fn aggregation_ends_after_600_seconds_without_a_similar_event() {
+        let rows = [(600, Outcome::Create { aggregated: true }), (601, CREATE)];
+        for (later, want) in rows {
+            let mut correlator = EventCorrelator::new();
+            let key = key(1, "Normal", "SuccessfulCreate");
+            for n in 0..9 {
+                assert_eq!(correlator.correlate(&key, &n.to_string(), n, secs(0)), CREATE);
+            }
+            assert_eq!(correlator.correlate(&key, "ten", 9, secs(later)), want, "{later}");
+        }
+    }
+
+    #[test]
+    fn a_message_of_the_last_nine_is_counted_on_its_own() {
+        let mut correlator = EventCorrelator::new();
+        let key = key(1, "Warning", "FailedCreate");
+        for n in 0..10 {
+            correlator.correlate(&key, &n.to_string(), n, secs(0));
+        }
+        let known = Outcome::Patch { event: 5, count: 2, first: secs(0), aggregated: false };
+        assert_eq!(correlator.correlate(&key, "5", 10, secs(1)), known);
+        let forgotten = Outcome::Patch { event: 9, count: 2, first: secs(0), aggregated: true };
+        assert_eq!(correlator.correlate(&key, "0", 11, secs(1)), forgotten);
+    }
+
+    #[test]
+    fn each_type_has_its_own_spam_bucket() {
+        let mut correlator = EventCorrelator::new();
+        for _ in 0..25 {
+            assert_ne!(correlator.correlate(&key(1, "Normal", "Pulled"), "m", 0, secs(0)), Outcome::Drop);
+        }
+        assert_eq!(correlator.correlate(&key(1, "Normal", "Created"), "m", 0, secs(0)), Outcome::Drop);
+        assert_eq!(correlator.correlate(&key(1, "Warning", "BackOff"), "m", 0, secs(0)), CREATE);
+        assert_eq!(correlator.correlate(&key(2, "Normal", "Pulled"), "m", 0, secs(0)), CREATE);
+    }
+
+    #[test]
+    fn a_token_comes_back_every_300_seconds_up_to_25() {
+        let mut record = SpamRecord::new(secs(0));
+        let mut accepted = |at: u64| (0..100).filter(|_| record.try_accept(secs(at))).count();
+        for (at, want) in [(0, 25), (299, 0), (300, 1), (599, 0), (600, 1), (1500, 3), (100_000, 25)] {
+            assert_eq!(accepted(at), want, "{at}");
+        }
+    }
+
+    #[test]
+    fn caches_are_bounded_and_forget_the_oldest() {
+        let mut correlator = EventCorrelator::with_capacity(2);
+        for object in [1, 2, 1, 3] {
+            correlator.correlate(&key(object, "Normal", "Pulled"), "m", object, secs(0));
+        }
+        let kept = Outcome::Patch { event: 1, count: 3, first: secs(0), aggregated: false };
+        assert_eq!(correlator.correlate(&key(1, "Normal", "Pulled"), "m", 9, secs(0)), kept);
+        assert_eq!(correlator.correlate(&key(2, "Normal", "Pulled"), "m", 9, secs(0)), CREATE);
+    }
+
+    #[test]
+    fn ids_keep_fields_apart() {
+        assert_ne!(source_id("kubelet", "a"), source_id("kubeleta", ""));
+        assert_ne!(object_id("Pod", "ns", "a", "u", "v1"), object_id("Pod", "n", "sa", "u", "v1"));
+        assert_eq!(aggregate_message("Created pod: a"), "(combined from similar events): Created pod: a");
+    }
+}

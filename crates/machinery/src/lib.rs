@@ -3,4 +3,6 @@
 pub mod backoff;
 pub mod controller_expectations;
 pub mod event_correlator;
+pub mod limits;
+mod lru;
 pub mod work_queue;

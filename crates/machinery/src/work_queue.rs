@@ -1,1 +1,276 @@
-//! Part of the controllers' machinery.
+//! The work queue: one slot a key, first in first out, with rate-limited and delayed adds and the cause of each.
+//!
+//! Mirrors client-go util/workqueue/{queue,delaying_queue,rate_limiting_queue}.go (v1.36).
+//! Differs: delays are not waited for here. An add for later returns the instant for which the caller schedules a timer,
+//! and the timer comes back through [`WorkQueue::fire`]. There is no global token bucket.
+//! Invariant: a key is in the queue at most once, and never while it is being processed.
+
+use std::collections::VecDeque;
+use std::hash::Hash;
+
+use rustc_hash::FxHashMap;
+use seatrial_engine::SimTime;
+
+use crate::backoff::ItemExponentialFailureRateLimiter;
+
+/// What the queue knows of a key that is queued or being processed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    /// To be processed: now in the queue, or put there when it is done.
+    dirty: bool,
+    processing: bool,
+    /// What woke it: that of the first add since it was last taken out.
+    cause: u64,
+}
+
+/// A controller's queue of keys.
+#[derive(Clone, Debug)]
+pub struct WorkQueue<K> {
+    queue: VecDeque<K>,
+    slots: FxHashMap<K, Slot>,
+    /// Keys that wait for a delay to pass, and until when.
+    waiting: FxHashMap<K, SimTime>,
+    rate_limiter: ItemExponentialFailureRateLimiter<K>,
+}
+
+impl<K> Default for WorkQueue<K> {
+    fn default() -> Self {
+        WorkQueue::new(ItemExponentialFailureRateLimiter::default())
+    }
+}
+
+impl<K> WorkQueue<K> {
+    /// An empty queue. `WorkQueue::default()` has the rate limits of every built-in controller.
+    #[must_use]
+    pub fn new(rate_limiter: ItemExponentialFailureRateLimiter<K>) -> Self {
+        WorkQueue { queue: VecDeque::new(), slots: FxHashMap::default(), waiting: FxHashMap::default(), rate_limiter }
+    }
+
+    /// How many keys can be taken out now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether no key can be taken out now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// How many keys wait for a delay to pass.
+    #[must_use]
+    pub fn waiting_len(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
+    /// Marks the key as needing work, woken by the trace record `cause`. A key that waits already keeps its place and its
+    /// cause; one that is being processed is queued when it is done.
+    pub fn add(&mut self, key: K, cause: u64) {
+        let slot = match self.slots.get_mut(&key) {
+            Some(slot) if slot.dirty => return,
+            Some(slot) => slot,
+            None => self.slots.entry(key.clone()).or_default(),
+        };
+        slot.dirty = true;
+        slot.cause = cause;
+        if !slot.processing {
+            self.queue.push_back(key);
+        }
+    }
+
+    /// Takes out the next key and its cause. It must be given back with [`WorkQueue::done`].
+    pub fn get(&mut self) -> Option<(K, u64)> {
+        let key = self.queue.pop_front()?;
+        let slot = self.slots.get_mut(&key)?;
+        slot.processing = true;
+        slot.dirty = false;
+        let cause = slot.cause;
+        Some((key, cause))
+    }
+
+    /// Ends the processing of a key and queues it again if it was added meanwhile.
+    pub fn done(&mut self, key: &K) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let was_processing = std::mem::take(&mut slot.processing);
+        if !slot.dirty {
+            self.slots.remove(key);
+        } else if was_processing {
+            self.queue.push_back(key.clone());
+        }
+    }
+
+    /// Asks for the key at `due`. Returns the instant for which the caller has to schedule a timer (that calls
+    /// [`WorkQueue::fire`]), or None if the key waits for an earlier or the same one. For no delay at all use
+    /// [`WorkQueue::add`].
+    #[must_use]
+    pub fn add_after(&mut self, key: K, due: SimTime) -> Option<SimTime> {
+        if self.waiting.get(&key).is_some_and(|&waiting| waiting <= due) {
+            return None;
+        }
+        self.waiting.insert(key, due);
+        Some(due)
+    }
+
+    /// Asks for the key once more after a failure: after 5 ms, then twice as long each time. Returns as
+    /// [`WorkQueue::add_after`].
+    #[must_use]
+    pub fn add_rate_limited(&mut self, key: K, now: SimTime) -> Option<SimTime> {
+        let delay = self.rate_limiter.when(&key);
+        self.add_after(key, now + delay)
+    }
+
+    /// What a timer does when it comes: adds the key if it still waits for this instant. Returns false for a stale timer,
+    /// whose key was meanwhile asked for at another time.
+    pub fn fire(&mut self, key: K, now: SimTime, cause: u64) -> bool {
+        let ready = self.waiting.get(&key).is_some_and(|&due| due <= now);
+        if ready {
+            self.waiting.remove(&key);
+            self.add(key, cause);
+        }
+        ready
+    }
+
+    /// Forgets the key's failures. It stays queued if it is.
+    pub fn forget(&mut self, key: &K) {
+        self.rate_limiter.forget(key);
+    }
+
+    /// How often the key was added rate-limited since it was last forgotten.
+    #[must_use]
+    pub fn num_requeues(&self, key: &K) -> u32 {
+        self.rate_limiter.num_requeues(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secs(secs: u64) -> SimTime {
+        SimTime::from_secs(secs)
+    }
+
+    fn queue() -> WorkQueue<&'static str> {
+        WorkQueue::default()
+    }
+
+    #[test]
+    fn keys_come_out_in_the_order_they_went_in() {
+        let mut queue = queue();
+        queue.add("b", 1);
+        queue.add("a", 2);
+        queue.add("c", 3);
+        assert_eq!(queue.len(), 3);
+        assert_eq!([queue.get(), queue.get(), queue.get()], [Some(("b", 1)), Some(("a", 2)), Some(("c", 3))]);
+        assert_eq!((queue.get(), queue.is_empty()), (None, true));
+    }
+
+    #[test]
+    fn add_of_a_queued_key_keeps_place_and_cause() {
+        let mut queue = queue();
+        queue.add("a", 1);
+        queue.add("b", 2);
+        queue.add("a", 3);
+        assert_eq!([queue.get(), queue.get(), queue.get()], [Some(("a", 1)), Some(("b", 2)), None]);
+    }
+
+    #[test]
+    fn add_while_processing_requeues_once_on_done() {
+        let mut queue = queue();
+        queue.add("a", 1);
+        assert_eq!(queue.get(), Some(("a", 1)));
+        queue.add("a", 2);
+        queue.add("a", 3);
+        assert_eq!((queue.len(), queue.get()), (0, None));
+        queue.done(&"a");
+        assert_eq!((queue.len(), queue.get()), (1, Some(("a", 2))));
+        queue.done(&"a");
+        assert_eq!((queue.get(), queue.slots.len()), (None, 0));
+    }
+
+    #[test]
+    fn done_puts_a_dirty_key_behind_the_others() {
+        let mut queue = queue();
+        queue.add("a", 1);
+        queue.get();
+        queue.add("a", 2);
+        queue.add("b", 3);
+        queue.done(&"a");
+        assert_eq!([queue.get(), queue.get()], [Some(("b", 3)), Some(("a", 2))]);
+    }
+
+    #[test]
+    fn done_of_a_key_not_taken_out_changes_nothing() {
+        let mut queue = queue();
+        queue.done(&"a");
+        queue.add("a", 1);
+        queue.done(&"a");
+        assert_eq!([queue.get(), queue.get()], [Some(("a", 1)), None]);
+    }
+
+    #[test]
+    fn earlier_add_after_wins() {
+        let mut queue = queue();
+        assert_eq!(queue.add_after("a", secs(10)), Some(secs(10)));
+        assert_eq!(queue.add_after("a", secs(10)), None);
+        assert_eq!(queue.add_after("a", secs(20)), None);
+        assert_eq!(queue.add_after("a", secs(5)), Some(secs(5)));
+        assert_eq!(queue.waiting_len(), 1);
+        assert!(queue.fire("a", secs(5), 7));
+        assert!(!queue.fire("a", secs(10), 8));
+        assert_eq!([queue.get(), queue.get()], [Some(("a", 7)), None]);
+        assert_eq!(queue.waiting_len(), 0);
+    }
+
+    #[test]
+    fn stale_timer_does_not_fire_a_later_wait() {
+        let mut queue = queue();
+        assert!(queue.add_after("a", secs(10)).is_some());
+        assert!(queue.add_after("a", secs(5)).is_some());
+        assert!(queue.fire("a", secs(5), 1));
+        assert_eq!(queue.add_after("a", secs(12)), Some(secs(12)));
+        assert!(!queue.fire("a", secs(10), 2));
+        assert!(queue.fire("a", secs(12), 3));
+        assert_eq!(queue.get(), Some(("a", 1)));
+    }
+
+    #[test]
+    fn add_does_not_end_a_wait() {
+        let mut queue = queue();
+        assert!(queue.add_after("a", secs(10)).is_some());
+        queue.add("a", 1);
+        assert_eq!(queue.get(), Some(("a", 1)));
+        queue.done(&"a");
+        assert!(queue.fire("a", secs(10), 2));
+        assert_eq!(queue.get(), Some(("a", 2)));
+    }
+
+    #[test]
+    fn fire_while_processing_requeues_on_done() {
+        let mut queue = queue();
+        queue.add("a", 1);
+        queue.get();
+        assert_eq!(queue.add_rate_limited("a", secs(1)), Some(SimTime::from_millis(1_005)));
+        assert!(queue.fire("a", SimTime::from_millis(1_005), 2));
+        assert_eq!(queue.get(), None);
+        queue.done(&"a");
+        assert_eq!(queue.get(), Some(("a", 2)));
+    }
+
+    #[test]
+    fn rate_limited_adds_double_until_forgotten() {
+        let mut queue = queue();
+        for (n, millis) in [5, 10, 20, 40].into_iter().enumerate() {
+            let due = SimTime::from_millis(millis);
+            assert_eq!(queue.add_rate_limited("a", SimTime::ZERO), Some(due));
+            assert_eq!(queue.num_requeues(&"a"), n as u32 + 1);
+            assert!(queue.fire("a", due, 0));
+        }
+        queue.forget(&"a");
+        assert_eq!(queue.num_requeues(&"a"), 0);
+        assert_eq!(queue.add_rate_limited("a", SimTime::ZERO), Some(SimTime::from_millis(5)));
+    }
+}
