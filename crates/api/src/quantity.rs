@@ -1,13 +1,17 @@
 //! Resource quantities: parsing, canonical text, arithmetic.
 //!
 //! Mirrors k8s.io/apimachinery/pkg/api/resource (v1.36).
-//! Differs: a value is one whole number of nano-units, so sums and comparisons need no cases; values beyond what
-//! upstream keeps exactly are capped where it caps them.
+//! Differs: a value is one whole number of nano-units, so sums and comparisons need no cases. Decimal amounts beyond
+//! 1.7e29 units, which upstream keeps exactly, stay at that bound.
+
+mod parse;
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 /// How a quantity is written. Mirrors `resource.Format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,7 +37,7 @@ pub enum QuantityError {
     /// The text does not look like a quantity.
     #[error("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")]
     FormatWrong,
-    /// The digits are no number.
+    /// There is no digit to read.
     #[error("unable to parse numeric part of quantity")]
     Numeric,
     /// The suffix is unknown.
@@ -43,65 +47,46 @@ pub enum QuantityError {
 
 const NANO: i128 = 1_000_000_000;
 const MILLI: i128 = 1_000_000;
-/// The largest amount upstream keeps: 2^63 - 1 whole units.
-const NANOS_MAX: i128 = i64::MAX as i128 * NANO;
-const BINARY_SUFFIXES: [(&str, u32); 6] = [("Ki", 10), ("Mi", 20), ("Gi", 30), ("Ti", 40), ("Pi", 50), ("Ei", 60)];
-/// Decimal suffixes with their powers of ten, largest first.
-const DECIMAL_SUFFIXES: [(&str, i32); 10] =
-    [("E", 18), ("P", 15), ("T", 12), ("G", 9), ("M", 6), ("k", 3), ("", 0), ("m", -3), ("u", -6), ("n", -9)];
-/// More digits than any amount below the cap has, so that longer texts are capped early.
-const DIGITS_MAX: usize = 60;
+/// The largest magnitude that is kept; symmetric, so that it can be negated.
+const NANOS_MAX: i128 = i128::MAX;
+/// What binary amounts are capped at when they are read: 2^63 - 1 units.
+const BINARY_MAX: i128 = i64::MAX as i128 * NANO;
+/// Binary suffixes by powers of 1024.
+const BINARY_SUFFIXES: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+/// Decimal suffixes by powers of 1000, from 10^-9.
+const DECIMAL_SUFFIXES: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
+const NANO_EXPONENT: i32 = -9;
 
 impl Quantity {
     /// Nothing.
     pub const ZERO: Self = Self { nanos: 0, format: Format::DecimalSi };
 
-    /// Reads a quantity in any of its spellings.
+    /// Reads a quantity in any of its spellings; what is finer than nano is rounded away from zero.
     ///
     /// # Errors
     /// As upstream's `ParseQuantity`.
     pub fn parse(text: &str) -> Result<Self, QuantityError> {
-        let (negative, rest) = match text.as_bytes().first() {
-            None => return Err(QuantityError::FormatWrong),
-            Some(b'-') => (true, &text[1..]),
-            Some(b'+') => (false, &text[1..]),
-            Some(_) => (false, text),
-        };
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let (number, suffix) = rest.split_at(end);
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if fraction.contains('.') {
-            return Err(QuantityError::FormatWrong);
-        }
-        if whole.is_empty() && fraction.is_empty() {
-            return Err(QuantityError::FormatWrong);
-        }
-        if !suffix.bytes().all(|b| b.is_ascii_digit() || b"eEinumkKMGTP+-".contains(&b)) {
-            return Err(QuantityError::FormatWrong);
-        }
-        let (factor, format) = parse_suffix(suffix)?;
-        let magnitude = scaled(whole, fraction, factor).min(NANOS_MAX);
-        Ok(Self { nanos: if negative { -magnitude } else { magnitude }, format })
+        parse::parse(text).map(|read| read.quantity)
     }
 
-    /// A whole number of units.
+    /// A whole number of units. Mirrors `NewQuantity`.
     pub fn from_i64(value: i64, format: Format) -> Self {
         Self { nanos: i128::from(value) * NANO, format }
     }
 
-    /// A number of thousandths.
+    /// A number of thousandths. Mirrors `NewMilliQuantity` with `DecimalSI`.
     pub fn from_milli(value: i64) -> Self {
         Self { nanos: i128::from(value) * MILLI, format: Format::DecimalSi }
     }
 
-    /// The amount in whole units, rounded up.
+    /// The amount in whole units, rounded away from zero, saturating.
     pub fn value(&self) -> i64 {
-        saturate(div_up(self.nanos, NANO))
+        saturate(div_away(self.nanos, NANO))
     }
 
-    /// The amount in thousandths, rounded up.
+    /// The amount in thousandths, rounded away from zero, saturating.
     pub fn milli_value(&self) -> i64 {
-        saturate(div_up(self.nanos, MILLI))
+        saturate(div_away(self.nanos, MILLI))
     }
 
     /// Whether the amount is zero.
@@ -118,7 +103,7 @@ impl Quantity {
     #[must_use]
     pub fn add(&self, other: &Self) -> Self {
         let format = if self.is_zero() { other.format } else { self.format };
-        Self { nanos: (self.nanos + other.nanos).clamp(-NANOS_MAX, NANOS_MAX), format }
+        Self { nanos: self.nanos.saturating_add(other.nanos).max(-NANOS_MAX), format }
     }
 
     /// The difference, written as this is; zero takes the other's format.
@@ -132,76 +117,53 @@ impl Quantity {
         self.nanos.cmp(&other.nanos)
     }
 
-    /// The amount rounded up to thousandths, as resource requirements are stored. Mirrors `Quantity.RoundUp(Milli)`.
+    /// The amount rounded away from zero to thousandths, as resource requirements are stored. Mirrors `RoundUp(Milli)`.
     #[must_use]
     pub fn round_up_milli(&self) -> Self {
-        Self { nanos: div_up(self.nanos, MILLI) * MILLI, format: self.format }
+        let nanos = div_away(self.nanos, MILLI).saturating_mul(MILLI).max(-NANOS_MAX);
+        Self { nanos, format: self.format }
     }
-}
 
-/// The suffix's factor in nano-units as (multiplier, power of ten), and the format it stands for.
-fn parse_suffix(suffix: &str) -> Result<(Factor, Format), QuantityError> {
-    if let Some((_, bits)) = BINARY_SUFFIXES.iter().find(|(s, _)| *s == suffix) {
-        return Ok((Factor { bits: *bits, exponent: 9 }, Format::BinarySi));
-    }
-    if let Some((_, power)) = DECIMAL_SUFFIXES.iter().find(|(s, _)| *s == suffix) {
-        return Ok((Factor { bits: 0, exponent: power + 9 }, Format::DecimalSi));
-    }
-    let digits = suffix.strip_prefix(['e', 'E']).ok_or(QuantityError::Suffix)?;
-    let power: i32 = digits.parse().map_err(|_| QuantityError::Suffix)?;
-    Ok((Factor { bits: 0, exponent: power.saturating_add(9) }, Format::DecimalExponent))
-}
-
-struct Factor {
-    bits: u32,
-    exponent: i32,
-}
-
-/// The digits times the factor in nano-units, rounded up, capped.
-fn scaled(whole: &str, fraction: &str, factor: Factor) -> i128 {
-    let digits: String = whole.chars().chain(fraction.chars()).skip_while(|c| *c == '0').collect();
-    if digits.is_empty() {
-        return 0;
-    }
-    let fraction_length = i32::try_from(fraction.len()).unwrap_or(i32::MAX);
-    let exponent = factor.exponent.saturating_sub(fraction_length);
-    let length = i32::try_from(digits.len()).unwrap_or(i32::MAX);
-    if length.saturating_add(exponent) > DIGITS_MAX as i32 / 2 {
-        return NANOS_MAX;
-    }
-    if length.saturating_add(exponent) + 19 < 0 {
-        return 1;
-    }
-    // Wide arithmetic on a few digits at a time: (digits * 2^bits) * 10^exponent, rounded up.
-    let mut value: i128 = 0;
-    let mut lost = false;
-    let kept = usize::try_from(length.saturating_add(exponent.min(0)).max(0)).unwrap_or(0) + 19;
-    for (index, digit) in digits.bytes().enumerate() {
-        if index < kept.min(36 - factor.bits as usize / 4) {
-            value = value * 10 + i128::from(digit - b'0');
-        } else {
-            lost |= digit != b'0';
+    /// The decimal number and suffix, with the largest power of 1000 that leaves a whole number.
+    fn write_decimal(&self, f: &mut impl fmt::Write, format: Format) -> fmt::Result {
+        let (mut number, mut exponent) = (self.nanos, NANO_EXPONENT);
+        while number % 1000 == 0 {
+            number /= 1000;
+            exponent += 3;
+        }
+        match format {
+            Format::DecimalExponent if exponent == 0 => write!(f, "{number}"),
+            Format::DecimalExponent => write!(f, "{number}e{exponent}"),
+            Format::DecimalSi | Format::BinarySi => {
+                // v1.36 loses the suffix beyond E: "1000E" is written "1".
+                let place = usize::try_from((exponent - NANO_EXPONENT) / 3).unwrap_or_default();
+                write!(f, "{number}{}", DECIMAL_SUFFIXES.get(place).unwrap_or(&""))
+            }
         }
     }
-    let dropped = digits.len().saturating_sub(kept.min(36 - factor.bits as usize / 4));
-    let mut exponent = exponent + i32::try_from(dropped).unwrap_or(0);
-    let Some(shifted) = value.checked_mul(1i128 << factor.bits) else { return NANOS_MAX };
-    value = shifted;
-    while exponent > 0 {
-        let Some(next) = value.checked_mul(10) else { return NANOS_MAX };
-        value = next;
-        exponent -= 1;
+
+    fn write_canonical(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        if self.nanos == 0 {
+            return f.write_str("0");
+        }
+        // Small and fractional binary amounts cannot be written with a binary suffix.
+        let whole = self.nanos % NANO == 0;
+        if self.format != Format::BinarySi || !whole || self.nanos.abs() < 1024 * NANO {
+            return self.write_decimal(f, self.format);
+        }
+        let (mut number, mut power) = (self.nanos / NANO, 0);
+        while number % 1024 == 0 {
+            number /= 1024;
+            power += 1;
+        }
+        write!(f, "{number}{}", BINARY_SUFFIXES.get(power).unwrap_or(&""))
     }
-    while exponent < 0 {
-        lost |= value % 10 != 0;
-        value /= 10;
-        exponent += 1;
-    }
-    value + i128::from(lost)
 }
 
-fn div_up(value: i128, unit: i128) -> i128 {
-    value.div_euclid(unit) + i128::from(value.rem_euclid(unit) != 0)
+/// The quotient, rounded away from zero.
+fn div_away(value: i128, unit: i128) -> i128 {
+    let rest = value % unit;
+    value / unit + rest.signum()
 }
 
 fn saturate(value: i128) -> i64 {
@@ -209,36 +171,14 @@ fn saturate(value: i128) -> i64 {
 }
 
 impl fmt::Display for Quantity {
-    /// The canonical text: the largest suffix that leaves a whole number.
+    /// The canonical text: the largest suffix that leaves a whole number. Mirrors `CanonicalizeBytes`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.nanos == 0 {
-            return f.write_str("0");
+        if f.width().is_none() {
+            return self.write_canonical(f);
         }
-        let mut format = self.format;
-        // Small and fractional binary amounts cannot be written with a binary suffix.
-        if format == Format::BinarySi && (self.nanos.abs() < 1024 * NANO || self.nanos % NANO != 0) {
-            format = Format::DecimalSi;
-        }
-        if format == Format::BinarySi {
-            let value = self.nanos / NANO;
-            let largest = BINARY_SUFFIXES.iter().rev().find(|(_, bits)| value % (1i128 << bits) == 0);
-            return match largest {
-                Some((suffix, bits)) => write!(f, "{}{suffix}", value >> bits),
-                None => write!(f, "{value}"),
-            };
-        }
-        for (suffix, power) in DECIMAL_SUFFIXES {
-            let unit = 10i128.pow(u32::try_from(power + 9).unwrap_or(0));
-            if self.nanos % unit == 0 {
-                let value = self.nanos / unit;
-                return match (format, power) {
-                    (Format::DecimalExponent, 0) => write!(f, "{value}"),
-                    (Format::DecimalExponent, _) => write!(f, "{value}e{power}"),
-                    _ => write!(f, "{value}{suffix}"),
-                };
-            }
-        }
-        Ok(())
+        let mut text = String::new();
+        self.write_canonical(&mut text)?;
+        f.pad(&text)
     }
 }
 
@@ -251,133 +191,73 @@ impl From<Quantity> for ApiQuantity {
 impl TryFrom<&ApiQuantity> for Quantity {
     type Error = QuantityError;
     fn try_from(quantity: &ApiQuantity) -> Result<Self, QuantityError> {
-        Self::parse(&quantity.0)
+        Self::parse(quantity.0.trim())
     }
 }
 
-/// The canonical text of a quantity.
+impl Serialize for Quantity {
+    /// The canonical text.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Quantity {
+    /// A text, with or without space around it, or a number.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct QuantityVisitor;
+
+        impl Visitor<'_> for QuantityVisitor {
+            type Value = Quantity;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a quantity")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Quantity, E> {
+                Quantity::parse(text.trim()).map_err(E::custom)
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Quantity, E> {
+                Ok(Quantity::from_i64(number, Format::DecimalSi))
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Quantity, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Quantity, E> {
+                self.visit_str(&number.to_string())
+            }
+        }
+
+        deserializer.deserialize_any(QuantityVisitor)
+    }
+}
+
+/// The text that the API server answers for a quantity: the canonical one, or the text itself where upstream keeps it.
+///
+/// Upstream remembers a text whose digits need no shift, even when it is not the canonical one: `1.500` and `+1` stay.
 ///
 /// # Errors
 /// As [`Quantity::parse`].
 pub fn canonicalize(text: &str) -> Result<String, QuantityError> {
-    Quantity::parse(text).map(|q| q.to_string())
+    let text = text.trim();
+    let read = parse::parse(text)?;
+    Ok(if read.kept_scale.is_some() { text.to_owned() } else { read.quantity.to_string() })
+}
+
+/// As [`canonicalize`], rounded up to thousandths: the values of a resource list.
+///
+/// # Errors
+/// As [`Quantity::parse`].
+pub fn canonicalize_round_up_milli(text: &str) -> Result<String, QuantityError> {
+    const MILLI_SCALE: i64 = -3;
+    let text = text.trim();
+    let read = parse::parse(text)?;
+    let kept = read.kept_scale.is_some_and(|scale| scale >= MILLI_SCALE);
+    Ok(if kept { text.to_owned() } else { read.quantity.round_up_milli().to_string() })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn canonical_texts() {
-        let rows = [
-            ("0", "0"),
-            ("0.5", "500m"),
-            ("1.5Gi", "1536Mi"),
-            ("1000", "1k"),
-            ("1024Ki", "1Mi"),
-            ("3000M", "3G"),
-            ("12e6", "12e6"),
-            ("12E6", "12e6"),
-            ("1e3", "1e3"),
-            ("100m", "100m"),
-            ("1000m", "1"),
-            ("1500m", "1500m"),
-            ("0.1", "100m"),
-            ("1.1k", "1100"),
-            ("1024", "1024"),
-            ("2048", "2048"),
-            ("1Ki", "1Ki"),
-            ("0.5Ki", "512"),
-            ("1.5Ki", "1536"),
-            ("128Mi", "128Mi"),
-            ("64Mi", "64Mi"),
-            ("1Ti", "1Ti"),
-            ("0.001", "1m"),
-            ("0.0001", "100u"),
-            ("1n", "1n"),
-            ("0.1n", "1n"),
-            ("-1", "-1"),
-            ("+1", "1"),
-            ("-0.5", "-500m"),
-            (".5", "500m"),
-            ("5.", "5"),
-            ("00100", "100"),
-            ("1e-3", "1e-3"),
-            ("10e-1", "1"),
-            ("100k", "100k"),
-            ("1000k", "1M"),
-            ("1E", "1E"),
-            ("7Ei", "7Ei"),
-            ("9223372036854775807", "9223372036854775807"),
-            ("9223372036854775808", "9223372036854775807"),
-            ("100E", "9223372036854775807"),
-            ("1000000000000000000000000000000000000000000000000000000000000000000000", "9223372036854775807"),
-            ("1Mi", "1Mi"),
-            ("1048576Ki", "1Gi"),
-            ("1.25", "1250m"),
-            ("250Ki", "250Ki"),
-            ("0Mi", "0"),
-            ("1u", "1u"),
-            ("999", "999"),
-        ];
-        for (text, want) in rows {
-            assert_eq!(canonicalize(text).as_deref(), Ok(want), "{text}");
-        }
-    }
-
-    #[test]
-    fn texts_that_are_no_quantities() {
-        let rows = [
-            ("", QuantityError::FormatWrong),
-            ("a", QuantityError::FormatWrong),
-            ("1.1.1", QuantityError::FormatWrong),
-            ("-", QuantityError::FormatWrong),
-            ("1 Gi", QuantityError::FormatWrong),
-            ("1g", QuantityError::FormatWrong),
-            ("1K", QuantityError::Suffix),
-            ("1Kii", QuantityError::Suffix),
-            ("1ee3", QuantityError::Suffix),
-            ("1e", QuantityError::Suffix),
-            ("1mm", QuantityError::Suffix),
-        ];
-        for (text, want) in rows {
-            assert_eq!(Quantity::parse(text), Err(want), "{text}");
-        }
-    }
-
-    #[test]
-    fn values_round_up() {
-        let rows = [
-            ("500m", 1, 500),
-            ("1500m", 2, 1500),
-            ("1", 1, 1000),
-            ("-500m", 0, -500),
-            ("1n", 1, 1),
-            ("2Ki", 2048, 2_048_000),
-            ("9E", 9_000_000_000_000_000_000, i64::MAX),
-        ];
-        for (text, value, milli) in rows {
-            let quantity = Quantity::parse(text).expect(text);
-            assert_eq!((quantity.value(), quantity.milli_value()), (value, milli), "{text}");
-        }
-    }
-
-    #[test]
-    fn sums_keep_the_format_and_zero_takes_the_others() {
-        let rows = [
-            ("1", "1", "2"),
-            ("0", "1Gi", "1Gi"),
-            ("1Gi", "1Gi", "2Gi"),
-            ("500m", "500m", "1"),
-            ("1Gi", "1", "1073741825"),
-            ("3", "-1", "2"),
-        ];
-        for (a, b, want) in rows {
-            let (a, b) = (Quantity::parse(a).expect(a), Quantity::parse(b).expect(b));
-            assert_eq!(a.add(&b).to_string(), want);
-        }
-        let (a, b) = (Quantity::parse("1k").expect("1k"), Quantity::parse("1000").expect("1000"));
-        assert_eq!(a.cmp_value(&b), Ordering::Equal);
-        assert_eq!(Quantity::parse("0.0001").expect("u").round_up_milli().to_string(), "1m");
-    }
-}
+mod tests;

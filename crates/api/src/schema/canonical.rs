@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Type, TypeRef};
-use crate::quantity::Quantity;
+use crate::quantity;
 
 /// Makes a value what the API server would print after decoding it as `ty`.
 ///
@@ -30,9 +30,9 @@ fn canonicalize_type(value: &mut Value, ty: &Type, round_up: bool) {
                 Value::Number(number) => number.to_string(),
                 _ => return,
             };
-            if let Ok(quantity) = Quantity::parse(&text) {
-                let quantity = if round_up { quantity.round_up_milli() } else { quantity };
-                *value = Value::String(quantity.to_string());
+            let canonical = if round_up { quantity::canonicalize_round_up_milli } else { quantity::canonicalize };
+            if let Ok(text) = canonical(&text) {
+                *value = Value::String(text);
             }
         }
         _ => {}
