@@ -1,22 +1,10 @@
 //! The event queue: what is to happen, popped by (time, seq).
 //!
 //! There are two lanes, one for foreground and one for background events, so that "is anything left but heartbeats" is
-//! a question of constant cost. A lane holds events of the present instant in a plain queue (most events are of that
-//! kind: they cost no sift) and those of the future in a binary heap. A heap entry is three words; the event itself
-//! lies in a slot beside it, which a cancelled timer gives back at once. What is left of a cancelled timer in the heap
-//! is dropped when it comes to the top, or when half of the heap is such leftovers.
-//!
-//! Invariant: the head of each queue and of each heap is a live event, so peeking needs no `&mut self`.
-
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+//! a question of constant cost.
 
 use crate::SimTime;
-
-/// Leftovers of cancelled timers below this number are never worth a sweep.
-const LEFTOVERS_MIN: usize = 64;
-/// Marks a timer that lies in the queue of the present instant and has no slot.
-const NO_SLOT: u32 = u32::MAX;
+use crate::lane::Lane;
 
 /// Names one pushed event, to cancel it. Ids are never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,12 +67,12 @@ impl<E> EventQueue<E> {
 
     /// Takes out the next event and makes its time the present.
     pub fn pop(&mut self) -> Option<(SimTime, E)> {
-        let lane = match (self.foreground.head(self.now), self.background.head(self.now)) {
+        let lane = match (self.foreground.head(), self.background.head()) {
             (Some(foreground), Some(background)) if background < foreground => &mut self.background,
             (None, Some(_)) => &mut self.background,
             _ => &mut self.foreground,
         };
-        let (at, event) = lane.pop(self.now)?;
+        let (at, event) = lane.pop()?;
         self.now = at;
         Some((at, event))
     }
@@ -98,7 +86,7 @@ impl<E> EventQueue<E> {
     /// The time of the next event.
     #[must_use]
     pub fn peek_time(&self) -> Option<SimTime> {
-        let background = self.background.head(self.now).map(|(at, _)| at);
+        let background = self.background.head().map(|(at, _)| at);
         match (self.next_foreground_time(), background) {
             (Some(foreground), Some(background)) => Some(foreground.min(background)),
             (foreground, background) => foreground.or(background),
@@ -108,19 +96,19 @@ impl<E> EventQueue<E> {
     /// The time of the next foreground event.
     #[must_use]
     pub fn next_foreground_time(&self) -> Option<SimTime> {
-        self.foreground.head(self.now).map(|(at, _)| at)
+        self.foreground.head().map(|(at, _)| at)
     }
 
     /// How many foreground events wait.
     #[must_use]
     pub fn foreground_len(&self) -> usize {
-        self.foreground.len
+        self.foreground.len()
     }
 
     /// How many events wait, background events included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.foreground.len + self.background.len
+        self.foreground.len() + self.background.len()
     }
 
     /// Whether no event waits.
@@ -130,182 +118,11 @@ impl<E> EventQueue<E> {
     }
 }
 
-/// The events of one kind. All events in `due` are of the present instant, for it cannot pass before they are popped.
-#[derive(Debug)]
-struct Lane<E> {
-    due: VecDeque<Due<E>>,
-    heap: BinaryHeap<Entry>,
-    slots: Vec<Slot<E>>,
-    free_slots: Vec<u32>,
-    /// Live events in all.
-    len: usize,
-    /// Cancelled events still in `due`.
-    n_due_leftovers: usize,
-    /// Cancelled events still in `heap`.
-    n_heap_leftovers: usize,
-}
-
-#[derive(Debug)]
-struct Due<E> {
-    seq: u64,
-    /// None once it is cancelled.
-    event: Option<E>,
-}
-
-#[derive(Debug)]
-struct Slot<E> {
-    /// Whose event this is. A heap entry with another seq is a leftover.
-    seq: u64,
-    event: Option<E>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Entry {
-    at: SimTime,
-    seq: u64,
-    slot: u32,
-}
-
-impl Ord for Entry {
-    /// Reversed: the heap's greatest is the earliest.
-    fn cmp(&self, other: &Entry) -> Ordering {
-        (other.at, other.seq).cmp(&(self.at, self.seq))
-    }
-}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<E> Lane<E> {
-    fn new() -> Lane<E> {
-        Lane {
-            due: VecDeque::new(),
-            heap: BinaryHeap::new(),
-            slots: Vec::new(),
-            free_slots: Vec::new(),
-            len: 0,
-            n_due_leftovers: 0,
-            n_heap_leftovers: 0,
-        }
-    }
-
-    fn push(&mut self, now: SimTime, at: SimTime, seq: u64, event: E) -> u32 {
-        self.len += 1;
-        if at <= now {
-            self.due.push_back(Due { seq, event: Some(event) });
-            return NO_SLOT;
-        }
-        let filled = Slot { seq, event: Some(event) };
-        let slot = match self.free_slots.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = filled;
-                slot
-            }
-            None => {
-                self.slots.push(filled);
-                // Four thousand million slots do not fit into memory.
-                (self.slots.len() - 1) as u32
-            }
-        };
-        self.heap.push(Entry { at, seq, slot });
-        slot
-    }
-
-    /// The (time, seq) of the lane's next event.
-    #[inline]
-    fn head(&self, now: SimTime) -> Option<(SimTime, u64)> {
-        let due = self.due.front().map(|due| (now, due.seq));
-        let timer = self.heap.peek().map(|entry| (entry.at, entry.seq));
-        match (due, timer) {
-            (Some(due), Some(timer)) => Some(due.min(timer)),
-            (due, timer) => due.or(timer),
-        }
-    }
-
-    fn pop(&mut self, now: SimTime) -> Option<(SimTime, E)> {
-        let timer_first = match (self.due.front(), self.heap.peek()) {
-            (Some(due), Some(entry)) => (entry.at, entry.seq) < (now, due.seq),
-            (due, _) => due.is_none(),
-        };
-        let (at, event) = if timer_first {
-            let entry = self.heap.pop()?;
-            let event = self.take_slot(entry.slot)?;
-            self.drop_heap_leftovers();
-            (entry.at, event)
-        } else {
-            let event = self.due.pop_front()?.event?;
-            self.drop_due_leftovers();
-            (now, event)
-        };
-        self.len -= 1;
-        Some((at, event))
-    }
-
-    fn take_slot(&mut self, slot: u32) -> Option<E> {
-        let event = self.slots.get_mut(slot as usize)?.event.take();
-        self.free_slots.push(slot);
-        event
-    }
-
-    fn cancel(&mut self, seq: u64, slot: u32) -> bool {
-        if slot == NO_SLOT {
-            return self.cancel_due(seq);
-        }
-        let live = self.slots.get(slot as usize).is_some_and(|slot| slot.seq == seq && slot.event.is_some());
-        if live {
-            self.take_slot(slot);
-            self.len -= 1;
-            self.n_heap_leftovers += 1;
-            self.drop_heap_leftovers();
-        }
-        live
-    }
-
-    fn cancel_due(&mut self, seq: u64) -> bool {
-        let found = self.due.binary_search_by_key(&seq, |due| due.seq).ok();
-        let live = found.is_some_and(|index| self.due[index].event.take().is_some());
-        if live {
-            self.len -= 1;
-            self.n_due_leftovers += 1;
-            self.drop_due_leftovers();
-        }
-        live
-    }
-
-    fn drop_due_leftovers(&mut self) {
-        if self.n_due_leftovers > LEFTOVERS_MIN.max(self.due.len() / 2) {
-            self.due.retain(|due| due.event.is_some());
-            self.n_due_leftovers = 0;
-        }
-        while self.n_due_leftovers > 0 && self.due.front().is_some_and(|due| due.event.is_none()) {
-            self.due.pop_front();
-            self.n_due_leftovers -= 1;
-        }
-    }
-
-    fn drop_heap_leftovers(&mut self) {
-        let slots = &self.slots;
-        let is_live = |entry: &Entry| {
-            slots.get(entry.slot as usize).is_some_and(|slot| slot.seq == entry.seq && slot.event.is_some())
-        };
-        if self.n_heap_leftovers > LEFTOVERS_MIN.max(self.heap.len() / 2) {
-            self.heap.retain(is_live);
-            self.n_heap_leftovers = 0;
-        }
-        while self.n_heap_leftovers > 0 && self.heap.peek().is_some_and(|entry| !is_live(entry)) {
-            self.heap.pop();
-            self.n_heap_leftovers -= 1;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Rng;
+    use crate::lane::LEFTOVERS_MIN;
     use std::collections::BTreeMap;
 
     fn secs(secs: u64) -> SimTime {
@@ -410,10 +227,8 @@ mod tests {
             let due = [queue.push(SimTime::ZERO, n), queue.push(SimTime::ZERO, n), queue.push(SimTime::ZERO, n)];
             assert!(queue.cancel(timer) && queue.cancel(due[1]) && queue.cancel(due[0]) && queue.cancel(due[2]));
         }
-        let lane = &queue.foreground;
-        assert_eq!((queue.len(), lane.slots.len()), (1, 2));
-        assert!(lane.heap.len() <= 2 * LEFTOVERS_MIN, "{}", lane.heap.len());
-        assert!(lane.due.len() <= 2 * LEFTOVERS_MIN, "{}", lane.due.len());
+        assert_eq!(queue.len(), 1);
+        assert!(queue.foreground.held() <= 4 * LEFTOVERS_MIN, "{}", queue.foreground.held());
     }
 
     /// Random pushes, cancels and pops against an ordered map.

@@ -203,21 +203,22 @@ mod tests {
 
     #[test]
     fn satisfied_when_absent_met_exceeded_or_old() {
-        // adds, dels, adds seen, dels seen, seconds later, satisfied, left
-        let rows: &[(usize, usize, usize, usize, u64, bool, (i64, i64))] = &[
-            (0, 0, 0, 0, 0, true, (0, 0)),
-            (2, 0, 0, 0, 0, false, (2, 0)),
-            (2, 0, 1, 0, 0, false, (1, 0)),
-            (2, 0, 2, 0, 0, true, (0, 0)),
-            (2, 0, 3, 0, 0, true, (-1, 0)),
-            (0, 2, 2, 0, 0, false, (-2, 2)),
-            (0, 2, 0, 2, 0, true, (0, 0)),
-            (1, 1, 1, 0, 0, false, (0, 1)),
-            (1, 1, 1, 1, 0, true, (0, 0)),
-            (2, 0, 1, 0, 300, false, (1, 0)),
-            (2, 0, 1, 0, 301, true, (1, 0)),
+        // (adds, dels, adds seen, dels seen, seconds later), satisfied, left
+        let rows = [
+            ((0, 0, 0, 0, 0), true, (0, 0)),
+            ((2, 0, 0, 0, 0), false, (2, 0)),
+            ((2, 0, 1, 0, 0), false, (1, 0)),
+            ((2, 0, 2, 0, 0), true, (0, 0)),
+            ((2, 0, 3, 0, 0), true, (-1, 0)),
+            ((0, 2, 2, 0, 0), false, (-2, 2)),
+            ((0, 2, 0, 2, 0), true, (0, 0)),
+            ((1, 1, 1, 0, 0), false, (0, 1)),
+            ((1, 1, 1, 1, 0), true, (0, 0)),
+            ((2, 0, 1, 0, 300), false, (1, 0)),
+            ((2, 0, 1, 0, 301), true, (1, 0)),
         ];
-        for &(adds, dels, adds_seen, dels_seen, later, satisfied, left) in rows {
+        for (row, satisfied, left) in rows {
+            let (adds, dels, adds_seen, dels_seen, later) = row;
             let mut expectations = ControllerExpectations::new();
             expectations.set_expectations("rs", adds, dels, secs(100));
             for _ in 0..adds_seen {
@@ -226,7 +227,6 @@ mod tests {
             for _ in 0..dels_seen {
                 expectations.deletion_observed(&"rs");
             }
-            let row = (adds, dels, adds_seen, dels_seen, later);
             assert_eq!(expectations.satisfied_expectations(&"rs", secs(100 + later)), satisfied, "{row:?}");
             assert_eq!(expectations.get_expectations(&"rs"), Some(left), "{row:?}");
         }
