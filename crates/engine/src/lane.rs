@@ -15,19 +15,25 @@ use crate::SimTime;
 
 /// Leftovers of cancelled timers up to this number are never worth a sweep.
 pub(crate) const LEFTOVERS_MIN: usize = 64;
-/// How many runs there are: each is looked at once a pop.
-const RUNS_MAX: usize = 8;
+/// How many runs there are: each is looked at once a push and once a pop.
+const RUNS: usize = 8;
+/// Stands for the key of no event: later than all.
+const NO_KEY: u128 = u128::MAX;
 /// Stands for the slot of an event that is due and has none.
 const NO_SLOT: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub(crate) struct Lane<E> {
     due: VecDeque<Due<E>>,
-    runs: Vec<VecDeque<Entry>>,
+    runs: [VecDeque<Entry>; RUNS],
+    /// The key of each run's front, side by side so that finding the least touches no queue.
+    run_fronts: [u128; RUNS],
+    /// The time of each run's back; zero for an empty run, which fits any timer but worse than all others.
+    run_backs: [SimTime; RUNS],
     heap: BinaryHeap<Entry>,
     slots: Vec<Slot<E>>,
     free_slots: Vec<u32>,
-    head: Option<Head>,
+    head: Head,
     /// Live events in all.
     len: usize,
     /// Cancelled events still in `due`.
@@ -65,6 +71,12 @@ struct Entry {
     slot: u32,
 }
 
+impl Entry {
+    fn is_live<E>(&self, slots: &[Slot<E>]) -> bool {
+        slots[self.slot as usize].is_live(self.seq)
+    }
+}
+
 impl Ord for Entry {
     /// Reversed: the heap's greatest is the earliest.
     fn cmp(&self, other: &Entry) -> Ordering {
@@ -78,11 +90,16 @@ impl PartialOrd for Entry {
     }
 }
 
+/// Time and seq as one number, in the order of popping.
+#[inline]
+fn order_key(at: SimTime, seq: u64) -> u128 {
+    (u128::from(at.0) << 64) | u128::from(seq)
+}
+
 /// The lane's next event and where it lies.
 #[derive(Clone, Copy, Debug)]
 struct Head {
-    at: SimTime,
-    seq: u64,
+    key: u128,
     place: Place,
 }
 
@@ -97,11 +114,13 @@ impl<E> Lane<E> {
     pub(crate) fn new() -> Lane<E> {
         Lane {
             due: VecDeque::new(),
-            runs: Vec::new(),
+            runs: Default::default(),
+            run_fronts: [NO_KEY; RUNS],
+            run_backs: [SimTime::ZERO; RUNS],
             heap: BinaryHeap::new(),
             slots: Vec::new(),
             free_slots: Vec::new(),
-            head: None,
+            head: Head { key: NO_KEY, place: Place::Due },
             len: 0,
             n_due_leftovers: 0,
             n_timer_leftovers: 0,
@@ -116,7 +135,8 @@ impl<E> Lane<E> {
     /// The (time, seq) of the next event.
     #[inline]
     pub(crate) fn head(&self) -> Option<(SimTime, u64)> {
-        self.head.map(|head| (head.at, head.seq))
+        let key = self.head.key;
+        (key != NO_KEY).then_some((SimTime((key >> 64) as u64), key as u64))
     }
 
     /// Puts an event in and returns its slot. `seq` is greater than all before it.
@@ -129,9 +149,9 @@ impl<E> Lane<E> {
             let slot = self.fill_slot(seq, event);
             (at, slot, self.place(Entry { at, seq, slot }))
         };
-        // At the same time the older one stays the head.
-        if self.head.is_none_or(|head| at < head.at) {
-            self.head = Some(Head { at, seq, place });
+        let key = order_key(at, seq);
+        if key < self.head.key {
+            self.head = Head { key, place };
         }
         slot
     }
@@ -149,34 +169,33 @@ impl<E> Lane<E> {
 
     /// Lays a timer behind the latest run that ends before it, so that short delays keep runs of their own.
     fn place(&mut self, entry: Entry) -> Place {
-        let mut best: Option<(SimTime, usize)> = None;
-        let mut empty = None;
-        for (index, run) in self.runs.iter().enumerate() {
-            match run.back() {
-                Some(back) if back.at > entry.at || best.is_some_and(|(at, _)| at >= back.at) => {}
-                Some(back) => best = Some((back.at, index)),
-                None => empty = Some(index),
+        let (mut best, mut best_back) = (RUNS, SimTime::ZERO);
+        for (index, &back) in self.run_backs.iter().enumerate() {
+            if back <= entry.at && back >= best_back {
+                (best, best_back) = (index, back);
             }
         }
-        let index = match best.map(|(_, index)| index).or(empty) {
-            Some(index) => index,
-            None if self.runs.len() < RUNS_MAX => {
-                self.runs.push(VecDeque::new());
-                self.runs.len() - 1
-            }
-            None => {
-                self.heap.push(entry);
-                return Place::Heap;
-            }
-        };
-        self.runs[index].push_back(entry);
-        Place::Run(index)
+        if best == RUNS {
+            self.heap.push(entry);
+            return Place::Heap;
+        }
+        self.run_fronts[best] = self.run_fronts[best].min(order_key(entry.at, entry.seq));
+        self.run_backs[best] = entry.at;
+        self.runs[best].push_back(entry);
+        Place::Run(best)
+    }
+
+    /// Notes a run's front and back after its front was taken.
+    fn refresh_run(&mut self, index: usize) {
+        let run = &self.runs[index];
+        self.run_fronts[index] = run.front().map_or(NO_KEY, |entry| order_key(entry.at, entry.seq));
+        self.run_backs[index] = run.back().map_or(SimTime::ZERO, |entry| entry.at);
     }
 
     /// Takes out the next event.
     pub(crate) fn pop(&mut self) -> Option<(SimTime, E)> {
-        let Head { at, place, .. } = self.head?;
-        let event = match place {
+        let (at, _) = self.head()?;
+        let event = match self.head.place {
             Place::Due => {
                 let event = self.due.pop_front()?.event;
                 self.drop_due_leftovers();
@@ -184,14 +203,17 @@ impl<E> Lane<E> {
             }
             Place::Run(index) => {
                 let slot = self.runs[index].pop_front()?.slot;
-                self.empty_slot(slot)
+                let event = self.empty_slot(slot);
+                self.drop_run_leftovers(index);
+                event
             }
             Place::Heap => {
                 let slot = self.heap.pop()?.slot;
-                self.empty_slot(slot)
+                let event = self.empty_slot(slot);
+                self.drop_heap_leftovers();
+                event
             }
         };
-        self.drop_timer_leftovers();
         self.find_head();
         self.len -= 1;
         event.map(|event| (at, event))
@@ -207,7 +229,7 @@ impl<E> Lane<E> {
         let live = if slot == NO_SLOT { self.cancel_due(seq) } else { self.cancel_timer(seq, slot) };
         if live {
             self.len -= 1;
-            if self.head.is_some_and(|head| head.seq == seq) {
+            if self.head.key as u64 == seq {
                 self.find_head();
             }
         }
@@ -225,13 +247,19 @@ impl<E> Lane<E> {
     }
 
     fn cancel_timer(&mut self, seq: u64, slot: u32) -> bool {
-        let live = self.slots.get(slot as usize).is_some_and(|slot| slot.is_live(seq));
-        if live {
-            self.empty_slot(slot);
-            self.n_timer_leftovers += 1;
-            self.drop_timer_leftovers();
+        if !self.slots.get(slot as usize).is_some_and(|slot| slot.is_live(seq)) {
+            return false;
         }
-        live
+        self.empty_slot(slot);
+        self.n_timer_leftovers += 1;
+        if self.n_timer_leftovers > LEFTOVERS_MIN.max(self.len) {
+            self.sweep_timers();
+        } else if let Some(index) = self.run_fronts.iter().position(|&front| front as u64 == seq && front != NO_KEY) {
+            self.drop_run_leftovers(index);
+        } else {
+            self.drop_heap_leftovers();
+        }
+        true
     }
 
     fn drop_due_leftovers(&mut self) {
@@ -245,37 +273,52 @@ impl<E> Lane<E> {
         }
     }
 
-    fn drop_timer_leftovers(&mut self) {
-        if self.n_timer_leftovers == 0 {
-            return;
+    fn drop_run_leftovers(&mut self, index: usize) {
+        let (run, slots) = (&mut self.runs[index], &self.slots);
+        while self.n_timer_leftovers > 0 && run.front().is_some_and(|entry| !entry.is_live(slots)) {
+            run.pop_front();
+            self.n_timer_leftovers -= 1;
         }
-        let slots = &self.slots;
-        let is_live = |entry: &Entry| slots[entry.slot as usize].is_live(entry.seq);
-        if self.n_timer_leftovers > LEFTOVERS_MIN.max(self.len) {
-            self.runs.iter_mut().for_each(|run| run.retain(is_live));
-            self.heap.retain(is_live);
-            self.n_timer_leftovers = 0;
-            return;
-        }
-        for run in &mut self.runs {
-            while run.front().is_some_and(|entry| !is_live(entry)) {
-                run.pop_front();
-                self.n_timer_leftovers -= 1;
-            }
-        }
-        while self.heap.peek().is_some_and(|entry| !is_live(entry)) {
+        self.refresh_run(index);
+    }
+
+    fn drop_heap_leftovers(&mut self) {
+        while self.n_timer_leftovers > 0 && self.heap.peek().is_some_and(|entry| !entry.is_live(&self.slots)) {
             self.heap.pop();
             self.n_timer_leftovers -= 1;
         }
     }
 
+    /// Drops all leftovers of timers. Done so seldom that it costs a cancellation no more than a few steps.
+    fn sweep_timers(&mut self) {
+        let slots = &self.slots;
+        self.runs.iter_mut().for_each(|run| run.retain(|entry| entry.is_live(slots)));
+        self.heap.retain(|entry| entry.is_live(slots));
+        self.n_timer_leftovers = 0;
+        (0..RUNS).for_each(|index| self.refresh_run(index));
+    }
+
     fn find_head(&mut self) {
-        let due = self.due.front().map(|due| Head { at: due.at, seq: due.seq, place: Place::Due });
-        let heap = self.heap.peek().map(|entry| Head { at: entry.at, seq: entry.seq, place: Place::Heap });
-        let runs = self.runs.iter().enumerate().filter_map(|(index, run)| {
-            run.front().map(|entry| Head { at: entry.at, seq: entry.seq, place: Place::Run(index) })
-        });
-        self.head = due.into_iter().chain(runs).chain(heap).min_by_key(|head| (head.at, head.seq));
+        let (mut key, mut run) = (NO_KEY, 0);
+        for (index, &front) in self.run_fronts.iter().enumerate() {
+            if front < key {
+                (key, run) = (front, index);
+            }
+        }
+        let mut head = Head { key, place: Place::Run(run) };
+        if let Some(entry) = self.heap.peek() {
+            let key = order_key(entry.at, entry.seq);
+            if key < head.key {
+                head = Head { key, place: Place::Heap };
+            }
+        }
+        if let Some(due) = self.due.front() {
+            let key = order_key(due.at, due.seq);
+            if key < head.key {
+                head = Head { key, place: Place::Due };
+            }
+        }
+        self.head = head;
     }
 
     /// How many entries and slots are held, leftovers included.
