@@ -1,12 +1,16 @@
 //! Label selectors, compiled from their two spellings.
 //!
-//! Mirrors k8s.io/apimachinery/pkg/labels (v1.36).
+//! Mirrors k8s.io/apimachinery/pkg/labels and `metav1.LabelSelectorAsSelector` (v1.36).
+
+mod parse;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as metav1;
 
+use crate::field::{self, BadValue, Path};
+use crate::names::{is_qualified_name, is_valid_label_value};
 use crate::{Str, StrMap};
 
 /// Something that has labels.
@@ -27,6 +31,14 @@ impl LabelLookup for BTreeMap<String, String> {
     }
 }
 
+/// Pairs in the order of their keys.
+impl<K: AsRef<str>, V: AsRef<str>> LabelLookup for [(K, V)] {
+    fn label(&self, key: &str) -> Option<&str> {
+        let index = self.binary_search_by(|(k, _)| k.as_ref().cmp(key)).ok()?;
+        Some(self[index].1.as_ref())
+    }
+}
+
 /// How a requirement compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
@@ -44,6 +56,50 @@ pub enum Operator {
     LessThan,
 }
 
+/// The operator as it was written: `=`, `==` and `!=` are lists of one that print otherwise. Mirrors `selection.Operator`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Selection {
+    Equals,
+    DoubleEquals,
+    NotEquals,
+    In,
+    NotIn,
+    Exists,
+    DoesNotExist,
+    GreaterThan,
+    LessThan,
+}
+
+impl Selection {
+    fn operator(self) -> Operator {
+        match self {
+            Self::Equals | Self::DoubleEquals | Self::In => Operator::In,
+            Self::NotEquals | Self::NotIn => Operator::NotIn,
+            Self::Exists => Operator::Exists,
+            Self::DoesNotExist => Operator::DoesNotExist,
+            Self::GreaterThan => Operator::GreaterThan,
+            Self::LessThan => Operator::LessThan,
+        }
+    }
+
+    /// What is wrong with so many values.
+    fn count_error(self, count: usize) -> Option<&'static str> {
+        match self {
+            Self::In | Self::NotIn if count == 0 => Some("for 'in', 'notin' operators, values set can't be empty"),
+            Self::Equals | Self::DoubleEquals | Self::NotEquals if count != 1 => {
+                Some("exact-match compatibility requires one single value")
+            }
+            Self::Exists | Self::DoesNotExist if count != 0 => {
+                Some("values set must be empty for exists and does not exist")
+            }
+            Self::GreaterThan | Self::LessThan if count != 1 => {
+                Some("for 'Gt', 'Lt' operators, exactly one value is required")
+            }
+            _ => None,
+        }
+    }
+}
+
 /// One condition on one label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
@@ -53,30 +109,57 @@ pub struct Requirement {
     pub operator: Operator,
     /// With what; sorted.
     pub values: Vec<Str>,
-    /// Whether it was written `k=v`, which is printed so.
-    equals: bool,
+    selection: Selection,
 }
 
 impl Requirement {
-    fn new(key: &str, operator: Operator, values: &[String]) -> Self {
-        let mut values: Vec<Str> = values.iter().map(Str::from).collect();
+    /// Checks the parts. Mirrors `labels.NewRequirement`.
+    fn new(key: &str, selection: Selection, mut values: Vec<Str>) -> Result<Self, String> {
+        let mut errors = Vec::new();
+        let messages = is_qualified_name(key);
+        if !messages.is_empty() {
+            errors.push(field::Error::invalid(&Path::new("key"), key, messages.join("; ")));
+        }
+        let path = Path::new("values");
+        if let Some(detail) = selection.count_error(values.len()) {
+            let texts: Vec<&str> = values.iter().map(Str::as_str).collect();
+            // Go's empty list is nil here.
+            let bad_value = if texts.is_empty() { BadValue::Bare("null".to_owned()) } else { BadValue::json(&texts) };
+            errors.push(field::Error::invalid(&path, bad_value, detail));
+        }
+        let numeric = matches!(selection, Selection::GreaterThan | Selection::LessThan);
+        for (index, value) in values.iter().enumerate().filter(|(_, v)| numeric && v.parse::<i64>().is_err()) {
+            let detail = "for 'Gt', 'Lt' operators, the value must be an integer";
+            errors.push(field::Error::invalid(&path.index(index), value.as_str(), detail));
+        }
+        for (index, value) in values.iter().enumerate() {
+            let messages = is_valid_label_value(value);
+            if !messages.is_empty() {
+                errors.push(field::Error::invalid(&path.index(index).key(key), value.as_str(), messages.join("; ")));
+            }
+        }
+        if !errors.is_empty() {
+            return Err(field::aggregate(&errors));
+        }
         values.sort();
-        Self { key: key.into(), operator, values, equals: false }
+        Ok(Self { key: key.into(), operator: selection.operator(), values, selection })
     }
 
-    fn matches(&self, labels: &impl LabelLookup) -> bool {
+    fn has_value(&self, value: &str) -> bool {
+        self.values.iter().any(|v| v == value)
+    }
+
+    fn matches(&self, labels: &(impl LabelLookup + ?Sized)) -> bool {
         let value = labels.label(&self.key);
         let number = |text: &str| text.parse::<i64>().ok();
         match self.operator {
-            Operator::In => value.is_some_and(|v| self.values.iter().any(|w| w == v)),
-            Operator::NotIn => value.is_none_or(|v| !self.values.iter().any(|w| w == v)),
+            Operator::In => value.is_some_and(|v| self.has_value(v)),
+            Operator::NotIn => value.is_none_or(|v| !self.has_value(v)),
             Operator::Exists => value.is_some(),
             Operator::DoesNotExist => value.is_none(),
             Operator::GreaterThan | Operator::LessThan => {
-                let (Some(have), Some(than)) = (value.and_then(number), self.values.first().and_then(|v| number(v)))
-                else {
-                    return false;
-                };
+                let than = self.values.first().and_then(|v| number(v));
+                let (Some(have), Some(than)) = (value.and_then(number), than) else { return false };
                 if self.operator == Operator::GreaterThan { have > than } else { have < than }
             }
         }
@@ -92,68 +175,73 @@ pub struct Selector {
 
 impl Selector {
     /// Selects everything.
-    pub fn everything() -> Self {
+    pub const fn everything() -> Self {
         Self { requirements: Vec::new(), nothing: false }
     }
 
     /// Selects nothing.
-    pub fn nothing() -> Self {
+    pub const fn nothing() -> Self {
         Self { requirements: Vec::new(), nothing: true }
+    }
+
+    fn new(mut requirements: Vec<Requirement>) -> Self {
+        requirements.sort_by(|a, b| a.key.cmp(&b.key));
+        Self { requirements, nothing: false }
     }
 
     /// Compiles a selector object; the empty one selects everything. Mirrors `metav1.LabelSelectorAsSelector`.
     ///
     /// # Errors
-    /// An operator that is unknown or has the wrong number of values.
+    /// An operator that is unknown or has the wrong number of values, a key or value that no label can have.
     pub fn from_label_selector(selector: &metav1::LabelSelector) -> Result<Self, String> {
         let mut requirements = Vec::new();
         for (key, value) in selector.match_labels.iter().flatten() {
-            requirements
-                .push(Requirement { equals: true, ..Requirement::new(key, Operator::In, std::slice::from_ref(value)) });
+            requirements.push(Requirement::new(key, Selection::Equals, vec![value.into()])?);
         }
         for expression in selector.match_expressions.iter().flatten() {
-            let values = expression.values.as_deref().unwrap_or_default();
-            let operator = match expression.operator.as_str() {
-                "In" => Operator::In,
-                "NotIn" => Operator::NotIn,
-                "Exists" => Operator::Exists,
-                "DoesNotExist" => Operator::DoesNotExist,
-                other => return Err(format!("{other:?} is not a valid label selector operator")),
+            let selection = match expression.operator.as_str() {
+                "In" => Selection::In,
+                "NotIn" => Selection::NotIn,
+                "Exists" => Selection::Exists,
+                "DoesNotExist" => Selection::DoesNotExist,
+                other => return Err(format!("{} is not a valid label selector operator", field::quote(other))),
             };
-            let listed = matches!(operator, Operator::In | Operator::NotIn);
-            if listed == values.is_empty() {
-                return Err(format!("wrong number of values for operator {:?}", expression.operator));
-            }
-            requirements.push(Requirement::new(&expression.key, operator, values));
+            let values = expression.values.iter().flatten().map(Str::from).collect();
+            requirements.push(Requirement::new(&expression.key, selection, values)?);
         }
-        requirements.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(Self { requirements, nothing: false })
+        Ok(Self::new(requirements))
+    }
+
+    /// As [`Self::from_label_selector`]; a selector that is not there selects nothing.
+    ///
+    /// # Errors
+    /// As [`Self::from_label_selector`].
+    pub fn from_optional_label_selector(selector: Option<&metav1::LabelSelector>) -> Result<Self, String> {
+        selector.map_or_else(|| Ok(Self::nothing()), Self::from_label_selector)
+    }
+
+    /// Selects what has all of these labels, unchecked; no labels select everything. Mirrors `labels.SelectorFromSet`.
+    pub fn from_set<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let selection = Selection::Equals;
+        let requirement = |(key, value): (&str, &str)| Requirement {
+            key: key.into(),
+            operator: selection.operator(),
+            values: vec![value.into()],
+            selection,
+        };
+        Self::new(labels.into_iter().map(requirement).collect())
     }
 
     /// Compiles the text of `kubectl -l` and `?labelSelector=`. Mirrors `labels.Parse`.
     ///
     /// # Errors
-    /// Text that is no selector.
+    /// Text that is no selector, with upstream's message.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut requirements = Vec::new();
-        for term in split_terms(text) {
-            let term = term.trim();
-            if term.is_empty() {
-                if requirements.is_empty() && text.trim().is_empty() {
-                    break;
-                }
-                return Err(format!(
-                    "unable to parse requirement: found ',', expected: identifier after ','; in {text:?}"
-                ));
-            }
-            requirements.push(parse_term(term)?);
-        }
-        requirements.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(Self { requirements, nothing: false })
+        parse::parse(text).map(Self::new)
     }
 
     /// Whether something with these labels is selected.
-    pub fn matches(&self, labels: &impl LabelLookup) -> bool {
+    pub fn matches(&self, labels: &(impl LabelLookup + ?Sized)) -> bool {
         !self.nothing && self.requirements.iter().all(|r| r.matches(labels))
     }
 
@@ -162,86 +250,46 @@ impl Selector {
         !self.nothing && self.requirements.is_empty()
     }
 
+    /// Whether this selects nothing, whatever its labels.
+    pub fn is_nothing(&self) -> bool {
+        self.nothing
+    }
+
     /// The requirements, sorted by label.
     pub fn requirements(&self) -> &[Requirement] {
         &self.requirements
     }
-}
 
-/// Splits at the commas outside parentheses.
-fn split_terms(text: &str) -> Vec<&str> {
-    let (mut terms, mut start, mut depth) = (Vec::new(), 0, 0);
-    for (index, c) in text.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            ',' if depth == 0 => {
-                terms.push(&text[start..index]);
-                start = index + 1;
-            }
-            _ => {}
+    /// The one value that a label has to have, for an index by it. Mirrors `RequiresExactMatch`.
+    pub fn requires_exact(&self, key: &str) -> Option<&str> {
+        let requirement = self.requirements.iter().find(|r| r.key == key)?;
+        match (requirement.operator, requirement.values.as_slice()) {
+            (Operator::In, [value]) => Some(value),
+            _ => None,
         }
     }
-    terms.push(&text[start..]);
-    terms
-}
-
-fn parse_term(term: &str) -> Result<Requirement, String> {
-    let unable = |why: String| format!("unable to parse requirement: {why}");
-    let key_of = |key: &str| {
-        let key = key.trim();
-        let errors = crate::names::is_qualified_name(key);
-        if errors.is_empty() {
-            Ok(key.to_owned())
-        } else {
-            Err(unable(format!("<nil>: Invalid value: {key:?}: {}", errors.join("; "))))
-        }
-    };
-    if let Some(key) = term.strip_prefix('!') {
-        return Ok(Requirement::new(&key_of(key)?, Operator::DoesNotExist, &[]));
-    }
-    if let Some((head, list)) = term.split_once('(') {
-        let list = list.strip_suffix(')').ok_or_else(|| unable(format!("found '{term}', expected: ')'")))?;
-        let mut words = head.split_whitespace();
-        let (Some(key), Some(operator), None) = (words.next(), words.next(), words.next()) else {
-            return Err(unable(format!("found '{term}', expected: in, notin")));
-        };
-        let operator = match operator {
-            "in" => Operator::In,
-            "notin" => Operator::NotIn,
-            other => return Err(unable(format!("found '{other}', expected: in, notin, =, ==, !=, gt, lt"))),
-        };
-        let values: Vec<String> = list.split(',').map(|v| v.trim().to_owned()).collect();
-        return Ok(Requirement::new(&key_of(key)?, operator, &values));
-    }
-    for (sign, operator, equals) in [
-        ("!=", Operator::NotIn, false),
-        ("==", Operator::In, true),
-        ("=", Operator::In, true),
-        (">", Operator::GreaterThan, false),
-        ("<", Operator::LessThan, false),
-    ] {
-        if let Some((key, value)) = term.split_once(sign) {
-            let requirement = Requirement::new(&key_of(key)?, operator, &[value.trim().to_owned()]);
-            return Ok(Requirement { equals, ..requirement });
-        }
-    }
-    Ok(Requirement::new(&key_of(term)?, Operator::Exists, &[]))
 }
 
 impl fmt::Display for Requirement {
+    /// `app=web`, `tier in (a,b)`, `!nope`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let values = self.values.iter().map(Str::as_str).collect::<Vec<_>>().join(",");
-        let key = &self.key;
-        match self.operator {
-            Operator::In if self.equals => write!(f, "{key}={values}"),
-            Operator::In => write!(f, "{key} in ({values})"),
-            Operator::NotIn => write!(f, "{key} notin ({values})"),
-            Operator::Exists => write!(f, "{key}"),
-            Operator::DoesNotExist => write!(f, "!{key}"),
-            Operator::GreaterThan => write!(f, "{key}>{values}"),
-            Operator::LessThan => write!(f, "{key}<{values}"),
+        let (before, between, after) = match self.selection {
+            Selection::Equals => ("", "=", ""),
+            Selection::DoubleEquals => ("", "==", ""),
+            Selection::NotEquals => ("", "!=", ""),
+            Selection::In => ("", " in (", ")"),
+            Selection::NotIn => ("", " notin (", ")"),
+            Selection::Exists => ("", "", ""),
+            Selection::DoesNotExist => ("!", "", ""),
+            Selection::GreaterThan => ("", ">", ""),
+            Selection::LessThan => ("", "<", ""),
+        };
+        write!(f, "{before}{}{between}", self.key)?;
+        for (index, value) in self.values.iter().enumerate() {
+            f.write_str(if index > 0 { "," } else { "" })?;
+            f.write_str(value)?;
         }
+        f.write_str(after)
     }
 }
 
@@ -249,9 +297,7 @@ impl fmt::Display for Selector {
     /// The canonical text, sorted by label; empty for everything and nothing.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, requirement) in self.requirements.iter().enumerate() {
-            if index > 0 {
-                f.write_str(",")?;
-            }
+            f.write_str(if index > 0 { "," } else { "" })?;
             requirement.fmt(f)?;
         }
         Ok(())
@@ -259,35 +305,4 @@ impl fmt::Display for Selector {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_select_and_print() {
-        let labels: StrMap = [("app", "web"), ("tier", "front"), ("n", "5")].into_iter().collect();
-        let rows = [
-            ("", true, ""),
-            ("app=web", true, "app=web"),
-            ("app==web", true, "app=web"),
-            ("app!=web", false, "app notin (web)"),
-            ("tier in (back,front)", true, "tier in (back,front)"),
-            ("tier notin (front)", false, "tier notin (front)"),
-            ("x notin (c)", true, "x notin (c)"),
-            ("app", true, "app"),
-            ("!app", false, "!app"),
-            ("!nope", true, "!nope"),
-            ("tier=front,app=web", true, "app=web,tier=front"),
-            ("n>4", true, "n>4"),
-            ("n<4", false, "n<4"),
-            ("app=web,!tier", false, "app=web,!tier"),
-        ];
-        for (text, want, printed) in rows {
-            let selector = Selector::parse(text).expect(text);
-            assert_eq!((selector.matches(&labels), selector.to_string().as_str()), (want, printed), "{text}");
-        }
-        for text in [",", "a=b,", "a in b", "a in (b", "a b (c)", "=x"] {
-            assert!(Selector::parse(text).is_err(), "{text}");
-        }
-        assert!(!Selector::nothing().matches(&labels) && Selector::everything().matches(&labels));
-    }
-}
+mod tests;
