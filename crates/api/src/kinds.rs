@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::group::{GroupKind, GroupResource};
 use crate::objects::plain::Plain;
-use crate::{ApiError, ObjectMeta, Str};
+use crate::{ApiError, NamespacedName, ObjectMeta, Str};
 
 pub use crate::objects::deployment::Deployment;
 pub use crate::objects::event::Event;
@@ -74,6 +74,10 @@ pub trait Resource: Clone + PartialEq + Sized + 'static {
     /// # Errors
     /// See [`ObjectMeta::from_api`].
     fn from_api_object(api: Self::Api) -> Result<Self, ApiError>;
+    /// The object's namespace and name.
+    fn namespaced_name(&self) -> NamespacedName {
+        NamespacedName { namespace: self.meta().namespace.clone(), name: self.meta().name.clone() }
+    }
     /// The object's key.
     fn key(&self) -> ObjectKey {
         ObjectKey { kind: Self::KIND, namespace: self.meta().namespace.clone(), name: self.meta().name.clone() }

@@ -9,6 +9,7 @@ mod kinds;
 mod label_selector;
 mod meta;
 pub mod names;
+mod object_map;
 mod objects;
 mod pod_template;
 pub mod quantity;
@@ -26,6 +27,7 @@ pub use group::{GroupKind, GroupResource};
 pub use kinds::*;
 pub use label_selector::LabelSelector;
 pub use meta::{Deletion, Finalizers, ObjectMeta, OwnerReference, OwnerReferences, SharedList};
+pub use object_map::{NamespacedName, ObjectMap};
 pub use objects::container_status::{
     ContainerId, ContainerIdentity, ContainerState, ContainerStatus, ContainerTerminated,
 };

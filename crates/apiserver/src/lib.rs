@@ -1,6 +1,28 @@
 //! The API server without a network: store, watch log, one strategy a kind, admission, patches and deletion.
 
+mod admission;
+mod bootstrap;
+mod decode;
 pub mod defaults;
+mod delete;
+mod endpoints;
+mod errors;
 pub mod patch;
 pub mod printers;
+mod registry;
+mod server;
+mod store;
+mod strategy;
 pub mod validation;
+mod validation_pending;
+mod watch_log;
+
+pub use admission::{QuotaUsage, usage_of_namespace};
+pub use bootstrap::INITIAL_NAMESPACES;
+pub use decode::{FieldValidation, type_of};
+pub use delete::{DeleteOptions, Deleted, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, Propagation};
+pub use endpoints::{Scale, Written, set_pod_condition};
+pub use server::{ApiServer, ApiServerOptions, RequestInfo, Subresource};
+pub use store::Store;
+pub use strategy::{DefaultPropagation, Strategy};
+pub use watch_log::{Change, ChangeType, Cursor, HISTORY_COUNT_MAX, WatchLog};

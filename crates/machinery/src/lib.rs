@@ -1,8 +1,29 @@
 //! What client-go gives a controller: informers, work queues, expectations, pod control and an event recorder.
 
 pub mod backoff;
+mod client;
+mod clock;
+mod controller;
 pub mod controller_expectations;
+mod controller_ref_manager;
 pub mod event_correlator;
+mod informers;
 pub mod limits;
+mod lister;
 mod lru;
+pub mod pod_cache;
+pub mod pod_control;
+mod queue;
+mod recorder;
 pub mod work_queue;
+
+pub use client::Client;
+pub use clock::Clock;
+pub use controller::{Controller, EventContext, Outcome, SyncContext, Synced, process_next_work_item};
+pub use controller_ref_manager::{ControllerRefManager, new_controller_ref};
+pub use informers::{Delivery, Informers};
+pub use lister::{Lister, OwnerIndex, key_of};
+pub use queue::{Queue, Timer};
+pub use recorder::{EventRecorder, EventText, ObjectRef};
+pub use seatrial_apiserver::{DeleteOptions, Propagation};
+pub use seatrial_engine::SimTime;

@@ -1,0 +1,83 @@
+//! Decoding: JSON into a kind's type, with Go's errors and the strict decoder's findings.
+//!
+//! Mirrors k8s.io/apimachinery/pkg/runtime/serializer/json (v1.36).
+
+use seatrial_api::field::{Error, Path};
+use seatrial_api::schema::{Issue, TypeRef, canonicalize, check, type_named};
+use seatrial_api::{ApiError, Kind, Resource};
+use serde_json::Value;
+
+/// What becomes of fields that a kind does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldValidation {
+    /// They are dropped.
+    Ignore,
+    /// They are dropped with a warning.
+    Warn,
+    /// They are refused.
+    Strict,
+}
+
+/// The schema of a kind.
+pub fn type_of(kind: Kind) -> Option<TypeRef> {
+    type_named(kind.info().kind)
+}
+
+/// Reads an object of a kind; returns it with what there is to warn of.
+///
+/// # Errors
+/// 400 for another kind or version, a value of the wrong type, or in strict mode a field that does not exist.
+pub(crate) fn decode<R: Resource>(
+    body: &Value,
+    validation: FieldValidation,
+) -> Result<(R::Api, Vec<String>), ApiError> {
+    let info = R::KIND.info();
+    let api_version = R::KIND.api_version();
+    let kind = info.kind;
+    let cannot = |why: &str| {
+        ApiError::bad_request(format!("{kind} in version \"{}\" cannot be handled as a {kind}: {why}", info.version))
+    };
+    let (given_version, given_kind) =
+        (body.get("apiVersion").and_then(Value::as_str), body.get("kind").and_then(Value::as_str));
+    if let Some(given) = given_version.filter(|v| !v.is_empty() && *v != api_version) {
+        return Err(ApiError::bad_request(format!(
+            "the API version in the data ({given}) does not match the expected API version ({api_version})"
+        )));
+    }
+    if let Some(given) = given_kind.filter(|k| !k.is_empty() && *k != kind) {
+        return Err(ApiError::bad_request(format!(
+            "{given} in version \"{}\" cannot be handled as a {kind}: converting ({given}) to ({kind}): unknown conversion",
+            info.version
+        )));
+    }
+    let ty = type_of(R::KIND).ok_or_else(|| ApiError::internal("no schema"))?;
+    let mut unknown = Vec::new();
+    for issue in check(body, ty) {
+        match issue {
+            Issue::Type(text) => return Err(cannot(&text)),
+            Issue::UnknownField(_) => unknown.push(issue.to_string()),
+        }
+    }
+    if validation == FieldValidation::Strict && !unknown.is_empty() {
+        return Err(cannot(&format!("strict decoding error: {}", unknown.join(", "))));
+    }
+    if validation == FieldValidation::Ignore {
+        unknown.clear();
+    }
+    let mut value = body.clone();
+    canonicalize(&mut value, ty);
+    if let Value::Object(map) = &mut value {
+        map.insert("apiVersion".to_owned(), api_version.into());
+        map.insert("kind".to_owned(), kind.into());
+    }
+    let api = serde_json::from_value(value).map_err(|error| cannot(&error.to_string()))?;
+    Ok((api, unknown))
+}
+
+/// 422 for the result of a patch that does not decode: neither kind nor name are known then.
+pub(crate) fn patch_result_error(error: &ApiError, patched: &Value) -> ApiError {
+    let text = error.message();
+    let why = text.split_once(": ").map_or(text, |(_, why)| why);
+    let error = Error::invalid(&Path::new("patch"), patched.to_string(), why);
+    ApiError::invalid(&seatrial_api::GroupKind::new_static("", ""), "", vec![error])
+}

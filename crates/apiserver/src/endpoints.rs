@@ -1,0 +1,291 @@
+//! The calls users make: objects as JSON, patches, the scale subresource, bindings.
+//!
+//! Mirrors k8s.io/apiserver/pkg/endpoints/handlers (v1.36).
+
+use std::sync::Arc;
+
+use seatrial_api::pod_condition;
+use seatrial_api::{
+    ApiError, Condition, ConditionStatus, Deployment, Kind, Namespace, Object, ObjectKey, Pod, ReplicaSet, Resource,
+    Str, Uid,
+};
+use serde_json::Value;
+
+use crate::decode::{FieldValidation, decode, patch_result_error, type_of};
+use crate::errors;
+use crate::patch::{PatchType, apply_patch};
+use crate::registry::for_kind;
+use crate::server::{ApiServer, RequestInfo, Subresource, Validation, wrap};
+use crate::strategy::Strategy;
+
+/// What a user's write came to.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The object as it is now.
+    pub object: Object,
+    /// What the server warns of, without the `Warning: 299` round it.
+    pub warnings: Vec<String>,
+}
+
+impl ApiServer {
+    /// POST: creates an object from its JSON, in `namespace` unless the object names the same.
+    ///
+    /// # Errors
+    /// 400 for what does not decode, 422 for what is invalid, and what [`ApiServer::create`] says.
+    pub fn create_json(
+        &mut self,
+        request: &RequestInfo<'_>,
+        kind: Kind,
+        namespace: &str,
+        body: &Value,
+    ) -> Result<Written, ApiError> {
+        for_kind!(kind, create_typed(self, request, namespace, body))
+    }
+
+    /// PUT: replaces an object, or its status, by its JSON.
+    ///
+    /// # Errors
+    /// 400 for what does not decode, 404, 409 for a stale resourceVersion, 422 for what is invalid.
+    pub fn update_json(
+        &mut self,
+        request: &RequestInfo<'_>,
+        key: &ObjectKey,
+        subresource: Subresource,
+        body: &Value,
+    ) -> Result<Written, ApiError> {
+        for_kind!(key.kind, update_typed(self, request, key, subresource, body))
+    }
+
+    /// PATCH of an object or its status.
+    ///
+    /// # Errors
+    /// As PUT, and 422 for a patch that does not apply.
+    pub fn patch(
+        &mut self,
+        request: &RequestInfo<'_>,
+        key: &ObjectKey,
+        subresource: Subresource,
+        patch: (PatchType, &Value),
+    ) -> Result<Written, ApiError> {
+        for_kind!(key.kind, patch_typed(self, request, key, subresource, patch))
+    }
+
+    /// The number of replicas that the scale subresource shows.
+    ///
+    /// # Errors
+    /// 404 for kinds without the subresource and objects that are not there.
+    pub fn get_scale(&self, key: &ObjectKey) -> Result<Scale, ApiError> {
+        match key.kind {
+            Kind::Deployment => {
+                let d = self.get::<Deployment>(&key.namespace, &key.name)?;
+                Ok(Scale {
+                    replicas: d.spec.replicas,
+                    status_replicas: d.status.replicas,
+                    selector: d.spec.selector.compiled().to_string(),
+                })
+            }
+            Kind::ReplicaSet => {
+                let rs = self.get::<ReplicaSet>(&key.namespace, &key.name)?;
+                Ok(Scale {
+                    replicas: rs.spec.replicas,
+                    status_replicas: rs.status.replicas,
+                    selector: rs.spec.selector.compiled().to_string(),
+                })
+            }
+            _ => Err(ApiError::path_not_found()),
+        }
+    }
+
+    /// Writes the scale subresource: `spec.replicas` and nothing else.
+    ///
+    /// # Errors
+    /// 404 as [`ApiServer::get_scale`], 422 for a negative number.
+    pub fn update_scale(
+        &mut self,
+        request: &RequestInfo<'_>,
+        key: &ObjectKey,
+        replicas: i32,
+    ) -> Result<Written, ApiError> {
+        if replicas < 0 {
+            self.get_scale(key)?;
+            return Err(errors::invalid_scale(&key.name, replicas));
+        }
+        let object = match key.kind {
+            Kind::Deployment => {
+                let mut d = Deployment::clone(self.get::<Deployment>(&key.namespace, &key.name)?);
+                d.spec.replicas = replicas;
+                wrap(self.update(request, d)?)
+            }
+            Kind::ReplicaSet => {
+                let mut rs = ReplicaSet::clone(self.get::<ReplicaSet>(&key.namespace, &key.name)?);
+                rs.spec.replicas = replicas;
+                wrap(self.update(request, rs)?)
+            }
+            _ => return Err(ApiError::path_not_found()),
+        };
+        Ok(Written { object, warnings: Vec::new() })
+    }
+
+    /// The binding subresource: gives a pod its node, once.
+    ///
+    /// # Errors
+    /// 404, and 409 for a pod that is deleted, bound or gated.
+    pub fn bind(
+        &mut self,
+        request: &RequestInfo<'_>,
+        namespace: &str,
+        name: &str,
+        uid: Option<Uid>,
+        node: &str,
+    ) -> Result<Arc<Pod>, ApiError> {
+        let old = self.get::<Pod>(namespace, name)?;
+        let conflict = |text: String| Err(errors::conflict_binding(name, &text));
+        if let Some(uid) = uid.filter(|uid| *uid != old.meta.uid) {
+            return Err(errors::conflict_uid(&Kind::Pod.resource(), name, &uid, &old.meta.uid));
+        }
+        if old.meta.is_deleting() {
+            return conflict(format!("pod {name} is being deleted, cannot be assigned to a host"));
+        }
+        if !old.node_name.is_empty() {
+            return conflict(format!("pod {name} is already assigned to node {:?}", old.node_name.as_str()));
+        }
+        if old.spec.api().scheduling_gates.as_ref().is_some_and(|g| !g.is_empty()) {
+            return conflict(format!("pod {name} has non-empty .spec.schedulingGates"));
+        }
+        let mut pod = Pod::clone(old);
+        pod.node_name = node.into();
+        pod.status.nominated_node_name = Str::default();
+        let mut scheduled = Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::True, request.now);
+        scheduled.observed_generation = Some(pod.meta.generation);
+        pod.status.conditions = set_pod_condition(&pod.status.conditions, scheduled);
+        Ok(self.store.put(pod))
+    }
+
+    /// The `/finalize` subresource of namespaces: replaces `spec.finalizers`; the namespace goes when nothing holds it.
+    ///
+    /// # Errors
+    /// 404, 409.
+    pub fn finalize_namespace(&mut self, name: &str, finalizers: Vec<String>) -> Result<Arc<Namespace>, ApiError> {
+        let mut namespace = Namespace::clone(self.get::<Namespace>("", name)?);
+        namespace.body.spec.get_or_insert_default().finalizers = (!finalizers.is_empty()).then_some(finalizers);
+        let gone = namespace.meta.is_deleting() && namespace.meta.finalizers.is_empty() && !namespace.is_held();
+        let key = namespace.key();
+        let stored = self.store.put(namespace);
+        if gone {
+            self.store.remove(&key);
+        }
+        Ok(stored)
+    }
+}
+
+/// What the scale subresource shows. Mirrors `autoscalingv1.Scale`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// `spec.replicas`
+    pub replicas: i32,
+    /// `status.replicas`
+    pub status_replicas: i32,
+    /// `status.selector`
+    pub selector: String,
+}
+
+/// A pod's conditions with one set: replaced in place, or put at the end. Mirrors `podutil.UpdatePodCondition`.
+pub fn set_pod_condition(list: &seatrial_api::Conditions, mut condition: Condition) -> seatrial_api::Conditions {
+    let Some(old) = list.get(&condition.type_) else {
+        return list.with_last(condition);
+    };
+    if old.status == condition.status {
+        condition.last_transition_time = old.last_transition_time;
+    }
+    list.iter().map(|c| if c.type_ == condition.type_ { condition.clone() } else { c.clone() }).collect()
+}
+
+fn create_typed<R: Strategy>(
+    server: &mut ApiServer,
+    request: &RequestInfo<'_>,
+    namespace: &str,
+    body: &Value,
+) -> Result<Written, ApiError> {
+    let (mut api, mut warnings) = decode::<R>(body, FieldValidation::Warn)?;
+    R::set_defaults(&mut api);
+    warnings.extend(R::warnings_on_create(&api));
+    let mut object = R::from_api_object(api)?;
+    let meta = object.meta_mut();
+    if R::KIND.info().namespaced {
+        if meta.namespace.is_empty() {
+            meta.namespace = namespace.into();
+        } else if meta.namespace != namespace {
+            return Err(ApiError::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+    }
+    let object = server.create_with(request, object, Validation::Full)?;
+    Ok(Written { object: R::wrap(object), warnings })
+}
+
+fn update_typed<R: Strategy>(
+    server: &mut ApiServer,
+    request: &RequestInfo<'_>,
+    key: &ObjectKey,
+    subresource: Subresource,
+    body: &Value,
+) -> Result<Written, ApiError> {
+    let (mut api, warnings) = decode::<R>(body, FieldValidation::Warn)?;
+    R::set_defaults(&mut api);
+    let mut object = R::from_api_object(api)?;
+    let meta = object.meta_mut();
+    if meta.namespace.is_empty() {
+        meta.namespace = key.namespace.clone();
+    }
+    if meta.name != key.name {
+        return Err(ApiError::bad_request(format!(
+            "the name of the object ({}) does not match the name on the URL ({})",
+            meta.name, key.name
+        )));
+    }
+    if meta.namespace != key.namespace {
+        return Err(ApiError::bad_request(format!(
+            "the namespace of the object ({}) does not match the namespace on the request ({})",
+            meta.namespace, key.namespace
+        )));
+    }
+    if server.store.get(key).is_none() && R::ALLOW_CREATE_ON_UPDATE {
+        let object = server.create_with(request, object, Validation::Full)?;
+        return Ok(Written { object: R::wrap(object), warnings });
+    }
+    let object = server.update_with(request, object, subresource, Validation::Full)?;
+    Ok(Written { object: R::wrap(object), warnings })
+}
+
+fn patch_typed<R: Strategy>(
+    server: &mut ApiServer,
+    request: &RequestInfo<'_>,
+    key: &ObjectKey,
+    subresource: Subresource,
+    (patch_type, patch): (PatchType, &Value),
+) -> Result<Written, ApiError> {
+    let old = Arc::clone(server.get::<R>(&key.namespace, &key.name)?);
+    let current = R::wrap(Arc::clone(&old)).to_json();
+    let ty = type_of(R::KIND).ok_or_else(|| ApiError::internal("no schema"))?;
+    let patched = apply_patch(patch_type, &current, patch, ty)?;
+    let (mut api, warnings) =
+        decode::<R>(&patched, FieldValidation::Warn).map_err(|error| patch_result_error(&error, &patched))?;
+    R::set_defaults(&mut api);
+    let mut object = R::from_api_object(api)?;
+    let meta = object.meta_mut();
+    let sent_version = patch.pointer("/metadata/resourceVersion").is_some();
+    if !sent_version {
+        // A patch without a version is tried again on a conflict, which cannot happen within one call.
+        meta.resource_version = old.meta().resource_version;
+    }
+    if meta.name != key.name {
+        return Err(ApiError::bad_request(format!(
+            "the name of the object ({}) does not match the name on the URL ({})",
+            meta.name, key.name
+        )));
+    }
+    meta.namespace = key.namespace.clone();
+    let object = server.update_with(request, object, subresource, Validation::Full)?;
+    Ok(Written { object: R::wrap(object), warnings })
+}

@@ -1,0 +1,50 @@
+//! Deployments. Mirrors pkg/registry/apps/deployment/strategy.go (v1.36).
+
+use k8s_openapi::api::apps::v1::Deployment as Api;
+use seatrial_api::Deployment;
+use seatrial_api::field::ErrorList;
+
+use crate::strategy::Strategy;
+use crate::{defaults, validation_pending as validation};
+
+impl Strategy for Deployment {
+    const HAS_STATUS: bool = true;
+
+    fn set_defaults(api: &mut Api) {
+        defaults::set_defaults_deployment(api);
+    }
+
+    fn prepare_for_create(&mut self) {
+        self.status = Default::default();
+        self.meta.generation = 1;
+    }
+
+    /// Annotations bump the generation too: the controller has to copy them to its ReplicaSet.
+    fn prepare_for_update(&mut self, old: &Self) {
+        self.status.clone_from(&old.status);
+        if self.spec != old.spec || self.meta.annotations != old.meta.annotations {
+            self.meta.generation += 1;
+        }
+    }
+
+    fn prepare_for_status_update(&mut self, old: &Self) {
+        self.spec.clone_from(&old.spec);
+        self.meta.labels = old.meta.labels.clone();
+    }
+
+    fn validate(api: &Api) -> ErrorList {
+        validation::validate_deployment(api)
+    }
+
+    fn validate_update(new: &Api, old: &Api) -> ErrorList {
+        validation::validate_deployment_update(new, old)
+    }
+
+    fn validate_status_update(new: &Api, old: &Api) -> ErrorList {
+        validation::validate_deployment_status_update(new, old)
+    }
+
+    fn warnings_on_create(api: &Api) -> Vec<String> {
+        validation::warnings_for_deployment(api)
+    }
+}

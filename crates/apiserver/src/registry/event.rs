@@ -1,0 +1,24 @@
+//! Events. Mirrors pkg/registry/core/event/strategy.go (v1.36).
+
+use k8s_openapi::api::core::v1::Event as Api;
+use seatrial_api::Event;
+use seatrial_api::field::ErrorList;
+
+use crate::strategy::Strategy;
+use crate::{defaults, validation_pending as validation};
+
+impl Strategy for Event {
+    const ALLOW_CREATE_ON_UPDATE: bool = true;
+
+    fn set_defaults(api: &mut Api) {
+        defaults::set_defaults_event(api);
+    }
+
+    fn validate(api: &Api) -> ErrorList {
+        validation::validate_event(api)
+    }
+
+    fn validate_update(new: &Api, old: &Api) -> ErrorList {
+        validation::validate_event_update(new, old)
+    }
+}

@@ -1,0 +1,48 @@
+//! ReplicaSets. Mirrors pkg/registry/apps/replicaset/strategy.go (v1.36).
+
+use k8s_openapi::api::apps::v1::ReplicaSet as Api;
+use seatrial_api::ReplicaSet;
+use seatrial_api::field::ErrorList;
+
+use crate::strategy::Strategy;
+use crate::{defaults, validation_pending as validation};
+
+impl Strategy for ReplicaSet {
+    const HAS_STATUS: bool = true;
+
+    fn set_defaults(api: &mut Api) {
+        defaults::set_defaults_replica_set(api);
+    }
+
+    fn prepare_for_create(&mut self) {
+        self.status = Default::default();
+        self.meta.generation = 1;
+    }
+
+    fn prepare_for_update(&mut self, old: &Self) {
+        self.status.clone_from(&old.status);
+        if self.spec != old.spec {
+            self.meta.generation += 1;
+        }
+    }
+
+    fn prepare_for_status_update(&mut self, old: &Self) {
+        self.spec.clone_from(&old.spec);
+    }
+
+    fn validate(api: &Api) -> ErrorList {
+        validation::validate_replica_set(api)
+    }
+
+    fn validate_update(new: &Api, old: &Api) -> ErrorList {
+        validation::validate_replica_set_update(new, old)
+    }
+
+    fn validate_status_update(new: &Api, old: &Api) -> ErrorList {
+        validation::validate_replica_set_status_update(new, old)
+    }
+
+    fn warnings_on_create(api: &Api) -> Vec<String> {
+        validation::warnings_for_replica_set(api)
+    }
+}

@@ -1,0 +1,314 @@
+//! The API server: typed calls for controllers and nodes, and what they share with the calls that users make.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use seatrial_api::{ApiError, Object, Resource, Str, Time, Uid};
+
+use crate::admission::AdmissionState;
+use crate::errors::{self, not_found};
+use crate::store::Store;
+use crate::strategy::Strategy;
+
+/// How often a name is made up before the server gives up. Mirrors `maxNameGenerationCreateAttempts`.
+const GENERATE_NAME_ATTEMPTS_MAX: u32 = 8;
+/// How much of `generateName` is kept. Mirrors `names.MaxGeneratedNameLength`.
+const GENERATE_NAME_BASE_LENGTH_MAX: usize = 58;
+/// The letters of made-up names. Mirrors `utilrand.alphanums`.
+const SUFFIX_ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+const SUFFIX_LENGTH: usize = 5;
+
+/// Who asks, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestInfo<'a> {
+    /// The time of the request.
+    pub now: Time,
+    /// The field manager or the first part of the user agent.
+    pub manager: &'a str,
+    /// Whether everything is done but the writing.
+    pub dry_run: bool,
+}
+
+impl<'a> RequestInfo<'a> {
+    /// A request that writes.
+    pub fn new(now: Time, manager: &'a str) -> Self {
+        Self { now, manager, dry_run: false }
+    }
+}
+
+/// Which part of an object a write is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subresource {
+    /// The object itself.
+    Main,
+    /// `/status`
+    Status,
+}
+
+/// Whether a write is checked field by field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Validation {
+    /// A user's object: checked in full.
+    Full,
+    /// A controller's object, made from objects that were checked: only its name is new.
+    Trusted,
+}
+
+/// What decides how the API server behaves.
+#[derive(Clone, Debug)]
+pub struct ApiServerOptions {
+    /// The seed of uids and generated names.
+    pub seed: u64,
+}
+
+/// The API server.
+#[derive(Debug)]
+pub struct ApiServer {
+    pub(crate) store: Store,
+    pub(crate) admission: AdmissionState,
+    options: ApiServerOptions,
+    uid_count: u64,
+    /// How many names each `generateName` has given, so that one more fault renames no pod elsewhere.
+    name_counts: FxHashMap<Str, u64>,
+}
+
+impl ApiServer {
+    /// An empty API server: not even a namespace.
+    pub fn new(options: ApiServerOptions) -> Self {
+        Self {
+            store: Store::default(),
+            admission: AdmissionState::default(),
+            options,
+            uid_count: 0,
+            name_counts: FxHashMap::default(),
+        }
+    }
+
+    /// What is stored.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What is stored, to have its log trimmed.
+    pub fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// Reads one object.
+    ///
+    /// # Errors
+    /// 404 where there is none.
+    pub fn get<R: Resource>(&self, namespace: &str, name: &str) -> Result<&Arc<R>, ApiError> {
+        self.store.get_as::<R>(namespace, name).ok_or_else(|| not_found(R::KIND, name))
+    }
+
+    /// Creates an object that a controller made.
+    ///
+    /// # Errors
+    /// As POST: 409 where the name is taken, 403 from admission, 404 for a namespace that is not there.
+    pub fn create<R: Strategy>(&mut self, request: &RequestInfo<'_>, object: R) -> Result<Arc<R>, ApiError> {
+        self.create_with(request, object, Validation::Trusted)
+    }
+
+    pub(crate) fn create_with<R: Strategy>(
+        &mut self,
+        request: &RequestInfo<'_>,
+        mut object: R,
+        validation: Validation,
+    ) -> Result<Arc<R>, ApiError> {
+        let meta = object.meta_mut();
+        if meta.resource_version != 0 {
+            return Err(ApiError::unknown("resourceVersion should not be set on objects to be created"));
+        }
+        if !R::KIND.info().namespaced {
+            meta.namespace = Str::default();
+        }
+        meta.creation_timestamp = Some(request.now);
+        meta.deletion = None;
+        meta.generation = 0;
+        meta.uid = self.next_uid();
+        object.prepare_for_create();
+        self.check_namespace_for_create::<R>(object.meta())?;
+        self.fill_name::<R>(&mut object)?;
+        object.admit_create(&self.store, &mut self.admission)?;
+        if validation == Validation::Full {
+            let errors = R::validate(&object.to_api_object());
+            if !errors.is_empty() {
+                return Err(ApiError::invalid(&R::KIND.group_kind(), &object.meta().name, errors));
+            }
+        }
+        self.check_name_is_free::<R>(object.meta())?;
+        self.charge_quota(request, &object)?;
+        if request.dry_run {
+            return Ok(Arc::new(object));
+        }
+        Ok(self.store.put(object))
+    }
+
+    /// Replaces an object a controller changed; with a resourceVersion only if nobody wrote since.
+    ///
+    /// # Errors
+    /// As PUT: 404, 409.
+    pub fn update<R: Strategy>(&mut self, request: &RequestInfo<'_>, object: R) -> Result<Arc<R>, ApiError> {
+        self.update_with(request, object, Subresource::Main, Validation::Trusted)
+    }
+
+    /// Replaces an object's status.
+    ///
+    /// # Errors
+    /// As PUT of `/status`: 404, 409.
+    pub fn update_status<R: Strategy>(&mut self, request: &RequestInfo<'_>, object: R) -> Result<Arc<R>, ApiError> {
+        self.update_with(request, object, Subresource::Status, Validation::Trusted)
+    }
+
+    pub(crate) fn update_with<R: Strategy>(
+        &mut self,
+        request: &RequestInfo<'_>,
+        mut new: R,
+        subresource: Subresource,
+        validation: Validation,
+    ) -> Result<Arc<R>, ApiError> {
+        let old = Arc::clone(self.get::<R>(&new.meta().namespace, &new.meta().name)?);
+        check_preconditions::<R>(&new, &old)?;
+        keep_system_metadata(&mut new, &old);
+        match subresource {
+            Subresource::Main => new.prepare_for_update(&old),
+            Subresource::Status => new.prepare_for_status_update(&old),
+        }
+        if subresource == Subresource::Main {
+            new.admit_update(&old, &self.store, &mut self.admission)?;
+        }
+        if validation == Validation::Full {
+            let (new_api, old_api) = (new.to_api_object(), old.to_api_object());
+            let errors = match subresource {
+                Subresource::Main => R::validate_update(&new_api, &old_api),
+                Subresource::Status => R::validate_status_update(&new_api, &old_api),
+            };
+            if !errors.is_empty() {
+                return Err(ApiError::invalid(&R::KIND.group_kind(), &new.meta().name, errors));
+            }
+        }
+        new.meta_mut().resource_version = old.meta().resource_version;
+        if new == *old {
+            return Ok(old);
+        }
+        if request.dry_run {
+            return Ok(Arc::new(new));
+        }
+        if is_finished_deletion(&new) {
+            let key = new.key();
+            let stored = self.store.put(new);
+            self.store.remove(&key);
+            return Ok(stored);
+        }
+        Ok(self.store.put(new))
+    }
+
+    fn next_uid(&mut self) -> Uid {
+        self.uid_count += 1;
+        Uid::from_counter(self.options.seed, self.uid_count)
+    }
+
+    /// Resolves `generateName`: the next free name of the prefix.
+    fn fill_name<R: Strategy>(&mut self, object: &mut R) -> Result<(), ApiError> {
+        let meta = object.meta();
+        if !meta.name.is_empty() || meta.generate_name.is_empty() {
+            return Ok(());
+        }
+        let base = truncate(&meta.generate_name, GENERATE_NAME_BASE_LENGTH_MAX).to_owned();
+        let namespace = meta.namespace.clone();
+        for _ in 0..GENERATE_NAME_ATTEMPTS_MAX {
+            let name = format!("{base}{}", self.next_suffix(&base));
+            if self.store.lookup(R::KIND, &namespace, &name).is_none() {
+                object.meta_mut().name = name.into();
+                return Ok(());
+            }
+        }
+        Err(ApiError::generate_name_exhausted(&R::KIND.resource(), &base))
+    }
+
+    fn next_suffix(&mut self, base: &str) -> String {
+        if !self.name_counts.contains_key(base) {
+            self.name_counts.insert(base.into(), 0);
+        }
+        let count = self.name_counts.get_mut(base).map_or(0, |count| {
+            *count += 1;
+            *count
+        });
+        let mut bits = mix(mix(self.options.seed) ^ hash_text(base) ^ count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let letters = (0..SUFFIX_LENGTH).map(|_| {
+            let letter = SUFFIX_ALPHABET[(bits % SUFFIX_ALPHABET.len() as u64) as usize];
+            bits /= SUFFIX_ALPHABET.len() as u64;
+            char::from(letter)
+        });
+        letters.collect()
+    }
+
+    fn check_name_is_free<R: Strategy>(&self, meta: &seatrial_api::ObjectMeta) -> Result<(), ApiError> {
+        match self.store.lookup(R::KIND, &meta.namespace, &meta.name) {
+            None => Ok(()),
+            Some(there) if there.meta().is_deleting() => {
+                Err(ApiError::already_exists_being_deleted(&R::KIND.resource(), &meta.name))
+            }
+            Some(_) => Err(ApiError::already_exists(&R::KIND.resource(), &meta.name)),
+        }
+    }
+}
+
+/// The optimistic lock: a resourceVersion or uid in the request has to be the stored one.
+fn check_preconditions<R: Strategy>(new: &R, old: &R) -> Result<(), ApiError> {
+    let (new_meta, old_meta) = (new.meta(), old.meta());
+    if !new_meta.uid.is_nil() && new_meta.uid != old_meta.uid {
+        return Err(errors::conflict_uid(&R::KIND.resource(), &old_meta.name, &new_meta.uid, &old_meta.uid));
+    }
+    if new_meta.resource_version == 0 && !R::ALLOW_UNCONDITIONAL_UPDATE {
+        return Err(errors::must_be_specified_for_update(R::KIND, &old_meta.name));
+    }
+    if new_meta.resource_version != 0 && new_meta.resource_version != old_meta.resource_version {
+        return Err(ApiError::optimistic_lock(&R::KIND.resource(), &old_meta.name));
+    }
+    Ok(())
+}
+
+fn keep_system_metadata<R: Resource>(new: &mut R, old: &R) {
+    let old = old.meta();
+    let meta = new.meta_mut();
+    meta.uid.clone_from(&old.uid);
+    meta.creation_timestamp = old.creation_timestamp;
+    meta.deletion.clone_from(&old.deletion);
+    meta.generation = old.generation;
+    meta.generate_name.clone_from(&old.generate_name);
+}
+
+/// Whether a deletion only waited for the finalizers that are gone now. Mirrors `ShouldDeleteDuringUpdate`.
+fn is_finished_deletion<R: Strategy>(new: &R) -> bool {
+    let meta = new.meta();
+    let graceless = |d: &seatrial_api::Deletion| d.grace_period_seconds.is_none_or(|s| s == 0);
+    meta.finalizers.is_empty() && meta.deletion.as_deref().is_some_and(graceless) && !new.is_held()
+}
+
+/// Cuts a text at a byte length, not through a character.
+fn truncate(text: &str, length: usize) -> &str {
+    let mut end = length.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// FNV-1a over the text's bytes.
+fn hash_text(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// The finaliser of splitmix64: every bit of the input reaches every bit of the output.
+fn mix(bits: u64) -> u64 {
+    let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+/// What a deletion or a list hands out: any object.
+pub(crate) fn wrap<R: Resource>(object: Arc<R>) -> Object {
+    R::wrap(object)
+}

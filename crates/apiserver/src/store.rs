@@ -1,0 +1,117 @@
+//! The store: every object by kind, namespace and name, one counter of writes, and the log that watches follow.
+//!
+//! It knows nothing of API rules. Objects are immutable and shared; a write replaces one whole.
+
+use std::sync::Arc;
+
+use seatrial_api::{Kind, NamespacedName, Object, ObjectKey, ObjectMap, Resource};
+
+use crate::watch_log::{Change, ChangeType, WatchLog};
+
+/// All objects and the log of their changes.
+#[derive(Debug)]
+pub struct Store {
+    tables: Vec<Table>,
+    /// The version of the last write of each kind.
+    kind_versions: Vec<u64>,
+    resource_version: u64,
+    log: WatchLog,
+}
+
+type Table = ObjectMap<Object>;
+
+impl Default for Store {
+    fn default() -> Self {
+        let tables = Kind::ALL.iter().map(|_| Table::default()).collect();
+        Self { tables, kind_versions: vec![0; Kind::ALL.len()], resource_version: 0, log: WatchLog::default() }
+    }
+}
+
+impl Store {
+    /// The object with a key.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Object> {
+        self.lookup(key.kind, &key.namespace, &key.name)
+    }
+
+    /// The object at a place.
+    pub fn lookup(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Object> {
+        self.tables[kind as usize].get(namespace, name)
+    }
+
+    /// The object at a place, as its own type.
+    pub fn get_as<R: Resource>(&self, namespace: &str, name: &str) -> Option<&Arc<R>> {
+        self.lookup(R::KIND, namespace, name).and_then(R::unwrap)
+    }
+
+    /// The objects of a kind, of one namespace or of all, in the order of their keys.
+    pub fn list(&self, kind: Kind, namespace: Option<&str>) -> Vec<&Object> {
+        self.tables[kind as usize].sorted(namespace)
+    }
+
+    /// The objects of a kind as their own type, of one namespace or of all, in the order of their keys.
+    pub fn list_as<R: Resource>(&self, namespace: Option<&str>) -> Vec<&Arc<R>> {
+        self.list(R::KIND, namespace).into_iter().filter_map(R::unwrap).collect()
+    }
+
+    /// How many objects of a kind there are.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.tables[kind as usize].len()
+    }
+
+    /// The version of the last write.
+    pub fn resource_version(&self) -> u64 {
+        self.resource_version
+    }
+
+    /// The version of the last write of a kind; 0 before the first.
+    pub fn kind_version(&self, kind: Kind) -> u64 {
+        self.kind_versions[kind as usize]
+    }
+
+    /// The log of changes.
+    pub fn log(&self) -> &WatchLog {
+        &self.log
+    }
+
+    /// The log of changes, to be trimmed.
+    pub fn log_mut(&mut self) -> &mut WatchLog {
+        &mut self.log
+    }
+
+    /// Writes an object, new or replaced, with the next resourceVersion.
+    pub fn put<R: Resource>(&mut self, mut object: R) -> Arc<R> {
+        self.resource_version += 1;
+        self.kind_versions[R::KIND as usize] = self.resource_version;
+        object.meta_mut().resource_version = self.resource_version;
+        let object = Arc::new(object);
+        let wrapped = R::wrap(Arc::clone(&object));
+        let meta = object.meta();
+        let table = &mut self.tables[R::KIND as usize];
+        let old = match table.get_mut(&meta.namespace, &meta.name) {
+            Some(slot) => Some(std::mem::replace(slot, wrapped.clone())),
+            None => {
+                table.insert(NamespacedName::new(&meta.namespace, &meta.name), wrapped.clone());
+                None
+            }
+        };
+        let type_ = if old.is_some() { ChangeType::Modified } else { ChangeType::Added };
+        self.log.push(Change { resource_version: self.resource_version, type_, object: wrapped, old });
+        object
+    }
+
+    /// Removes an object; the log tells its last state with the version of the removal.
+    pub fn remove(&mut self, key: &ObjectKey) -> Option<Object> {
+        let old = self.tables[key.kind as usize].remove(&key.namespace, &key.name)?;
+        self.resource_version += 1;
+        let version = self.resource_version;
+        self.kind_versions[key.kind as usize] = version;
+        let object = old.with_meta(|meta| meta.resource_version = version);
+        self.log.push(Change {
+            resource_version: version,
+            type_: ChangeType::Deleted,
+            object: object.clone(),
+            old: Some(old),
+        });
+        Some(object)
+    }
+}

@@ -1,0 +1,103 @@
+//! What the API server does differently from kind to kind.
+//!
+//! Mirrors k8s.io/apiserver/pkg/registry/rest (`RESTCreateStrategy`, `RESTUpdateStrategy`, `RESTGracefulDeleteStrategy`) (v1.36).
+
+use seatrial_api::field::ErrorList;
+use seatrial_api::{ApiError, Resource, Time};
+
+use crate::admission::{AdmissionState, QuotaUsage};
+use crate::store::Store;
+
+/// What a DELETE without a policy does to dependents. Mirrors `rest.GarbageCollectionPolicy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultPropagation {
+    /// The garbage collector deletes them.
+    Background,
+    /// They stay (batch/v1 Job, v1 ReplicationController).
+    Orphan,
+}
+
+/// The rules of one kind. Each kind has one file in `registry/` that implements this.
+pub trait Strategy: Resource {
+    /// Whether a PUT may create the object.
+    const ALLOW_CREATE_ON_UPDATE: bool = false;
+    /// Whether a PUT without resourceVersion overwrites.
+    const ALLOW_UNCONDITIONAL_UPDATE: bool = true;
+    /// Whether DELETE answers with the object and not with a Status.
+    const RETURN_DELETED_OBJECT: bool = false;
+    /// Whether there is a `/status`.
+    const HAS_STATUS: bool = false;
+
+    /// What a DELETE without a policy does to dependents.
+    const DEFAULT_PROPAGATION: DefaultPropagation = DefaultPropagation::Background;
+
+    /// Fills in defaults. Mirrors `SetDefaults_*`.
+    fn set_defaults(_api: &mut Self::Api) {}
+
+    /// Clears what a create may not set, before validation; the generation is set here.
+    fn prepare_for_create(&mut self) {}
+
+    /// Checks a new object.
+    fn validate(_api: &Self::Api) -> ErrorList;
+
+    /// What to warn of when an object is created.
+    fn warnings_on_create(_api: &Self::Api) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Takes over from the stored object what a PUT may not change, and sets the generation.
+    fn prepare_for_update(&mut self, _old: &Self) {}
+
+    /// Checks a changed object.
+    fn validate_update(_new: &Self::Api, _old: &Self::Api) -> ErrorList;
+
+    /// Takes over from the stored object what a write of `/status` may not change.
+    fn prepare_for_status_update(&mut self, _old: &Self) {}
+
+    /// Checks a changed status.
+    fn validate_status_update(_new: &Self::Api, _old: &Self::Api) -> ErrorList {
+        ErrorList::new()
+    }
+
+    /// Changes a new object as the admission plugins that are on by default do, or refuses it.
+    ///
+    /// # Errors
+    /// 403 with the plugin's text.
+    fn admit_create(&mut self, _store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    /// The same for a changed object.
+    ///
+    /// # Errors
+    /// 403 with the plugin's text.
+    fn admit_update(&mut self, _old: &Self, _store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    /// What a new object costs of its namespace's quotas, beyond the count of its kind.
+    fn quota_usage(&self) -> QuotaUsage {
+        QuotaUsage::default()
+    }
+
+    /// Refuses deletions that are never allowed.
+    ///
+    /// # Errors
+    /// 403 for the namespaces that a cluster cannot be without.
+    fn check_delete(&self) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    /// The grace period of a deletion in seconds; `None` for kinds that have none.
+    fn grace_period_seconds(&self, _requested: Option<i64>) -> Option<i64> {
+        None
+    }
+
+    /// What happens to the object when it is marked for deletion, beyond its metadata.
+    fn on_mark_deleted(&mut self, _now: Time) {}
+
+    /// Whether something but finalizers in the metadata keeps a deleted object (a namespace's `spec.finalizers`).
+    fn is_held(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,165 @@
+//! Whether a rollout moves: the Progressing condition, its deadline, and failures of ReplicaSets.
+//!
+//! Mirrors pkg/controller/deployment/progress.go (v1.36).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use seatrial_api::{ApiError, Condition, ConditionStatus, Deployment, DeploymentStatus, ReplicaSet};
+use seatrial_machinery::SyncContext;
+
+use super::controller::{DeploymentController, key};
+use super::replica_sets::{ReplicaSets, condition_reason};
+use super::status::{
+    PROGRESSING, REPLICA_FAILURE, calculate_status, deployment_condition, set_deployment_condition, write_status,
+};
+use super::util::progress_deadline_seconds;
+
+const REASON_NEW_RS_AVAILABLE: &str = "NewReplicaSetAvailable";
+const REASON_REPLICA_SET_UPDATED: &str = "ReplicaSetUpdated";
+const REASON_TIMED_OUT: &str = "ProgressDeadlineExceeded";
+const REASON_PAUSED: &str = "DeploymentPaused";
+const REASON_RESUMED: &str = "DeploymentResumed";
+/// How long after the deadline the controller looks again.
+const DEADLINE_SLACK: Duration = Duration::from_secs(1);
+
+impl DeploymentController {
+    /// Says in the Progressing condition that the Deployment is paused or resumed, so that its deadline rests meanwhile.
+    /// Mirrors `checkPausedConditions`.
+    pub(super) fn check_paused_conditions(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        deployment: Arc<Deployment>,
+    ) -> Result<Arc<Deployment>, ApiError> {
+        let reason = condition_reason(deployment.status.conditions.get(PROGRESSING));
+        if progress_deadline_seconds(&deployment).is_none() || reason == REASON_TIMED_OUT {
+            return Ok(deployment);
+        }
+        let (reason, message) = match (deployment.spec.paused, reason == REASON_PAUSED) {
+            (true, false) => (REASON_PAUSED, "Deployment is paused"),
+            (false, true) => (REASON_RESUMED, "Deployment is resumed"),
+            _ => return Ok(deployment),
+        };
+        let mut status = deployment.status.clone();
+        let condition = deployment_condition(cx, PROGRESSING, ConditionStatus::Unknown, reason, message);
+        set_deployment_condition(&mut status, condition);
+        write_status(cx, &deployment, status)
+    }
+
+    /// Writes the status of a rollout, its progress included, and looks again at the deadline. Mirrors `syncRolloutStatus`.
+    pub(super) fn sync_rollout_status(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        deployment: &Arc<Deployment>,
+        sets: &ReplicaSets,
+    ) -> Result<(), ApiError> {
+        let all_rss = sets.all();
+        let mut status = calculate_status(cx, &all_rss, sets.new.as_ref(), deployment);
+        set_progress(cx, deployment, sets.new.as_ref(), &mut status);
+        set_replica_failure(sets, &mut status);
+        if status == deployment.status {
+            self.requeue_stuck_deployment(cx, deployment, &status);
+            return Ok(());
+        }
+        write_status(cx, deployment, status).map(drop)
+    }
+
+    /// Comes back when the deadline has passed, where nothing else would. Mirrors `requeueStuckDeployment`.
+    fn requeue_stuck_deployment(&mut self, cx: &SyncContext<'_>, deployment: &Deployment, status: &DeploymentStatus) {
+        let Some(deadline) = progress_deadline_seconds(deployment) else { return };
+        let Some(condition) = deployment.status.conditions.get(PROGRESSING) else { return };
+        if deployment_complete(deployment, status) || condition.reason == REASON_TIMED_OUT {
+            return;
+        }
+        let due = condition.last_update_time.unwrap_or_default().plus_seconds(i64::from(deadline));
+        let after = cx.clock().until(due);
+        let now = cx.clock().now();
+        if after < DEADLINE_SLACK {
+            self.queue.add_rate_limited(key(deployment), now);
+        } else {
+            self.queue.add_after(key(deployment), after + DEADLINE_SLACK, now);
+        }
+    }
+}
+
+fn set_progress(
+    cx: &SyncContext<'_>,
+    deployment: &Deployment,
+    new_rs: Option<&Arc<ReplicaSet>>,
+    status: &mut DeploymentStatus,
+) {
+    let Some(deadline) = progress_deadline_seconds(deployment) else {
+        status.conditions = status.conditions.without(PROGRESSING);
+        return;
+    };
+    let current = deployment.status.conditions.get(PROGRESSING);
+    // Once complete, a rollout stays so until the next one: pods that fail later are not its failure.
+    if status.replicas == status.updated_replicas && condition_reason(current) == REASON_NEW_RS_AVAILABLE {
+        return;
+    }
+    let subject = || match new_rs {
+        Some(rs) => format!("ReplicaSet {:?}", rs.meta.name.as_str()),
+        None => format!("Deployment {:?}", deployment.meta.name.as_str()),
+    };
+    if deployment_complete(deployment, status) {
+        let message = format!("{} has successfully progressed.", subject());
+        let condition = deployment_condition(cx, PROGRESSING, ConditionStatus::True, REASON_NEW_RS_AVAILABLE, message);
+        set_deployment_condition(status, condition);
+    } else if deployment_progressing(deployment, status) {
+        let message = format!("{} is progressing.", subject());
+        let mut condition = deployment_condition(cx, PROGRESSING, ConditionStatus::True, REASON_REPLICA_SET_UPDATED, message);
+        // Progress counts anew each time, so the condition is replaced even where it says the same.
+        if let Some(current) = current.filter(|c| c.status == ConditionStatus::True) {
+            condition.last_transition_time = current.last_transition_time;
+        }
+        status.conditions = status.conditions.with_last(condition);
+    } else if deployment_timed_out(cx, status, deadline) {
+        let message = format!("{} has timed out progressing.", subject());
+        let condition = deployment_condition(cx, PROGRESSING, ConditionStatus::False, REASON_TIMED_OUT, message);
+        set_deployment_condition(status, condition);
+    }
+}
+
+/// Takes a ReplicaSet's failure over, the new one's first. Mirrors `getReplicaFailures`.
+fn set_replica_failure(sets: &ReplicaSets, status: &mut DeploymentStatus) {
+    let failure = |rs: &Arc<ReplicaSet>| rs.status.conditions.get(REPLICA_FAILURE).cloned();
+    let found = sets.new.iter().chain(&sets.old).find_map(failure);
+    match found {
+        Some(condition) => {
+            let last_update_time = condition.last_transition_time;
+            set_deployment_condition(status, Condition { last_update_time, ..condition });
+        }
+        None => status.conditions = status.conditions.without(REPLICA_FAILURE),
+    }
+}
+
+/// Mirrors `DeploymentComplete`.
+pub(super) fn deployment_complete(deployment: &Deployment, status: &DeploymentStatus) -> bool {
+    let wanted = deployment.spec.replicas;
+    status.updated_replicas == wanted
+        && status.replicas == wanted
+        && status.available_replicas == wanted
+        && status.observed_generation >= deployment.meta.generation
+}
+
+/// Mirrors `DeploymentProgressing`.
+fn deployment_progressing(deployment: &Deployment, new: &DeploymentStatus) -> bool {
+    let old = &deployment.status;
+    new.updated_replicas > old.updated_replicas
+        || new.replicas - new.updated_replicas < old.replicas - old.updated_replicas
+        || new.ready_replicas > old.ready_replicas
+        || new.available_replicas > old.available_replicas
+}
+
+/// Mirrors `DeploymentTimedOut`.
+fn deployment_timed_out(cx: &SyncContext<'_>, status: &DeploymentStatus, deadline: i32) -> bool {
+    let Some(condition) = status.conditions.get(PROGRESSING) else { return false };
+    if condition.reason == REASON_NEW_RS_AVAILABLE {
+        return false;
+    }
+    if condition.reason == REASON_TIMED_OUT {
+        return true;
+    }
+    let due = condition.last_update_time.unwrap_or_default().plus_seconds(i64::from(deadline));
+    cx.clock().nanos_since(due) > 0
+}

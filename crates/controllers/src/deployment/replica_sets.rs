@@ -1,0 +1,225 @@
+//! The Deployment's ReplicaSets: claiming them, telling new from old, making the new one, keeping revisions.
+//!
+//! Mirrors pkg/controller/deployment/sync.go (`getAllReplicaSetsAndSyncRevision`, `getNewReplicaSet`) (v1.36).
+
+use std::sync::Arc;
+
+use seatrial_api::schema::hash::compute_hash;
+use seatrial_api::{
+    ApiError, Condition, ConditionStatus, Deployment, LabelSelector, ObjectMeta, PodTemplate, ReplicaSet,
+    ReplicaSetSpec, ReplicaSetStatus,
+};
+use seatrial_machinery::{ControllerRefManager, EventText, ObjectRef, SyncContext, new_controller_ref};
+
+use super::controller::DeploymentController;
+use super::status::{
+    PROGRESSING, REASON_FAILED_RS_CREATE, REASON_FOUND_NEW_RS, REASON_NEW_RS_CREATED, deployment_condition,
+    set_deployment_condition,
+};
+use super::util::{
+    ANNOTATION_REVISION, Existing, LABEL_POD_TEMPLATE_HASH, equal_ignore_hash, find_new_replica_set, max_revision,
+    new_rs_new_replicas, progress_deadline_seconds, set_new_replica_set_annotations,
+};
+
+/// The longest ReplicaSet name.
+const NAME_LENGTH_MAX: usize = 253;
+
+/// Whether the new ReplicaSet is made where it is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CreateIfNotExisted {
+    Yes,
+    No,
+}
+
+/// A Deployment's ReplicaSets, by creation time and name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ReplicaSets {
+    /// The one with the Deployment's template.
+    pub(super) new: Option<Arc<ReplicaSet>>,
+    /// All others.
+    pub(super) old: Vec<Arc<ReplicaSet>>,
+}
+
+impl ReplicaSets {
+    /// The old ones, then the new one.
+    pub(super) fn all(&self) -> Vec<Arc<ReplicaSet>> {
+        self.old.iter().chain(&self.new).map(Arc::clone).collect()
+    }
+}
+
+impl DeploymentController {
+    /// Adopts, releases and returns the Deployment's ReplicaSets. Mirrors `getReplicaSetsForDeployment`.
+    pub(super) fn get_replica_sets_for_deployment(
+        &self,
+        cx: &mut SyncContext<'_>,
+        deployment: &Arc<Deployment>,
+    ) -> Result<Vec<Arc<ReplicaSet>>, ApiError> {
+        let index = &cx.informers.replica_sets_by_owner;
+        let owned = index.owned_by(&deployment.meta.uid);
+        let orphans = index.orphans(&deployment.meta.namespace);
+        let mut manager = ControllerRefManager::new(&**deployment, &deployment.spec.selector);
+        let mut claimed = Vec::with_capacity(owned.len());
+        for rs in owned.iter().chain(orphans) {
+            claimed.extend(manager.claim_object(&mut cx.client, rs)?);
+        }
+        if !orphans.is_empty() {
+            claimed.sort_by(|a, b| (a.meta.created(), &a.meta.name).cmp(&(b.meta.created(), &b.meta.name)));
+        }
+        Ok(claimed)
+    }
+
+    /// Tells new from old, and keeps the new one's revision the highest. Mirrors `getAllReplicaSetsAndSyncRevision`.
+    pub(super) fn get_all_replica_sets_and_sync_revision(
+        &self,
+        cx: &mut SyncContext<'_>,
+        deployment: &mut Arc<Deployment>,
+        rs_list: &[Arc<ReplicaSet>],
+        create: CreateIfNotExisted,
+    ) -> Result<ReplicaSets, ApiError> {
+        let new = find_new_replica_set(deployment, rs_list);
+        let is_new = |rs: &Arc<ReplicaSet>| new.as_ref().is_some_and(|n| n.meta.uid == rs.meta.uid);
+        let old: Vec<Arc<ReplicaSet>> = rs_list.iter().filter(|rs| !is_new(rs)).map(Arc::clone).collect();
+        let new_revision = max_revision(&old) + 1;
+        let new = match new {
+            Some(new) => Some(update_existing_new_replica_set(cx, deployment, new, new_revision)?),
+            None if create == CreateIfNotExisted::No => None,
+            None => Some(create_new_replica_set(cx, deployment, &old, new_revision)?),
+        };
+        Ok(ReplicaSets { new, old })
+    }
+}
+
+/// The new ReplicaSet is there: brings its annotations and the Deployment's revision up to date.
+fn update_existing_new_replica_set(
+    cx: &mut SyncContext<'_>,
+    deployment: &mut Arc<Deployment>,
+    existing: Arc<ReplicaSet>,
+    new_revision: i64,
+) -> Result<Arc<ReplicaSet>, ApiError> {
+    let mut annotations = existing.meta.annotations.clone();
+    let annotated = set_new_replica_set_annotations(deployment, &mut annotations, new_revision, Existing::Yes);
+    if annotated || existing.spec.min_ready_seconds != deployment.spec.min_ready_seconds {
+        let mut rs = ReplicaSet::clone(&existing);
+        rs.meta.annotations = annotations;
+        rs.spec.min_ready_seconds = deployment.spec.min_ready_seconds;
+        return cx.client.update(rs);
+    }
+    let revision = existing.meta.annotations.get(ANNOTATION_REVISION).unwrap_or_default();
+    let mut needs_update = deployment.meta.annotations.get(ANNOTATION_REVISION).unwrap_or_default() != revision;
+    let found = progress_deadline_seconds(deployment).is_some() && deployment.status.conditions.get(PROGRESSING).is_none();
+    needs_update |= found;
+    if needs_update {
+        let mut new = Deployment::clone(deployment);
+        new.meta.annotations.insert(ANNOTATION_REVISION, revision);
+        if found {
+            let message = format!("Found new replica set {:?}", existing.meta.name.as_str());
+            let condition = deployment_condition(cx, PROGRESSING, ConditionStatus::True, REASON_FOUND_NEW_RS, message);
+            set_deployment_condition(&mut new.status, condition);
+        }
+        *deployment = cx.client.update_status(new)?;
+    }
+    Ok(existing)
+}
+
+/// Makes the new ReplicaSet. Its name is the template's hash, so a name that is taken by something else is a collision.
+fn create_new_replica_set(
+    cx: &mut SyncContext<'_>,
+    deployment: &mut Arc<Deployment>,
+    old_rss: &[Arc<ReplicaSet>],
+    new_revision: i64,
+) -> Result<Arc<ReplicaSet>, ApiError> {
+    let rs = new_replica_set(deployment, old_rss, new_revision);
+    let (name, replicas) = (rs.meta.name.clone(), rs.spec.replicas);
+    let has_deadline = progress_deadline_seconds(deployment).is_some();
+    let created = match cx.client.create(rs) {
+        Ok(created) => created,
+        Err(error) if error.is_already_exists() => return resolve_collision(cx, deployment, &name, error),
+        Err(error) if error.has_cause("NamespaceTerminating") => return Err(error),
+        Err(error) => {
+            let message = format!("Failed to create new replica set {:?}: {error}", name.as_str());
+            if has_deadline {
+                let mut new = Deployment::clone(deployment);
+                let condition =
+                    deployment_condition(cx, PROGRESSING, ConditionStatus::False, REASON_FAILED_RS_CREATE, message.clone());
+                set_deployment_condition(&mut new.status, condition);
+                // The creation's own error is what the sync reports; this write is made again with the next one.
+                if let Ok(updated) = cx.client.update_status(new) {
+                    *deployment = updated;
+                }
+            }
+            cx.client.event(&ObjectRef::of(&**deployment), &EventText::warning(REASON_FAILED_RS_CREATE, &message));
+            return Err(error);
+        }
+    };
+    if replicas > 0 {
+        let message = format!("Scaled up replica set {name} from 0 to {replicas}");
+        cx.client.event(&ObjectRef::of(&**deployment), &EventText::normal(super::scale::REASON_SCALING_REPLICA_SET, &message));
+    }
+    let mut new = Deployment::clone(deployment);
+    new.meta.annotations.insert(ANNOTATION_REVISION, new_revision.to_string());
+    if has_deadline {
+        let message = format!("Created new replica set {:?}", name.as_str());
+        set_deployment_condition(&mut new.status, deployment_condition(cx, PROGRESSING, ConditionStatus::True, REASON_NEW_RS_CREATED, message));
+    }
+    if new != **deployment {
+        *deployment = cx.client.update_status(new)?;
+    }
+    Ok(created)
+}
+
+/// The name was taken: by the very ReplicaSet that is wanted, or by a stranger, whose hash is then avoided.
+fn resolve_collision(
+    cx: &mut SyncContext<'_>,
+    deployment: &mut Arc<Deployment>,
+    name: &str,
+    error: ApiError,
+) -> Result<Arc<ReplicaSet>, ApiError> {
+    let there = cx.client.get_live::<ReplicaSet>(&deployment.meta.namespace, name)?;
+    if there.meta.is_controlled_by(&deployment.meta.uid) && equal_ignore_hash(&deployment.spec.template, &there.spec.template) {
+        return Ok(there);
+    }
+    let mut new = Deployment::clone(deployment);
+    new.status.collision_count = Some(new.status.collision_count.unwrap_or(0) + 1);
+    *deployment = cx.client.update_status(new)?;
+    Err(error)
+}
+
+fn new_replica_set(deployment: &Arc<Deployment>, old_rss: &[Arc<ReplicaSet>], new_revision: i64) -> ReplicaSet {
+    let template = &deployment.spec.template;
+    let json = serde_json::to_value(template.to_api()).unwrap_or_default();
+    let hash = compute_hash(&json, deployment.status.collision_count);
+    let mut labels = template.labels.clone();
+    labels.insert(LABEL_POD_TEMPLATE_HASH, hash.as_str());
+    let mut selector = deployment.spec.selector.api().clone();
+    selector.match_labels.get_or_insert_default().insert(LABEL_POD_TEMPLATE_HASH.to_owned(), hash.clone());
+    let mut annotations = seatrial_api::StrMap::EMPTY;
+    set_new_replica_set_annotations(deployment, &mut annotations, new_revision, Existing::No);
+    ReplicaSet {
+        meta: ObjectMeta {
+            name: replica_set_name(&deployment.meta.name, &hash).into(),
+            namespace: deployment.meta.namespace.clone(),
+            labels: labels.clone(),
+            annotations,
+            owner_references: vec![new_controller_ref(&**deployment)].into(),
+            ..ObjectMeta::default()
+        },
+        spec: ReplicaSetSpec {
+            replicas: new_rs_new_replicas(deployment, old_rss, 0),
+            min_ready_seconds: deployment.spec.min_ready_seconds,
+            selector: LabelSelector::from_api(selector),
+            template: Arc::new(PodTemplate { labels, ..PodTemplate::clone(template) }),
+        },
+        status: ReplicaSetStatus::default(),
+    }
+}
+
+/// `NAME-HASH`, the name cut so that it fits. Mirrors `generateReplicaSetName`.
+fn replica_set_name(deployment: &str, hash: &str) -> String {
+    let room = NAME_LENGTH_MAX.saturating_sub(hash.len() + 1);
+    format!("{}-{hash}", &deployment[..deployment.len().min(room)])
+}
+
+/// A Progressing condition from another file's words, for readers of this one.
+pub(super) fn condition_reason(condition: Option<&Condition>) -> &str {
+    condition.map_or("", |c| c.reason.as_str())
+}

@@ -1,0 +1,185 @@
+//! Scaling: the Deployment's number of replicas spread over its ReplicaSets.
+//!
+//! Mirrors pkg/controller/deployment/sync.go (`sync`, `scale`, `scaleReplicaSet`, `isScalingEvent`) (v1.36).
+
+use std::sync::Arc;
+
+use seatrial_api::{ApiError, Deployment, DeploymentStrategy, ReplicaSet};
+use seatrial_machinery::{EventText, ObjectRef, SyncContext};
+
+use super::controller::DeploymentController;
+use super::replica_sets::{CreateIfNotExisted, ReplicaSets};
+use super::util::{
+    ANNOTATION_DESIRED_REPLICAS, ANNOTATION_MAX_REPLICAS, active, max_surge, replica_count, replicas_annotation,
+    replicas_annotations_need_update, set_replicas_annotations,
+};
+
+pub(super) const REASON_SCALING_REPLICA_SET: &str = "ScalingReplicaSet";
+
+/// Whether `replicas` changed since the active ReplicaSets were scaled last. Mirrors `isScalingEvent`.
+pub(super) fn is_scaling_event(deployment: &Deployment, rs_list: &[Arc<ReplicaSet>]) -> bool {
+    rs_list.iter().filter(|rs| rs.spec.replicas > 0).any(|rs| {
+        replicas_annotation(&rs.meta.annotations, ANNOTATION_DESIRED_REPLICAS)
+            .is_some_and(|desired| desired != deployment.spec.replicas)
+    })
+}
+
+impl DeploymentController {
+    /// The sync of a paused Deployment, or of one that was scaled. Mirrors `sync`.
+    pub(super) fn sync_scaling(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        deployment: &Arc<Deployment>,
+        rs_list: &[Arc<ReplicaSet>],
+    ) -> Result<(), ApiError> {
+        let mut deployment = Arc::clone(deployment);
+        let mut sets = self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::No)?;
+        self.scale(cx, &deployment, &mut sets)?;
+        if deployment.spec.paused && !deployment.meta.annotations.contains_key(super::rollback::ANNOTATION_ROLLBACK_TO) {
+            self.cleanup_deployment(cx, &sets.old, &deployment)?;
+        }
+        self.sync_deployment_status(cx, &deployment, &sets)
+    }
+
+    fn scale(&mut self, cx: &mut SyncContext<'_>, deployment: &Arc<Deployment>, sets: &mut ReplicaSets) -> Result<(), ApiError> {
+        if let Some(single) = find_active_or_latest(sets) {
+            if single.spec.replicas != deployment.spec.replicas {
+                let scaled = scale_replica_set_and_record_event(cx, &single, deployment.spec.replicas, deployment)?;
+                sets.replace(&scaled);
+            }
+            return Ok(());
+        }
+        if sets.new.as_ref().is_some_and(|new| is_saturated(deployment, new)) {
+            for old in active(&sets.old) {
+                let scaled = scale_replica_set_and_record_event(cx, &old, 0, deployment)?;
+                sets.replace(&scaled);
+            }
+            return Ok(());
+        }
+        if matches!(deployment.spec.strategy, DeploymentStrategy::RollingUpdate { .. }) {
+            for (rs, size) in proportions(deployment, &active(&sets.all())) {
+                let scaled = scale_replica_set(cx, &rs, size, deployment)?;
+                sets.replace(&scaled);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ReplicaSets {
+    /// Takes a newer version of one of the sets over.
+    pub(super) fn replace(&mut self, newer: &Arc<ReplicaSet>) {
+        for slot in self.old.iter_mut().chain(&mut self.new) {
+            if slot.meta.uid == newer.meta.uid {
+                *slot = Arc::clone(newer);
+            }
+        }
+    }
+}
+
+/// The only ReplicaSet that wants pods, or the latest where none does. Mirrors `FindActiveOrLatest`.
+fn find_active_or_latest(sets: &ReplicaSets) -> Option<Arc<ReplicaSet>> {
+    let all = sets.all();
+    let active = active(&all);
+    match active.as_slice() {
+        [] => sets.new.clone().or_else(|| sets.old.iter().max_by_key(|rs| rs.meta.created()).cloned()),
+        [one] => Some(Arc::clone(one)),
+        _ => None,
+    }
+}
+
+/// Mirrors `IsSaturated`.
+fn is_saturated(deployment: &Deployment, rs: &ReplicaSet) -> bool {
+    let wanted = deployment.spec.replicas;
+    let desired = replicas_annotation(&rs.meta.annotations, ANNOTATION_DESIRED_REPLICAS);
+    rs.spec.replicas == wanted && desired == Some(wanted) && rs.status.available_replicas == wanted
+}
+
+/// The sizes that spread what is added or taken over the active ReplicaSets by their sizes, largest first.
+fn proportions(deployment: &Deployment, active: &[Arc<ReplicaSet>]) -> Vec<(Arc<ReplicaSet>, i32)> {
+    let wanted = deployment.spec.replicas;
+    let allowed = if wanted > 0 { wanted.saturating_add(max_surge(deployment)) } else { 0 };
+    let to_add = allowed - replica_count(active);
+    let mut order: Vec<Arc<ReplicaSet>> = active.to_vec();
+    let age = |rs: &Arc<ReplicaSet>| (rs.meta.created(), rs.meta.name.clone());
+    order.sort_by(|a, b| {
+        let by_age = if to_add > 0 { age(b).cmp(&age(a)) } else { age(a).cmp(&age(b)) };
+        b.spec.replicas.cmp(&a.spec.replicas).then(by_age)
+    });
+    let mut added = 0;
+    let mut sizes: Vec<(Arc<ReplicaSet>, i32)> = Vec::with_capacity(order.len());
+    for rs in order {
+        let size = rs.spec.replicas;
+        let portion = if to_add == 0 { 0 } else { replica_set_proportion(deployment, &rs, to_add, added) };
+        added += portion;
+        sizes.push((rs, size + portion));
+    }
+    if let Some((_, largest)) = sizes.first_mut().filter(|_| to_add != 0) {
+        *largest = (*largest + to_add - added).max(0);
+    }
+    sizes
+}
+
+/// One set's share of what is added or taken, within what is left of it. Mirrors `GetReplicaSetProportion`.
+fn replica_set_proportion(deployment: &Deployment, rs: &ReplicaSet, to_add: i32, added: i32) -> i32 {
+    if rs.spec.replicas == 0 || to_add == added {
+        return 0;
+    }
+    let fraction = replica_set_fraction(deployment, rs);
+    if to_add > 0 { fraction.min(to_add - added) } else { fraction.max(to_add - added) }
+}
+
+/// What a set would gain or lose if it kept its share of the whole. Mirrors `getReplicaSetFraction`.
+fn replica_set_fraction(deployment: &Deployment, rs: &ReplicaSet) -> i32 {
+    if deployment.spec.replicas == 0 {
+        return -rs.spec.replicas;
+    }
+    let whole = i64::from(deployment.spec.replicas) + i64::from(max_surge(deployment));
+    let annotated = replicas_annotation(&rs.meta.annotations, ANNOTATION_MAX_REPLICAS).filter(|n| *n != 0);
+    // A set without the annotation is measured by what the Deployment had at its last status.
+    let max = i64::from(annotated.unwrap_or(deployment.status.replicas));
+    if max == 0 {
+        return 0;
+    }
+    let product = i64::from(rs.spec.replicas) * whole;
+    let rounded = (2 * product + max) / (2 * max);
+    i32::try_from(rounded - i64::from(rs.spec.replicas)).unwrap_or(i32::MAX)
+}
+
+/// Scales a set where its size differs; returns it as it is now. Mirrors `scaleReplicaSetAndRecordEvent`.
+pub(super) fn scale_replica_set_and_record_event(
+    cx: &mut SyncContext<'_>,
+    rs: &Arc<ReplicaSet>,
+    size: i32,
+    deployment: &Arc<Deployment>,
+) -> Result<Arc<ReplicaSet>, ApiError> {
+    if rs.spec.replicas == size {
+        return Ok(Arc::clone(rs));
+    }
+    scale_replica_set(cx, rs, size, deployment)
+}
+
+/// Writes a set's size and the counts in its annotations, where they differ. Mirrors `scaleReplicaSet`.
+fn scale_replica_set(
+    cx: &mut SyncContext<'_>,
+    rs: &Arc<ReplicaSet>,
+    size: i32,
+    deployment: &Arc<Deployment>,
+) -> Result<Arc<ReplicaSet>, ApiError> {
+    let desired = deployment.spec.replicas;
+    let max = desired.saturating_add(max_surge(deployment));
+    let old_size = rs.spec.replicas;
+    if old_size == size && !replicas_annotations_need_update(&rs.meta.annotations, desired, max) {
+        return Ok(Arc::clone(rs));
+    }
+    let mut new = ReplicaSet::clone(rs);
+    new.spec.replicas = size;
+    set_replicas_annotations(&mut new.meta.annotations, desired, max);
+    let scaled = cx.client.update(new)?;
+    if old_size != size {
+        let direction = if size > old_size { "up" } else { "down" };
+        let message = format!("Scaled {direction} replica set {} from {old_size} to {size}", rs.meta.name);
+        cx.client.event(&ObjectRef::of(&**deployment), &EventText::normal(REASON_SCALING_REPLICA_SET, &message));
+    }
+    Ok(scaled)
+}

@@ -1,0 +1,140 @@
+//! A Deployment's status and its conditions.
+//!
+//! Mirrors pkg/controller/deployment/sync.go (`calculateStatus`) and util/deployment_util.go (conditions) (v1.36).
+
+use std::sync::Arc;
+
+use seatrial_api::{
+    ApiError, Condition, ConditionStatus, Conditions, Deployment, DeploymentStatus, ReplicaSet, Str,
+};
+use seatrial_machinery::SyncContext;
+
+use super::controller::DeploymentController;
+use super::replica_sets::{CreateIfNotExisted, ReplicaSets};
+use super::util::{available_replica_count, max_unavailable, replica_count};
+
+pub(super) const AVAILABLE: &str = "Available";
+pub(super) const PROGRESSING: &str = "Progressing";
+pub(super) const REPLICA_FAILURE: &str = "ReplicaFailure";
+pub(super) const REASON_NEW_RS_CREATED: &str = "NewReplicaSetCreated";
+pub(super) const REASON_FOUND_NEW_RS: &str = "FoundNewReplicaSet";
+pub(super) const REASON_FAILED_RS_CREATE: &str = "ReplicaSetCreateError";
+const REASON_MINIMUM_AVAILABLE: &str = "MinimumReplicasAvailable";
+const REASON_MINIMUM_UNAVAILABLE: &str = "MinimumReplicasUnavailable";
+
+/// A condition of a Deployment, written now. Mirrors `NewDeploymentCondition`.
+pub(super) fn deployment_condition(
+    cx: &SyncContext<'_>,
+    type_: &'static str,
+    status: ConditionStatus,
+    reason: &'static str,
+    message: impl Into<Str>,
+) -> Condition {
+    let now = cx.clock().time();
+    let condition = Condition::new(Str::new_static(type_), status, now).because(Str::new_static(reason), message);
+    Condition { last_update_time: Some(now), ..condition }
+}
+
+/// Sets a condition: the same status and reason are left untouched, anything else goes to the end.
+/// Mirrors `SetDeploymentCondition`.
+pub(super) fn set_deployment_condition(status: &mut DeploymentStatus, mut condition: Condition) {
+    if let Some(current) = status.conditions.get(&condition.type_) {
+        if current.status == condition.status && current.reason == condition.reason {
+            return;
+        }
+        if current.status == condition.status {
+            condition.last_transition_time = current.last_transition_time;
+        }
+    }
+    status.conditions = status.conditions.with_last(condition);
+}
+
+impl DeploymentController {
+    /// Refreshes the status of a Deployment on its way out. Mirrors `syncStatusOnly`.
+    pub(super) fn sync_status_only(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        deployment: &Arc<Deployment>,
+        rs_list: &[Arc<ReplicaSet>],
+    ) -> Result<(), ApiError> {
+        let mut deployment = Arc::clone(deployment);
+        let sets = self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::No)?;
+        self.sync_deployment_status(cx, &deployment, &sets)
+    }
+
+    /// Writes the counters and the Available condition, where they changed. Mirrors `syncDeploymentStatus`.
+    pub(super) fn sync_deployment_status(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        deployment: &Arc<Deployment>,
+        sets: &ReplicaSets,
+    ) -> Result<(), ApiError> {
+        let status = calculate_status(cx, &sets.all(), sets.new.as_ref(), deployment);
+        write_status(cx, deployment, status).map(drop)
+    }
+}
+
+/// Writes a status where it differs.
+pub(super) fn write_status(
+    cx: &mut SyncContext<'_>,
+    deployment: &Arc<Deployment>,
+    status: DeploymentStatus,
+) -> Result<Arc<Deployment>, ApiError> {
+    if status == deployment.status {
+        return Ok(Arc::clone(deployment));
+    }
+    let mut new = Deployment::clone(deployment);
+    new.status = status;
+    cx.client.update_status(new)
+}
+
+/// What the status should be, the progress left as it is. Mirrors `calculateStatus`.
+pub(super) fn calculate_status(
+    cx: &SyncContext<'_>,
+    all_rss: &[Arc<ReplicaSet>],
+    new_rs: Option<&Arc<ReplicaSet>>,
+    deployment: &Deployment,
+) -> DeploymentStatus {
+    let available_replicas = available_replica_count(all_rss);
+    let mut status = DeploymentStatus {
+        observed_generation: deployment.meta.generation,
+        replicas: all_rss.iter().map(|rs| rs.status.replicas).sum(),
+        updated_replicas: new_rs.map_or(0, |rs| rs.status.replicas),
+        ready_replicas: all_rss.iter().map(|rs| rs.status.ready_replicas).sum(),
+        available_replicas,
+        unavailable_replicas: (replica_count(all_rss) - available_replicas).max(0),
+        terminating_replicas: terminating_replica_count(all_rss),
+        collision_count: deployment.status.collision_count,
+        conditions: deployment.status.conditions.clone(),
+    };
+    let available = available_replicas >= deployment.spec.replicas - max_unavailable(deployment);
+    let (reason, message) = if available {
+        (REASON_MINIMUM_AVAILABLE, "Deployment has minimum availability.")
+    } else {
+        (REASON_MINIMUM_UNAVAILABLE, "Deployment does not have minimum availability.")
+    };
+    if needs_condition(&status.conditions, available.into(), reason) {
+        let condition = deployment_condition(cx, AVAILABLE, available.into(), reason, Str::new_static(message));
+        set_deployment_condition(&mut status, condition);
+    }
+    status
+}
+
+/// Whether setting the Available condition would change anything; most syncs end here without building one.
+fn needs_condition(conditions: &Conditions, status: ConditionStatus, reason: &str) -> bool {
+    conditions.get(AVAILABLE).is_none_or(|c| c.status != status || c.reason != *reason)
+}
+
+/// The sum of the pods on their way out; unknown while a synced ReplicaSet does not say.
+/// Mirrors `GetTerminatingReplicaCountForReplicaSets`.
+fn terminating_replica_count(replica_sets: &[Arc<ReplicaSet>]) -> Option<i32> {
+    let mut total = 0;
+    for rs in replica_sets {
+        match rs.status.terminating_replicas {
+            Some(count) => total += count,
+            None if rs.status.observed_generation == 0 => {}
+            None => return None,
+        }
+    }
+    Some(total)
+}

@@ -1,0 +1,225 @@
+//! Arithmetic and annotations: plain values in, plain values out.
+//!
+//! Mirrors pkg/controller/deployment/util/deployment_util.go (v1.36).
+
+use std::sync::Arc;
+
+use seatrial_api::int_or_string::resolve_fenceposts;
+use seatrial_api::{Deployment, DeploymentStrategy, PodTemplate, ReplicaSet, StrMap};
+
+pub(super) const LABEL_POD_TEMPLATE_HASH: &str = "pod-template-hash";
+pub(super) const ANNOTATION_REVISION: &str = "deployment.kubernetes.io/revision";
+pub(super) const ANNOTATION_REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
+pub(super) const ANNOTATION_DESIRED_REPLICAS: &str = "deployment.kubernetes.io/desired-replicas";
+pub(super) const ANNOTATION_MAX_REPLICAS: &str = "deployment.kubernetes.io/max-replicas";
+const ANNOTATION_LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Annotations that are the Deployment's own and are never copied to or from a ReplicaSet.
+const ANNOTATIONS_NOT_COPIED: [&str; 6] = [
+    ANNOTATION_LAST_APPLIED,
+    ANNOTATION_REVISION,
+    ANNOTATION_REVISION_HISTORY,
+    ANNOTATION_DESIRED_REPLICAS,
+    ANNOTATION_MAX_REPLICAS,
+    super::rollback::ANNOTATION_ROLLBACK_TO,
+];
+/// The longest revision history, in bytes.
+const REVISION_HISTORY_LENGTH_MAX: usize = 2000;
+/// A deadline or history limit of this stands for none.
+const NO_LIMIT: i32 = i32::MAX;
+
+/// Mirrors `skipCopyAnnotation`.
+pub(super) fn skip_copy_annotation(key: &str) -> bool {
+    ANNOTATIONS_NOT_COPIED.contains(&key)
+}
+
+/// Surge and unavailability as numbers of pods; both nothing for Recreate.
+fn fenceposts(deployment: &Deployment) -> (i32, i32) {
+    match &deployment.spec.strategy {
+        DeploymentStrategy::Recreate => (0, 0),
+        DeploymentStrategy::RollingUpdate { max_surge, max_unavailable } => {
+            resolve_fenceposts(max_surge, max_unavailable, deployment.spec.replicas).unwrap_or((0, 1))
+        }
+    }
+}
+
+/// How many pods may be there beyond `replicas`. Mirrors `MaxSurge`.
+pub(super) fn max_surge(deployment: &Deployment) -> i32 {
+    fenceposts(deployment).0
+}
+
+/// How many pods may be missing. Mirrors `MaxUnavailable`.
+pub(super) fn max_unavailable(deployment: &Deployment) -> i32 {
+    if deployment.spec.replicas == 0 { 0 } else { fenceposts(deployment).1.min(deployment.spec.replicas) }
+}
+
+/// Mirrors `HasProgressDeadline`.
+pub(super) fn progress_deadline_seconds(deployment: &Deployment) -> Option<i32> {
+    deployment.spec.progress_deadline_seconds.filter(|seconds| *seconds != NO_LIMIT)
+}
+
+/// Mirrors `HasRevisionHistoryLimit`.
+pub(super) fn revision_history_limit(deployment: &Deployment) -> Option<i32> {
+    deployment.spec.revision_history_limit.filter(|limit| *limit != NO_LIMIT)
+}
+
+/// The revision in the annotations: missing is 0, anything unreadable is an error. Mirrors `Revision`.
+pub(super) fn revision(annotations: &StrMap) -> Result<i64, std::num::ParseIntError> {
+    annotations.get(ANNOTATION_REVISION).map_or(Ok(0), str::parse)
+}
+
+/// The highest revision; unreadable ones do not count. Mirrors `MaxRevision`.
+pub(super) fn max_revision(replica_sets: &[Arc<ReplicaSet>]) -> i64 {
+    replica_sets.iter().filter_map(|rs| revision(&rs.meta.annotations).ok()).max().unwrap_or(0).max(0)
+}
+
+/// The second highest revision. Mirrors `LastRevision`.
+pub(super) fn last_revision(replica_sets: &[Arc<ReplicaSet>]) -> i64 {
+    let (mut highest, mut second) = (0, 0);
+    for revision in replica_sets.iter().filter_map(|rs| revision(&rs.meta.annotations).ok()) {
+        if revision >= highest {
+            second = highest;
+            highest = revision;
+        } else if revision > second {
+            second = revision;
+        }
+    }
+    second
+}
+
+/// A count in an annotation, which has to be a number that is not negative.
+pub(super) fn replicas_annotation(annotations: &StrMap, key: &str) -> Option<i32> {
+    annotations.get(key)?.parse().ok().filter(|n| *n >= 0)
+}
+
+/// Writes the desired and the largest number of pods; returns whether anything changed. Mirrors `SetReplicasAnnotations`.
+pub(super) fn set_replicas_annotations(annotations: &mut StrMap, desired: i32, max: i32) -> bool {
+    if !replicas_annotations_need_update(annotations, desired, max) {
+        return false;
+    }
+    annotations.insert(ANNOTATION_DESIRED_REPLICAS, desired.to_string());
+    annotations.insert(ANNOTATION_MAX_REPLICAS, max.to_string());
+    true
+}
+
+/// Mirrors `ReplicasAnnotationsNeedUpdate`.
+pub(super) fn replicas_annotations_need_update(annotations: &StrMap, desired: i32, max: i32) -> bool {
+    let is = |key: &str, n: i32| annotations.get(key).is_some_and(|text| text.parse() == Ok(n));
+    !is(ANNOTATION_DESIRED_REPLICAS, desired) || !is(ANNOTATION_MAX_REPLICAS, max)
+}
+
+/// Copies the Deployment's annotations, adding and overwriting; returns whether anything changed.
+fn copy_deployment_annotations_to_replica_set(deployment: &Deployment, annotations: &mut StrMap) -> bool {
+    let mut changed = false;
+    for (key, value) in deployment.meta.annotations.iter() {
+        if !skip_copy_annotation(key) && annotations.get(key) != Some(value) {
+            annotations.insert(key, value);
+            changed = true;
+        }
+    }
+    changed
+}
+
+/// Whether a ReplicaSet that is annotated exists already, and so keeps its counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Existing {
+    Yes,
+    No,
+}
+
+/// Gives the new ReplicaSet its annotations; returns whether anything changed. Mirrors `SetNewReplicaSetAnnotations`.
+pub(super) fn set_new_replica_set_annotations(
+    deployment: &Deployment,
+    annotations: &mut StrMap,
+    new_revision: i64,
+    existing: Existing,
+) -> bool {
+    let mut changed = copy_deployment_annotations_to_replica_set(deployment, annotations);
+    let old_text = annotations.get(ANNOTATION_REVISION).map(str::to_owned);
+    let old_revision = match old_text.as_deref() {
+        None | Some("") => 0,
+        Some(text) => match text.parse::<i64>() {
+            Ok(revision) => revision,
+            Err(_) => return false,
+        },
+    };
+    if old_revision < new_revision {
+        annotations.insert(ANNOTATION_REVISION, new_revision.to_string());
+        changed = true;
+        // The ReplicaSet had a revision before: it is being rolled back to, and remembers the old number.
+        if let Some(old) = old_text {
+            append_revision_history(annotations, &old);
+        }
+    }
+    if existing == Existing::No {
+        let desired = deployment.spec.replicas;
+        changed |= set_replicas_annotations(annotations, desired, desired.saturating_add(max_surge(deployment)));
+    }
+    changed
+}
+
+fn append_revision_history(annotations: &mut StrMap, old_revision: &str) {
+    let history = annotations.get(ANNOTATION_REVISION_HISTORY).unwrap_or_default().to_owned();
+    if history.is_empty() {
+        annotations.insert(ANNOTATION_REVISION_HISTORY, old_revision);
+        return;
+    }
+    let mut revisions: Vec<&str> = history.split(',').collect();
+    let mut length = history.len() + old_revision.len() + 1;
+    while length > REVISION_HISTORY_LENGTH_MAX && !revisions.is_empty() {
+        length -= revisions.remove(0).len() + 1;
+    }
+    if length <= REVISION_HISTORY_LENGTH_MAX {
+        revisions.push(old_revision);
+        annotations.insert(ANNOTATION_REVISION_HISTORY, revisions.join(","));
+    }
+}
+
+/// Whether two templates are equal but for the hash label. Mirrors `EqualIgnoreHash`.
+pub(super) fn equal_ignore_hash(a: &PodTemplate, b: &PodTemplate) -> bool {
+    let labels = |t: &PodTemplate| -> Vec<(String, String)> {
+        let own = t.labels.iter().filter(|(key, _)| *key != LABEL_POD_TEMPLATE_HASH);
+        own.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+    };
+    // The spec decides first: it is shared where the ReplicaSet was made from this very template.
+    (Arc::ptr_eq(&a.spec, &b.spec) || a.spec == b.spec)
+        && a.annotations == b.annotations
+        && a.other_meta == b.other_meta
+        && (a.labels == b.labels || labels(a) == labels(b))
+}
+
+/// Of ReplicaSets by creation time and name the first with the Deployment's template. Mirrors `FindNewReplicaSet`.
+pub(super) fn find_new_replica_set(deployment: &Deployment, rs_list: &[Arc<ReplicaSet>]) -> Option<Arc<ReplicaSet>> {
+    let template = &deployment.spec.template;
+    rs_list.iter().find(|rs| equal_ignore_hash(&rs.spec.template, template)).map(Arc::clone)
+}
+
+/// ReplicaSets that want pods. Mirrors `controller.FilterActiveReplicaSets`.
+pub(super) fn active(replica_sets: &[Arc<ReplicaSet>]) -> Vec<Arc<ReplicaSet>> {
+    replica_sets.iter().filter(|rs| rs.spec.replicas > 0).map(Arc::clone).collect()
+}
+
+/// The sum of what ReplicaSets want. Mirrors `GetReplicaCountForReplicaSets`.
+pub(super) fn replica_count(replica_sets: &[Arc<ReplicaSet>]) -> i32 {
+    replica_sets.iter().map(|rs| rs.spec.replicas).sum()
+}
+
+/// The sum of the pods that are available. Mirrors `GetAvailableReplicaCountForReplicaSets`.
+pub(super) fn available_replica_count(replica_sets: &[Arc<ReplicaSet>]) -> i32 {
+    replica_sets.iter().map(|rs| rs.status.available_replicas).sum()
+}
+
+/// What the new ReplicaSet should want in a rolling update. Mirrors `NewRSNewReplicas`.
+pub(super) fn new_rs_new_replicas(deployment: &Deployment, all_rss: &[Arc<ReplicaSet>], new_rs_replicas: i32) -> i32 {
+    match deployment.spec.strategy {
+        DeploymentStrategy::Recreate => deployment.spec.replicas,
+        DeploymentStrategy::RollingUpdate { .. } => {
+            let limit = deployment.spec.replicas.saturating_add(max_surge(deployment));
+            let current = replica_count(all_rss);
+            if current >= limit {
+                return new_rs_replicas;
+            }
+            new_rs_replicas + (limit - current).min(deployment.spec.replicas - new_rs_replicas)
+        }
+    }
+}

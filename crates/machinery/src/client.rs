@@ -1,0 +1,115 @@
+//! A component's connection to the API server.
+
+use std::sync::Arc;
+
+use seatrial_api::{ApiError, Object, ObjectKey, Resource};
+use seatrial_apiserver::{ApiServer, DeleteOptions, RequestInfo, Strategy};
+
+use crate::clock::Clock;
+use crate::recorder::{EventRecorder, EventText, ObjectRef};
+
+/// What a component needs to write: the server, the time, its name, and its event recorder.
+#[derive(Debug)]
+pub struct Client<'a> {
+    server: &'a mut ApiServer,
+    recorder: &'a mut EventRecorder,
+    clock: Clock,
+    component: &'static str,
+    writes: u32,
+}
+
+impl<'a> Client<'a> {
+    /// Connects a component.
+    pub fn new(
+        server: &'a mut ApiServer,
+        recorder: &'a mut EventRecorder,
+        clock: Clock,
+        component: &'static str,
+    ) -> Self {
+        Self { server, recorder, clock, component, writes: 0 }
+    }
+
+    /// The time.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// How many writes were made, events left out.
+    pub fn writes(&self) -> u32 {
+        self.writes
+    }
+
+    fn request(&self) -> RequestInfo<'static> {
+        RequestInfo::new(self.clock.time(), self.component)
+    }
+
+    /// Reads an object from the API server and not from a cache.
+    ///
+    /// # Errors
+    /// 404.
+    pub fn get_live<R: Resource>(&self, namespace: &str, name: &str) -> Result<Arc<R>, ApiError> {
+        self.server.get::<R>(namespace, name).cloned()
+    }
+
+    /// The object with a key, of whatever kind.
+    pub fn lookup_live(&self, key: &ObjectKey) -> Option<Object> {
+        self.server.store().get(key).cloned()
+    }
+
+    /// The API server, for reads beyond single objects.
+    pub fn server(&self) -> &ApiServer {
+        self.server
+    }
+
+    /// Creates an object.
+    ///
+    /// # Errors
+    /// See [`ApiServer::create`].
+    pub fn create<R: Strategy>(&mut self, object: R) -> Result<Arc<R>, ApiError> {
+        self.counted(|server, request| server.create(request, object))
+    }
+
+    /// Replaces an object.
+    ///
+    /// # Errors
+    /// See [`ApiServer::update`].
+    pub fn update<R: Strategy>(&mut self, object: R) -> Result<Arc<R>, ApiError> {
+        self.counted(|server, request| server.update(request, object))
+    }
+
+    /// Replaces an object's status.
+    ///
+    /// # Errors
+    /// See [`ApiServer::update_status`].
+    pub fn update_status<R: Strategy>(&mut self, object: R) -> Result<Arc<R>, ApiError> {
+        self.counted(|server, request| server.update_status(request, object))
+    }
+
+    /// Deletes an object.
+    ///
+    /// # Errors
+    /// See [`ApiServer::delete`].
+    pub fn delete(&mut self, key: &ObjectKey, options: &DeleteOptions) -> Result<(), ApiError> {
+        self.counted(|server, request| server.delete(request, key, options)).map(drop)
+    }
+
+    /// Any other write.
+    ///
+    /// # Errors
+    /// What the call says.
+    pub fn counted<T>(
+        &mut self,
+        call: impl FnOnce(&mut ApiServer, &RequestInfo<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let request = self.request();
+        let before = self.server.store().resource_version();
+        let result = call(self.server, &request);
+        self.writes += u32::from(self.server.store().resource_version() != before);
+        result
+    }
+
+    /// Records an event about an object.
+    pub fn event(&mut self, about: &ObjectRef<'_>, text: &EventText<'_>) {
+        self.recorder.event(self.server, self.clock, self.component, about, text);
+    }
+}

@@ -1,0 +1,102 @@
+//! What every controller has: a queue, handlers of deliveries, and a sync of one key.
+
+use seatrial_api::{ApiError, NamespacedName};
+
+use crate::client::Client;
+use crate::clock::Clock;
+use crate::informers::{Delivery, Informers};
+use crate::queue::Queue;
+
+/// What a sync works with.
+#[derive(Debug)]
+pub struct SyncContext<'a> {
+    /// What the controller has heard: the caches, which may lag behind the API server.
+    pub informers: &'a Informers,
+    /// The API server, to write to.
+    pub client: Client<'a>,
+}
+
+impl SyncContext<'_> {
+    /// The time.
+    pub fn clock(&self) -> Clock {
+        self.client.clock()
+    }
+}
+
+/// What a handler of deliveries works with.
+#[derive(Debug)]
+pub struct EventContext<'a> {
+    /// The caches, the delivery already applied.
+    pub informers: &'a Informers,
+    /// The time.
+    pub clock: Clock,
+    /// The trace record of the delivery.
+    pub cause: u64,
+}
+
+/// How a sync went.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Nothing had to be done.
+    Noop,
+    /// So many writes were made.
+    Wrote(u32),
+    /// The sync failed; it is tried again unless the controller gave up.
+    Failed(ApiError),
+}
+
+/// One sync, for the trace.
+#[derive(Clone, Debug)]
+pub struct Synced {
+    /// What was synced.
+    pub key: NamespacedName,
+    /// The trace record that queued it.
+    pub cause: u64,
+    /// How it went.
+    pub outcome: Outcome,
+}
+
+/// A controller.
+pub trait Controller {
+    /// The name in events and in the field manager, as in `deployment-controller`.
+    const NAME: &'static str;
+
+    /// Its queue.
+    fn queue(&mut self) -> &mut Queue;
+
+    /// Something it watches changed: decides which keys to sync.
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery);
+
+    /// Brings one key closer to what is wanted.
+    ///
+    /// # Errors
+    /// What the API server answered; [`Controller::handle_error`] decides what follows.
+    fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError>;
+
+    /// A sync failed: by default it is tried again, later each time.
+    fn handle_error(&mut self, cx: &SyncContext<'_>, key: &NamespacedName, _error: &ApiError) {
+        let now = cx.clock().now();
+        self.queue().add_rate_limited(key.clone(), now);
+    }
+}
+
+/// Syncs the next key of a controller's queue, if there is one. Mirrors `processNextWorkItem`.
+pub fn process_next_work_item<C: Controller>(controller: &mut C, cx: &mut SyncContext<'_>) -> Option<Synced> {
+    let (key, cause) = controller.queue().get()?;
+    let writes_before = cx.client.writes();
+    let result = controller.sync(cx, &key);
+    let wrote = cx.client.writes() - writes_before;
+    let outcome = match result {
+        Ok(()) => {
+            controller.queue().forget(&key);
+            if wrote == 0 { Outcome::Noop } else { Outcome::Wrote(wrote) }
+        }
+        Err(error) => {
+            tracing::debug!(controller = C::NAME, %key, %error, "sync failed");
+            controller.handle_error(cx, &key, &error);
+            Outcome::Failed(error)
+        }
+    };
+    controller.queue().done(&key);
+    Some(Synced { key, cause, outcome })
+}

@@ -1,0 +1,103 @@
+//! The shared informers of the controller manager: one cache a kind, fed by the watch log through one cursor.
+//!
+//! Mirrors client-go's SharedInformerFactory. A fault that delays or drops deliveries acts on the cursor.
+
+use std::sync::Arc;
+
+use seatrial_api::{Deployment, Kind, Namespace, Node, Object, Pod, ReplicaSet, Resource, ResourceQuota};
+use seatrial_apiserver::{Change, Cursor, WatchLog};
+
+use crate::lister::{Lister, OwnerIndex};
+use crate::pod_cache::PodCache;
+
+/// The caches that controllers read.
+#[derive(Debug, Default)]
+pub struct Informers {
+    cursor: Cursor,
+    /// Pods.
+    pub pods: PodCache,
+    /// ReplicaSets.
+    pub replica_sets: Lister<ReplicaSet>,
+    /// ReplicaSets by owner.
+    pub replica_sets_by_owner: OwnerIndex<ReplicaSet>,
+    /// Deployments.
+    pub deployments: Lister<Deployment>,
+    /// Namespaces.
+    pub namespaces: Lister<Namespace>,
+    /// Nodes.
+    pub nodes: Lister<Node>,
+    /// ResourceQuotas.
+    pub resource_quotas: Lister<ResourceQuota>,
+}
+
+/// A delivery: what the caches now hold differently.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The object before, if it was known.
+    pub old: Option<Object>,
+    /// The object now, unless it is gone.
+    pub new: Option<Object>,
+}
+
+impl Delivery {
+    /// The object, as it is or as it was last.
+    pub fn object(&self) -> Option<&Object> {
+        self.new.as_ref().or(self.old.as_ref())
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> Option<Kind> {
+        self.object().map(Object::kind)
+    }
+
+    /// The object before, as its own type.
+    pub fn old_as<R: Resource>(&self) -> Option<&Arc<R>> {
+        self.old.as_ref().and_then(R::unwrap)
+    }
+
+    /// The object now, as its own type.
+    pub fn new_as<R: Resource>(&self) -> Option<&Arc<R>> {
+        self.new.as_ref().and_then(R::unwrap)
+    }
+}
+
+impl Informers {
+    /// How far the caches have followed the log.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// Takes the next change over, if there is one.
+    pub fn deliver_next(&mut self, log: &WatchLog) -> Option<Delivery> {
+        let (change, cursor) = log.next(self.cursor)?;
+        self.cursor = cursor;
+        Some(self.apply(change))
+    }
+
+    fn apply(&mut self, change: &Change) -> Delivery {
+        match &change.object {
+            Object::Pod(_) => delivery::<Pod>(self.pods.apply(change)),
+            Object::ReplicaSet(_) => {
+                let pair = self.replica_sets.apply(change);
+                if let Some((old, new)) = &pair {
+                    self.replica_sets_by_owner.apply(old.as_ref(), new.as_ref());
+                }
+                delivery::<ReplicaSet>(pair)
+            }
+            Object::Deployment(_) => delivery::<Deployment>(self.deployments.apply(change)),
+            Object::Namespace(_) => delivery::<Namespace>(self.namespaces.apply(change)),
+            Object::Node(_) => delivery::<Node>(self.nodes.apply(change)),
+            Object::ResourceQuota(_) => delivery::<ResourceQuota>(self.resource_quotas.apply(change)),
+            // Kinds that no controller caches are handed through as the log tells them.
+            object => match change.type_ {
+                seatrial_apiserver::ChangeType::Deleted => Delivery { old: Some(object.clone()), new: None },
+                _ => Delivery { old: change.old.clone(), new: Some(object.clone()) },
+            },
+        }
+    }
+}
+
+fn delivery<R: Resource>(pair: Option<(Option<Arc<R>>, Option<Arc<R>>)>) -> Delivery {
+    let (old, new) = pair.unwrap_or_default();
+    Delivery { old: old.map(R::wrap), new: new.map(R::wrap) }
+}

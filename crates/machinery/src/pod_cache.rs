@@ -1,0 +1,190 @@
+//! The pods a controller has heard of, with what a sync asks of them already counted.
+//!
+//! A ReplicaSet of 10,000 pods syncs at the cost of one of 10: pods of one owner are counted by their label sets, which
+//! the pods of a template share, so that a selector is matched once a label set and not once a pod.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use seatrial_api::{Pod, Resource, Str, StrMap, Time, Uid};
+use seatrial_apiserver::Change;
+
+use crate::lister::Lister;
+
+/// All pods: by key, by controller, and those without a controller.
+#[derive(Debug, Default)]
+pub struct PodCache {
+    lister: Lister<Pod>,
+    owned: FxHashMap<Uid, OwnedPods>,
+    orphans: FxHashMap<Str, BTreeMap<Str, Arc<Pod>>>,
+}
+
+/// The pods of one controller.
+#[derive(Debug, Default)]
+pub struct OwnedPods {
+    pods: Vec<Arc<Pod>>,
+    positions: FxHashMap<Uid, usize>,
+    groups: Vec<LabelGroup>,
+}
+
+/// What is known of an owner's pods with one set of labels.
+#[derive(Clone, Debug, Default)]
+pub struct LabelGroup {
+    /// The labels.
+    pub labels: StrMap,
+    /// Pods that neither ended nor are being deleted.
+    pub active: i32,
+    /// Pods that are being deleted and have not ended.
+    pub terminating: i32,
+    /// Active pods that are ready, by the second in which they became so.
+    ready_since: BTreeMap<Time, i32>,
+    /// Active pods that are ready.
+    pub ready: i32,
+    /// All pods.
+    total: i32,
+}
+
+impl LabelGroup {
+    /// Active pods that have been ready for so many seconds at `now`.
+    pub fn available(&self, min_ready_seconds: i32, now: Time) -> i32 {
+        if min_ready_seconds <= 0 {
+            return self.ready;
+        }
+        let latest = now.plus_seconds(-i64::from(min_ready_seconds));
+        let younger: i32 = self.ready_since.range(latest.plus_seconds(1)..).map(|(_, n)| n).sum();
+        self.ready - younger
+    }
+
+    /// When the next ready pod has been ready for so many seconds.
+    pub fn next_available(&self, min_ready_seconds: i32, now: Time) -> Option<Time> {
+        let latest = now.plus_seconds(-i64::from(min_ready_seconds));
+        let (since, _) = self.ready_since.range(latest.plus_seconds(1)..).next()?;
+        Some(since.plus_seconds(i64::from(min_ready_seconds)))
+    }
+
+    fn count(&mut self, pod: &Pod, by: i32) {
+        self.total += by;
+        if pod.is_active() {
+            self.active += by;
+            if let Some(since) = pod.ready_since() {
+                self.ready += by;
+                let count = self.ready_since.entry(since).or_default();
+                *count += by;
+                if *count == 0 {
+                    self.ready_since.remove(&since);
+                }
+            }
+        } else if pod.is_terminating() {
+            self.terminating += by;
+        }
+    }
+}
+
+impl OwnedPods {
+    /// The pods, in no order that means anything, but the same one every time.
+    pub fn pods(&self) -> &[Arc<Pod>] {
+        &self.pods
+    }
+
+    /// The counts by label set.
+    pub fn groups(&self) -> &[LabelGroup] {
+        &self.groups
+    }
+
+    fn count(&mut self, pod: &Pod, by: i32) {
+        let labels = &pod.meta.labels;
+        // Pods of a template share their labels, so the first comparison is nearly always of two pointers.
+        let index = self.groups.iter().position(|g| g.labels == *labels).unwrap_or_else(|| {
+            self.groups.push(LabelGroup { labels: labels.clone(), ..LabelGroup::default() });
+            self.groups.len() - 1
+        });
+        self.groups[index].count(pod, by);
+        if self.groups[index].total == 0 {
+            self.groups.remove(index);
+        }
+    }
+
+    fn replace(&mut self, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
+        if let Some(old) = old {
+            self.count(old, -1);
+        }
+        if let Some(new) = new {
+            self.count(new, 1);
+        }
+        match (old, new) {
+            (Some(old), Some(new)) => {
+                if let Some(index) = self.positions.get(&old.meta.uid) {
+                    self.pods[*index] = Arc::clone(new);
+                }
+            }
+            (None, Some(new)) => {
+                self.positions.insert(new.meta.uid.clone(), self.pods.len());
+                self.pods.push(Arc::clone(new));
+            }
+            (Some(old), None) => {
+                if let Some(index) = self.positions.remove(&old.meta.uid) {
+                    self.pods.swap_remove(index);
+                    if let Some(moved) = self.pods.get(index) {
+                        self.positions.insert(moved.meta.uid.clone(), index);
+                    }
+                }
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+impl PodCache {
+    /// One pod.
+    pub fn get(&self, namespace: &str, name: &str) -> Option<&Arc<Pod>> {
+        self.lister.get(namespace, name)
+    }
+
+    /// The pods of one namespace or of all, in the order of their keys.
+    pub fn list(&self, namespace: Option<&str>) -> Vec<&Arc<Pod>> {
+        self.lister.list(namespace)
+    }
+
+    /// The pods that a controller owns.
+    pub fn owned_by(&self, uid: &Uid) -> Option<&OwnedPods> {
+        self.owned.get(uid)
+    }
+
+    /// The pods of a namespace that no controller owns, by name.
+    pub fn orphans(&self, namespace: &str) -> impl Iterator<Item = &Arc<Pod>> {
+        self.orphans.get(namespace).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// Takes a change of a pod over; returns the pod before and after.
+    pub(crate) fn apply(&mut self, change: &Change) -> Option<(Option<Arc<Pod>>, Option<Arc<Pod>>)> {
+        let (old, new) = self.lister.apply(change)?;
+        let owner = |p: &Option<Arc<Pod>>| p.as_ref().and_then(|p| p.meta().controller_of().map(|o| o.uid.clone()));
+        let (old_owner, new_owner) = (owner(&old), owner(&new));
+        let same_pod = old.as_ref().zip(new.as_ref()).is_some_and(|(a, b)| a.meta.uid == b.meta.uid);
+        if same_pod && old_owner == new_owner && new_owner.is_some() {
+            self.replace_owned(new_owner.as_ref(), old.as_ref(), new.as_ref());
+        } else {
+            self.replace_owned(old_owner.as_ref(), old.as_ref(), None);
+            self.replace_owned(new_owner.as_ref(), None, new.as_ref());
+        }
+        Some((old, new))
+    }
+
+    fn replace_owned(&mut self, owner: Option<&Uid>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
+        let Some(pod) = old.or(new) else { return };
+        let Some(owner) = owner else {
+            let orphans = self.orphans.entry(pod.meta.namespace.clone()).or_default();
+            match new {
+                Some(new) => drop(orphans.insert(new.meta.name.clone(), Arc::clone(new))),
+                None => drop(orphans.remove(&pod.meta.name)),
+            }
+            return;
+        };
+        let owned = self.owned.entry(owner.clone()).or_default();
+        owned.replace(old, new);
+        if owned.pods.is_empty() {
+            self.owned.remove(owner);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A controller's work queue: keys to sync now, and the timers for those to sync later.
+
+use std::time::Duration;
+
+use seatrial_api::NamespacedName;
+use seatrial_engine::SimTime;
+
+use crate::work_queue::WorkQueue;
+
+/// A key that wants to be synced at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// When.
+    pub due: SimTime,
+    /// What.
+    pub key: NamespacedName,
+}
+
+/// The queue of one controller. Mirrors `workqueue.TypedRateLimitingInterface`.
+#[derive(Debug, Default)]
+pub struct Queue {
+    work: WorkQueue<NamespacedName>,
+    timers: Vec<Timer>,
+}
+
+impl Queue {
+    /// Queues a key, once however often it is asked for.
+    pub fn add(&mut self, key: NamespacedName, cause: u64) {
+        self.work.add(key, cause);
+    }
+
+    /// Queues a key after a delay; of several delays the shortest counts.
+    pub fn add_after(&mut self, key: NamespacedName, delay: Duration, now: SimTime) {
+        if let Some(due) = self.work.add_after(key.clone(), now + delay) {
+            self.timers.push(Timer { due, key });
+        }
+    }
+
+    /// Queues a key after the delay of its retries: 5 ms, doubling.
+    pub fn add_rate_limited(&mut self, key: NamespacedName, now: SimTime) {
+        if let Some(due) = self.work.add_rate_limited(key.clone(), now) {
+            self.timers.push(Timer { due, key });
+        }
+    }
+
+    /// Forgets a key's retries.
+    pub fn forget(&mut self, key: &NamespacedName) {
+        self.work.forget(key);
+    }
+
+    /// How often a key was retried.
+    pub fn num_requeues(&self, key: &NamespacedName) -> u32 {
+        self.work.num_requeues(key)
+    }
+
+    /// The next key and what caused it to be queued.
+    pub fn get(&mut self) -> Option<(NamespacedName, u64)> {
+        self.work.get()
+    }
+
+    /// Says that a key was synced.
+    pub fn done(&mut self, key: &NamespacedName) {
+        self.work.done(key);
+    }
+
+    /// A timer has come due.
+    pub fn fire(&mut self, key: &NamespacedName, now: SimTime, cause: u64) {
+        self.work.fire(key.clone(), now, cause);
+    }
+
+    /// Whether there is a key to sync now.
+    pub fn has_work(&self) -> bool {
+        !self.work.is_empty()
+    }
+
+    /// The timers that were asked for since the last time.
+    pub fn take_timers(&mut self) -> Vec<Timer> {
+        std::mem::take(&mut self.timers)
+    }
+}
