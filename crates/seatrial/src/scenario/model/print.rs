@@ -1,0 +1,39 @@
+//! `print`: what a scenario shows in the middle of its run.
+
+use super::{Query, Target};
+
+/// One thing to print, as the kubectl command of the name does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Print {
+    /// `kubectl get`; also the short form `print: deployment/web`.
+    Get {
+        /// What to get.
+        query: Query,
+        /// With the columns of `-o wide`.
+        wide: bool,
+    },
+    /// `kubectl get -o yaml`.
+    Yaml(Query),
+    /// `kubectl describe`.
+    Describe(Query),
+    /// `kubectl rollout history`.
+    History {
+        /// Of which object.
+        target: Target,
+        /// One revision in full.
+        revision: Option<i64>,
+    },
+    /// `kubectl rollout status --watch=false`.
+    Status(Target),
+    /// `kubectl logs`.
+    Logs {
+        /// Of which pod.
+        target: Target,
+        /// Of which container; the pod's only one if not given.
+        container: Option<String>,
+        /// Of the container's life before.
+        previous: bool,
+    },
+    /// `kubectl events`.
+    Events,
+}
