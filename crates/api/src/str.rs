@@ -4,6 +4,8 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, Serializer};
 use smol_str::SmolStr;
 
 /// An immutable string of 24 bytes: static text, up to 23 bytes inline, or shared.
@@ -77,6 +79,30 @@ impl PartialEq<&str> for Str {
     }
 }
 
+impl PartialEq<String> for Str {
+    fn eq(&self, other: &String) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<Str> for str {
+    fn eq(&self, other: &Str) -> bool {
+        self == other.as_str()
+    }
+}
+
+impl PartialEq<Str> for &str {
+    fn eq(&self, other: &Str) -> bool {
+        *self == other.as_str()
+    }
+}
+
+impl From<Str> for String {
+    fn from(text: Str) -> Self {
+        text.0.into()
+    }
+}
+
 impl fmt::Debug for Str {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
@@ -89,8 +115,40 @@ impl fmt::Display for Str {
     }
 }
 
+impl Serialize for Str {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Str {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StrVisitor;
+
+        impl Visitor<'_> for StrVisitor {
+            type Value = Str;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Str, E> {
+                Ok(text.into())
+            }
+
+            fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Str, E> {
+                Ok(text.into())
+            }
+        }
+
+        deserializer.deserialize_string(StrVisitor)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -98,9 +156,25 @@ mod tests {
         let long = "a text that is longer than the twenty-three bytes inline";
         for text in ["", "short", long] {
             let s = Str::from(text);
-            assert!(s == *text && s == text && s == Str::from(text.to_owned()));
+            let owned = text.to_owned();
+            assert!(s == *text && s == text && s == owned && *text == *s);
+            assert_eq!((Str::from(owned), text), (s.clone(), s.as_str()));
+            assert_eq!(text, s);
             assert_eq!(format!("{s}|{s:?}|{s:>60}"), format!("{text}|{text:?}|{text:>60}"));
         }
         assert_eq!(size_of::<Str>(), 24);
+    }
+
+    #[test]
+    fn finds_as_its_text_and_goes_through_json() {
+        const STATIC: Str = Str::new_static("a static text that is longer than what fits inline");
+        let map = BTreeMap::from([(STATIC, 1), (Str::from("b"), 2)]);
+        assert_eq!((map.get(STATIC.as_str()), map.get("b"), map.get("c")), (Some(&1), Some(&2), None));
+        for text in ["", "short", STATIC.as_str(), "quoted \"\n\u{e9}"] {
+            let s = Str::from(text);
+            let json = serde_json::to_string(&s).expect("a string always prints");
+            assert_eq!((serde_json::from_str::<Str>(&json).ok(), String::from(s.clone())), (Some(s), text.to_owned()));
+        }
+        assert!(serde_json::from_str::<Str>("1").is_err());
     }
 }

@@ -3,6 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, Serializer};
+
+use crate::Str;
+
 /// An object's uid. Nil before the object is created.
 ///
 /// Owner references may hold any text, so text that is no lower-case UUID is kept as it is.
@@ -117,6 +122,20 @@ impl fmt::Display for Uid {
     }
 }
 
+impl Serialize for Uid {
+    /// Its text; the empty one for nil.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Uid {
+    /// Any text.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Str::deserialize(deserializer).map(|text| Self::parse(&text))
+    }
+}
+
 impl fmt::Debug for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Uid({self})")
@@ -129,15 +148,41 @@ mod tests {
 
     #[test]
     fn any_text_comes_back() {
-        for text in [
-            "",
-            "x",
-            "00000000-0000-4000-8000-000000000001",
-            "00000000-0000-0000-0000-000000000000",
-            "ABCDEF00-0000-4000-8000-000000000001",
-        ] {
-            assert_eq!(Uid::parse(text).to_string(), text);
+        // A text and whether it is kept as sixteen bytes.
+        let rows = [
+            ("", true),
+            ("00000000-0000-4000-8000-000000000001", true),
+            ("0123abcd-4567-89ef-fedc-ba9876543210", true),
+            ("ffffffff-ffff-ffff-ffff-ffffffffffff", true),
+            ("x", false),
+            (" ", false),
+            ("00000000-0000-0000-0000-000000000000", false),
+            ("ABCDEF00-0000-4000-8000-000000000001", false),
+            ("00000000-0000-4000-8000-00000000000", false),
+            ("00000000-0000-4000-8000-0000000000011", false),
+            ("00000000_0000-4000-8000-000000000001", false),
+            ("0000000000004000800000000000000000001", false),
+            ("{0000000-0000-4000-8000-00000000000}", false),
+            ("0000000\u{e9}-0000-4000-8000-00000000000", false),
+        ];
+        for (text, compact) in rows {
+            let uid = Uid::parse(text);
+            assert_eq!((uid.to_string().as_str(), matches!(uid.0, Repr::Uuid(..))), (text, compact));
+            assert_eq!(uid.is_nil(), text.is_empty());
+            let json = serde_json::to_string(&uid).expect("a uid always prints");
+            assert_eq!(serde_json::from_str::<Uid>(&json).ok(), Some(uid), "{json}");
         }
+        assert_eq!(size_of::<Uid>(), 24);
+    }
+
+    #[test]
+    fn uuids_are_ordered_as_their_texts() {
+        let mut uids: Vec<Uid> = (0..200).map(|n| Uid::from_counter(3, n)).collect();
+        uids.push(Uid::default());
+        let mut texts: Vec<String> = uids.iter().map(Uid::to_string).collect();
+        uids.sort();
+        texts.sort();
+        assert_eq!(uids.iter().map(Uid::to_string).collect::<Vec<_>>(), texts);
     }
 
     #[test]
