@@ -1,0 +1,115 @@
+//! Creating what is missing, deleting what is too much.
+//!
+//! Mirrors pkg/controller/replicaset/replica_set.go (`manageReplicas`, `getPodsToDelete`) (v1.36).
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use seatrial_api::{ApiError, NamespacedName, Pod, ReplicaSet, Resource, Str, Uid};
+use seatrial_machinery::pod_control::{
+    RankedPod, SLOW_START_INITIAL_BATCH_SIZE, compare_for_deletion, create_pod, delete_pod, get_pod_from_template,
+    slow_start_batch,
+};
+use seatrial_machinery::{ObjectRef, SyncContext, new_controller_ref};
+
+use super::controller::ReplicaSetController;
+
+/// The most pods that one sync creates or deletes.
+const BURST_REPLICAS: usize = 500;
+
+impl ReplicaSetController {
+    /// Creates or deletes pods, at most a burst of them.
+    pub(super) fn manage_replicas(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        rs: &Arc<ReplicaSet>,
+        active: i32,
+        adopted: &[Arc<Pod>],
+    ) -> Result<(), ApiError> {
+        let diff = active - rs.spec.replicas;
+        let count = usize::try_from(diff.unsigned_abs()).unwrap_or(usize::MAX).min(BURST_REPLICAS);
+        match diff {
+            0 => Ok(()),
+            ..0 => self.create_pods(cx, rs, count),
+            _ => self.delete_pods(cx, rs, count, adopted),
+        }
+    }
+
+    fn create_pods(&mut self, cx: &mut SyncContext<'_>, rs: &Arc<ReplicaSet>, count: usize) -> Result<(), ApiError> {
+        let key = rs.namespaced_name();
+        self.expectations.expect_creations(key.clone(), count, cx.clock().now());
+        let about = ObjectRef::of(&**rs);
+        let pod = get_pod_from_template(&rs.spec.template, &rs.meta, new_controller_ref(&**rs));
+        let (successes, result) = slow_start_batch(count, SLOW_START_INITIAL_BATCH_SIZE, || {
+            match create_pod(&mut cx.client, pod.clone(), &about) {
+                // In a namespace on its way out the controller has nothing left to do.
+                Err(error) if error.has_cause("NamespaceTerminating") => Ok(()),
+                other => other.map(drop),
+            }
+        });
+        for _ in successes..count {
+            self.expectations.creation_observed(&key);
+        }
+        result
+    }
+
+    fn delete_pods(&mut self, cx: &mut SyncContext<'_>, rs: &Arc<ReplicaSet>, count: usize, adopted: &[Arc<Pod>]) -> Result<(), ApiError> {
+        let key = rs.namespaced_name();
+        let doomed = get_pods_to_delete(cx, rs, count, adopted);
+        self.expectations.expect_deletions(key.clone(), doomed.iter().map(|p| p.meta.uid.clone()), cx.clock().now());
+        let about = ObjectRef::of(&**rs);
+        let mut first_error = None;
+        for pod in doomed {
+            if let Err(error) = delete_pod(&mut cx.client, &pod, &about) {
+                self.expectations.deletion_observed(&key, &pod.meta.uid);
+                if !error.is_not_found() {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+}
+
+/// The pods that go first. Where all go the order does not matter.
+fn get_pods_to_delete(cx: &SyncContext<'_>, rs: &ReplicaSet, count: usize, adopted: &[Arc<Pod>]) -> Vec<Arc<Pod>> {
+    let owned = cx.informers.pods.owned_by(&rs.meta.uid).map_or(&[][..], |owned| owned.pods());
+    let mine = owned.iter().filter(|p| p.is_active() && rs.spec.selector.matches(&p.meta.labels));
+    let pods: Vec<Arc<Pod>> = mine.chain(adopted).map(Arc::clone).collect();
+    if count >= pods.len() {
+        return pods;
+    }
+    let crowds = pods_on_node(cx, rs);
+    let rank = |pod: &Pod| crowds.get(&pod.node_name).copied().unwrap_or(0);
+    let mut ranked: Vec<RankedPod> = pods.into_iter().map(|pod| RankedPod { rank: rank(&pod), pod }).collect();
+    let clock = cx.clock();
+    if let Some(last) = count.checked_sub(1) {
+        ranked.select_nth_unstable_by(last, |a, b| compare_for_deletion(a, b, clock).then_with(|| tie(a, b)));
+    }
+    ranked.truncate(count);
+    ranked.sort_by(|a, b| compare_for_deletion(a, b, clock).then_with(|| tie(a, b)));
+    ranked.into_iter().map(|r| r.pod).collect()
+}
+
+/// A full tie has no order upstream; here it is that of the names, so that it is the same every time.
+fn tie(a: &RankedPod, b: &RankedPod) -> std::cmp::Ordering {
+    a.pod.meta.name.cmp(&b.pod.meta.name)
+}
+
+/// How many active pods of all ReplicaSets with the same controller each node has. Mirrors `getPodsRankedByRelatedPodsOnSameNode`.
+fn pods_on_node(cx: &SyncContext<'_>, rs: &ReplicaSet) -> FxHashMap<Str, usize> {
+    let mut crowds = FxHashMap::default();
+    let Some(owner) = rs.meta.controller_of() else { return crowds };
+    for related in cx.informers.replica_sets_by_owner.owned_by(&owner.uid) {
+        let Some(owned) = cx.informers.pods.owned_by(&related.meta.uid) else { continue };
+        for pod in owned.pods().iter().filter(|p| p.is_active()) {
+            *crowds.entry(pod.node_name.clone()).or_default() += 1;
+        }
+    }
+    crowds
+}
+
+/// The queue's key and the uid under which a pod is expected.
+pub(super) fn expected(rs: &ReplicaSet, pod: &Pod) -> (NamespacedName, Uid) {
+    (rs.namespaced_name(), pod.meta.uid.clone())
+}
