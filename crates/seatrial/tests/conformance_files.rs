@@ -9,9 +9,7 @@ use seatrial::scenario::{Scenario, json_schema};
 use serde_json::Value;
 
 fn cases(folder: &str) -> Vec<(PathBuf, Scenario)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../scenarios/conformance")
-        .join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/conformance").join(folder);
     let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.expect("a folder entry").path())
@@ -34,14 +32,9 @@ fn every_case_is_read_and_has_its_golden() {
         let cases = cases(folder);
         assert_eq!(cases.len(), count, "{folder}");
         for (path, scenario) in cases {
-            assert_eq!(
-                Some(scenario.name.as_str()),
-                path.file_stem().and_then(|stem| stem.to_str())
-            );
+            assert_eq!(Some(scenario.name.as_str()), path.file_stem().and_then(|stem| stem.to_str()));
             assert!(!scenario.steps.is_empty(), "{}", scenario.name);
-            let golden = path
-                .with_file_name("golden")
-                .join(format!("{}.json", scenario.name));
+            let golden = path.with_file_name("golden").join(format!("{}.json", scenario.name));
             assert!(golden.is_file(), "{}", golden.display());
         }
     }
@@ -76,9 +69,7 @@ fn the_schema_knows_every_key_of_every_case() {
 /// Walks a value along the schema as a validator does, for the words that the schema uses.
 fn check(value: &Value, schema: &Value, root: &Value, path: &str, unknown: &mut Vec<String>) {
     if let Some(name) = schema["$ref"].as_str() {
-        let definition = root
-            .pointer(name.trim_start_matches('#'))
-            .expect("the definition exists");
+        let definition = root.pointer(name.trim_start_matches('#')).expect("the definition exists");
         return check(value, definition, root, path, unknown);
     }
     if let Some(options) = schema["anyOf"].as_array() {
@@ -93,10 +84,7 @@ fn check(value: &Value, schema: &Value, root: &Value, path: &str, unknown: &mut 
         return;
     }
     check_type(value, &schema["type"], path, unknown);
-    if let Some(choices) = schema["enum"]
-        .as_array()
-        .filter(|choices| !choices.contains(value))
-    {
+    if let Some(choices) = schema["enum"].as_array().filter(|choices| !choices.contains(value)) {
         unknown.push(format!("{path} is none of {choices:?}"));
     }
     for (key, child) in value.as_object().into_iter().flatten() {
@@ -108,24 +96,13 @@ fn check(value: &Value, schema: &Value, root: &Value, path: &str, unknown: &mut 
             (property, _) => check(child, property, root, &path, unknown),
         }
     }
-    for name in schema["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-    {
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         if value.get(name).is_none() {
             unknown.push(format!("{path} lacks {name}"));
         }
     }
     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-        check(
-            item,
-            &schema["items"],
-            root,
-            &format!("{path}[{index}]"),
-            unknown,
-        );
+        check(item, &schema["items"], root, &format!("{path}[{index}]"), unknown);
     }
 }
 

@@ -27,47 +27,15 @@ const fn removed_in_16(
     deprecated: &'static str,
     default: fn(&mut Map<String, Value>),
 ) -> Removed {
-    Removed {
-        api_version,
-        kind,
-        deprecated,
-        removed: "v1.16",
-        now: "apps/v1",
-        default,
-    }
+    Removed { api_version, kind, deprecated, removed: "v1.16", now: "apps/v1", default }
 }
 
 const REMOVED: &[Removed] = &[
-    removed_in_16(
-        "extensions/v1beta1",
-        "Deployment",
-        "v1.8",
-        extensions_deployment,
-    ),
-    removed_in_16(
-        "extensions/v1beta1",
-        "DaemonSet",
-        "v1.8",
-        extensions_daemon_set,
-    ),
-    removed_in_16(
-        "extensions/v1beta1",
-        "ReplicaSet",
-        "v1.8",
-        labels_and_selector,
-    ),
-    removed_in_16(
-        "apps/v1beta1",
-        "Deployment",
-        "v1.8",
-        apps_v1beta1_deployment,
-    ),
-    removed_in_16(
-        "apps/v1beta1",
-        "StatefulSet",
-        "v1.8",
-        apps_v1beta1_stateful_set,
-    ),
+    removed_in_16("extensions/v1beta1", "Deployment", "v1.8", extensions_deployment),
+    removed_in_16("extensions/v1beta1", "DaemonSet", "v1.8", extensions_daemon_set),
+    removed_in_16("extensions/v1beta1", "ReplicaSet", "v1.8", labels_and_selector),
+    removed_in_16("apps/v1beta1", "Deployment", "v1.8", apps_v1beta1_deployment),
+    removed_in_16("apps/v1beta1", "StatefulSet", "v1.8", apps_v1beta1_stateful_set),
     removed_in_16("apps/v1beta2", "Deployment", "v1.9", as_today),
     removed_in_16("apps/v1beta2", "DaemonSet", "v1.9", as_today),
     removed_in_16("apps/v1beta2", "ReplicaSet", "v1.9", as_today),
@@ -84,33 +52,18 @@ const REMOVED: &[Removed] = &[
 
 /// The object of today, and the warning if it was one of a removed version.
 pub(super) fn convert(mut object: Value) -> (Value, Option<String>) {
-    let text = |key: &str| {
-        object
-            .get(key)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
-    let Some(removed) = REMOVED
-        .iter()
-        .find(|old| old.api_version == api_version && old.kind == kind)
-    else {
+    let Some(removed) = REMOVED.iter().find(|old| old.api_version == api_version && old.kind == kind) else {
         return (object, None);
     };
     if let Some(object) = object.as_object_mut() {
         (removed.default)(object);
         object.insert("apiVersion".to_owned(), json!(removed.now));
     }
-    let Removed {
-        deprecated,
-        removed,
-        now,
-        ..
-    } = removed;
-    let warning = format!(
-        "{api_version} {kind} is deprecated in {deprecated}+, unavailable in {removed}+; use {now} {kind}"
-    );
+    let Removed { deprecated, removed, now, .. } = removed;
+    let warning =
+        format!("{api_version} {kind} is deprecated in {deprecated}+, unavailable in {removed}+; use {now} {kind}");
     (object, Some(warning))
 }
 
@@ -159,22 +112,13 @@ fn on_delete(spec: &mut Map<String, Value>) {
 
 /// Selector and labels used to come from the template.
 fn labels_and_selector(object: &mut Map<String, Value>) {
-    let labels = object
-        .get("spec")
-        .and_then(|spec| spec.pointer("/template/metadata/labels"))
-        .cloned();
+    let labels = object.get("spec").and_then(|spec| spec.pointer("/template/metadata/labels")).cloned();
     let Some(labels) = labels.filter(Value::is_object) else {
         return;
     };
-    with_spec(object, |spec| {
-        fill(spec, "selector", json!({ "matchLabels": labels }))
-    });
+    with_spec(object, |spec| fill(spec, "selector", json!({ "matchLabels": labels })));
     if let Some(metadata) = child(object, "metadata") {
-        if metadata
-            .get("labels")
-            .and_then(Value::as_object)
-            .is_some_and(Map::is_empty)
-        {
+        if metadata.get("labels").and_then(Value::as_object).is_some_and(Map::is_empty) {
             metadata.remove("labels");
         }
         fill(metadata, "labels", labels);
@@ -204,12 +148,7 @@ fn rollback_to(object: &mut Map<String, Value>) {
     let mut revision = None;
     with_spec(object, |spec| {
         if let Some(rollback) = spec.remove("rollbackTo").filter(Value::is_object) {
-            revision = Some(
-                rollback
-                    .get("revision")
-                    .and_then(Value::as_i64)
-                    .unwrap_or(0),
-            );
+            revision = Some(rollback.get("revision").and_then(Value::as_i64).unwrap_or(0));
         }
     });
     let Some(revision) = revision else { return };

@@ -14,11 +14,7 @@ fn check(api_version: &str, kind: &str, before: Value, after: Value, warning: &s
         }
         object
     };
-    let now = if kind == "CronJob" {
-        "batch/v1"
-    } else {
-        "apps/v1"
-    };
+    let now = if kind == "CronJob" { "batch/v1" } else { "apps/v1" };
     let (converted, text) = convert(object(api_version, before));
     assert_eq!(converted, object(now, after));
     assert_eq!(text.as_deref(), Some(warning));
@@ -75,13 +71,7 @@ fn extensions_deployment() {
         }),
         warning,
     );
-    check(
-        "extensions/v1beta1",
-        "Deployment",
-        json!({"spec": "text"}),
-        json!({"spec": "text"}),
-        warning,
-    );
+    check("extensions/v1beta1", "Deployment", json!({"spec": "text"}), json!({"spec": "text"}), warning);
 }
 
 #[test]
@@ -154,9 +144,7 @@ fn versions_with_todays_defaults() {
             kind,
             json!({"metadata": {}, "spec": {"template": template()}}),
             json!({"metadata": {}, "spec": {"template": template()}}),
-            &format!(
-                "apps/v1beta2 {kind} is deprecated in v1.9+, unavailable in v1.16+; use apps/v1 {kind}"
-            ),
+            &format!("apps/v1beta2 {kind} is deprecated in v1.9+, unavailable in v1.16+; use apps/v1 {kind}"),
         );
     }
     check(
@@ -170,13 +158,10 @@ fn versions_with_todays_defaults() {
 
 #[test]
 fn other_objects_are_left_alone() {
-    for (api_version, kind) in [
-        ("apps/v1", "Deployment"),
-        ("extensions/v1beta1", "Ingress"),
-        ("apps/v1beta1", "ReplicaSet"),
-    ] {
-        let object =
-            json!({"apiVersion": api_version, "kind": kind, "spec": {"template": template()}});
+    for (api_version, kind) in
+        [("apps/v1", "Deployment"), ("extensions/v1beta1", "Ingress"), ("apps/v1beta1", "ReplicaSet")]
+    {
+        let object = json!({"apiVersion": api_version, "kind": kind, "spec": {"template": template()}});
         assert_eq!(convert(object.clone()), (object, None));
     }
 }

@@ -57,15 +57,8 @@ impl InputError {
     /// An error at a position of a file that is named later, by [`InputError::in_file`].
     #[cold]
     pub(crate) fn at(position: Position, message: impl Into<String>) -> Self {
-        let source = Source {
-            file: String::new(),
-            position,
-        };
-        Self(Box::new(Parts {
-            source,
-            message: message.into(),
-            hint: None,
-        }))
+        let source = Source { file: String::new(), position };
+        Self(Box::new(Parts { source, message: message.into(), hint: None }))
     }
 
     /// Adds what the user may do about it.

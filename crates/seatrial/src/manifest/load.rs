@@ -30,9 +30,7 @@ pub struct Manifest {
 impl Manifest {
     /// The warning with its place, if there is one.
     pub fn warning_line(&self) -> Option<String> {
-        self.warning
-            .as_ref()
-            .map(|warning| format!("{}: {warning}", self.source))
+        self.warning.as_ref().map(|warning| format!("{}: {warning}", self.source))
     }
 }
 
@@ -55,34 +53,24 @@ pub fn load_file(path: &str) -> Result<Input, InputError> {
     }
     let text = read(Path::new(path), path)?;
     if text.contains("seatrial.dev/") || text.contains("Scenario") {
-        let documents =
-            read_documents(&text, Dialect::Scenario).map_err(|error| error.in_file(path))?;
+        let documents = read_documents(&text, Dialect::Scenario).map_err(|error| error.in_file(path))?;
         let mut filled = documents.iter().filter(|node| !node.is_null());
         if filled.next().is_some_and(is_scenario) {
-            return parse_documents(&documents, path)
-                .map(|scenario| Input::Scenario(Box::new(scenario)));
+            return parse_documents(&documents, path).map(|scenario| Input::Scenario(Box::new(scenario)));
         }
         if let Some(scenario) = filled.find(|node| is_scenario(node)) {
-            return Err(
-                InputError::at(scenario.position, "a scenario has a file of its own")
-                    .hint("move the manifests to another file and name it: `apply: {file: NAME}`")
-                    .in_file(path),
-            );
+            return Err(InputError::at(scenario.position, "a scenario has a file of its own")
+                .hint("move the manifests to another file and name it: `apply: {file: NAME}`")
+                .in_file(path));
         }
     }
     let manifests = parse_manifests(&text, path)?;
-    not_empty(manifests, path)
-        .map(Input::Manifests)
-        .map_err(|error| error.in_file(path))
+    not_empty(manifests, path).map(Input::Manifests).map_err(|error| error.in_file(path))
 }
 
 fn is_scenario(node: &Node) -> bool {
-    let version = node
-        .get("apiVersion")
-        .and_then(Node::text)
-        .unwrap_or_default();
-    version.starts_with("seatrial.dev/")
-        || node.get("kind").and_then(Node::text) == Some("Scenario")
+    let version = node.get("apiVersion").and_then(Node::text).unwrap_or_default();
+    version.starts_with("seatrial.dev/") || node.get("kind").and_then(Node::text) == Some("Scenario")
 }
 
 /// Reads the manifests of a file, a folder, or all files of a pattern.
@@ -95,12 +83,9 @@ pub fn load_path(path: &str) -> Result<Vec<Manifest>, InputError> {
 
 /// Reads what a step's `file` names, relative to the scenario's folder.
 pub(crate) fn load_pattern(pattern: &Node, folder: &Path) -> Result<Vec<Manifest>, InputError> {
-    let text = pattern.text().ok_or_else(|| {
-        InputError::at(
-            pattern.position,
-            format!("`file` must be text, not {}", pattern.describe()),
-        )
-    })?;
+    let text = pattern
+        .text()
+        .ok_or_else(|| InputError::at(pattern.position, format!("`file` must be text, not {}", pattern.describe())))?;
     load_all(text, folder).map_err(|error| error.at_if_file(pattern.position))
 }
 
@@ -116,24 +101,15 @@ fn load_all(pattern: &str, folder: &Path) -> Result<Vec<Manifest>, InputError> {
 
 fn not_empty(manifests: Vec<Manifest>, path: &str) -> Result<Vec<Manifest>, InputError> {
     match manifests.is_empty() {
-        true => Err(InputError::at(
-            Position::FILE,
-            format!("`{path}` holds no objects"),
-        )),
+        true => Err(InputError::at(Position::FILE, format!("`{path}` holds no objects"))),
         false => Ok(manifests),
     }
 }
 
 fn read(path: &Path, name: &str) -> Result<String, InputError> {
-    let bytes = fs::read(path).map_err(|error| {
-        InputError::at(
-            Position::FILE,
-            format!("cannot be read: {}", reason(&error)),
-        )
-        .in_file(name)
-    })?;
-    String::from_utf8(bytes)
-        .map_err(|_| InputError::at(Position::FILE, "is not a text file (UTF-8)").in_file(name))
+    let bytes = fs::read(path)
+        .map_err(|error| InputError::at(Position::FILE, format!("cannot be read: {}", reason(&error))).in_file(name))?;
+    String::from_utf8(bytes).map_err(|_| InputError::at(Position::FILE, "is not a text file (UTF-8)").in_file(name))
 }
 
 /// Texts of our own, as the system's differ between platforms.
@@ -153,73 +129,44 @@ fn find(pattern: &str, folder: &Path) -> Result<Vec<PathBuf>, InputError> {
         return Ok(vec![path]);
     }
     if path.is_dir() {
-        let files: Vec<PathBuf> = entries(&path)
-            .into_iter()
-            .filter(|path| is_manifest(path))
-            .collect();
+        let files: Vec<PathBuf> = entries(&path).into_iter().filter(|path| is_manifest(path)).collect();
         return match files.is_empty() {
-            true => Err(InputError::at(
-                Position::FILE,
-                format!("the folder `{pattern}` holds no manifests"),
-            )
-            .hint("their names end in .yaml, .yml or .json")),
+            true => Err(InputError::at(Position::FILE, format!("the folder `{pattern}` holds no manifests"))
+                .hint("their names end in .yaml, .yml or .json")),
             false => Ok(files),
         };
     }
-    let files = if pattern.contains('*') {
-        expand(pattern, folder)
-    } else {
-        Vec::new()
-    };
+    let files = if pattern.contains('*') { expand(pattern, folder) } else { Vec::new() };
     match files.is_empty() {
         false => Ok(files),
-        true if pattern.contains('*') => Err(InputError::at(
-            Position::FILE,
-            format!("no file matches `{pattern}`"),
-        )),
+        true if pattern.contains('*') => Err(InputError::at(Position::FILE, format!("no file matches `{pattern}`"))),
         true => Err(missing(pattern, &path)),
     }
 }
 
 fn missing(pattern: &str, path: &Path) -> InputError {
     let error = InputError::at(Position::FILE, format!("there is no file `{pattern}`"));
-    let wanted = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let parent = path.parent().unwrap_or(Path::new(""));
     let names: Vec<String> = entries(parent)
         .iter()
-        .filter_map(|path| {
-            path.file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-        })
+        .filter_map(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()))
         .collect();
     let near = suggest::nearest(&wanted, names.iter().map(String::as_str));
     error.maybe_hint(near.map(|name| format!("did you mean `{name}`?")))
 }
 
 fn is_manifest(path: &Path) -> bool {
-    path.is_file()
-        && path
-            .extension()
-            .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
+    path.is_file() && path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
 }
 
 /// A folder's entries by name; none if it cannot be read.
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let Ok(read) = fs::read_dir(folder) else {
         return Vec::new();
     };
-    let mut paths: Vec<PathBuf> = read
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .collect();
+    let mut paths: Vec<PathBuf> = read.filter_map(Result::ok).map(|entry| entry.path()).collect();
     paths.sort();
     paths
 }
@@ -237,10 +184,7 @@ fn expand(pattern: &str, folder: &Path) -> Vec<PathBuf> {
                 false => vec![folder.join(part)],
                 true => entries(folder)
                     .into_iter()
-                    .filter_map(|path| {
-                        path.file_name()
-                            .map(|name| name.to_string_lossy().into_owned())
-                    })
+                    .filter_map(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()))
                     .filter(|name| glob::matches(part, name))
                     .map(|name| folder.join(name))
                     .collect(),
@@ -258,11 +202,7 @@ fn expand(pattern: &str, folder: &Path) -> Vec<PathBuf> {
 pub fn parse_manifests(text: &str, file: &str) -> Result<Vec<Manifest>, InputError> {
     let mut manifests = Vec::new();
     read_documents(text, Dialect::Manifest)
-        .and_then(|documents| {
-            documents
-                .iter()
-                .try_for_each(|node| collect(node, file, &mut manifests))
-        })
+        .and_then(|documents| documents.iter().try_for_each(|node| collect(node, file, &mut manifests)))
         .map_err(|error| error.in_file(file))?;
     Ok(manifests)
 }
@@ -272,11 +212,8 @@ fn collect(node: &Node, file: &str, manifests: &mut Vec<Manifest>) -> Result<(),
         return Ok(());
     }
     if node.entries().is_empty() {
-        return Err(InputError::at(
-            node.position,
-            format!("wanted a Kubernetes object, got {}", node.describe()),
-        )
-        .hint("an object has `apiVersion`, `kind` and `metadata`"));
+        return Err(InputError::at(node.position, format!("wanted a Kubernetes object, got {}", node.describe()))
+            .hint("an object has `apiVersion`, `kind` and `metadata`"));
     }
     for key in ["apiVersion", "kind"] {
         check_text(node, key)?;
@@ -284,44 +221,32 @@ fn collect(node: &Node, file: &str, manifests: &mut Vec<Manifest>) -> Result<(),
     let kind = node.get("kind").and_then(Node::text).unwrap_or_default();
     if let ("List", Some(items)) = (kind, node.get("items")) {
         // A list holds objects, and not lists again: depth is bounded by the document.
-        return items
-            .items()
-            .iter()
-            .try_for_each(|item| collect(item, file, manifests));
+        return items.items().iter().try_for_each(|item| collect(item, file, manifests));
     }
     if kind == "Scenario" {
-        return Err(InputError::at(
-            node.position,
-            "this is a scenario, not a manifest",
-        ));
+        return Err(InputError::at(node.position, "this is a scenario, not a manifest"));
     }
     let (object, warning) = convert(node.to_json());
-    let source = Source {
-        file: file.to_owned(),
-        position: node.position,
-    };
-    manifests.push(Manifest {
-        object,
-        source,
-        warning,
-    });
+    let source = Source { file: file.to_owned(), position: node.position };
+    manifests.push(Manifest { object, source, warning });
     Ok(())
 }
 
 fn check_text(node: &Node, key: &str) -> Result<(), InputError> {
     match node.get(key) {
         Some(value) if value.text().is_some_and(|text| !text.is_empty()) => Ok(()),
-        Some(value) => Err(InputError::at(
-            value.position,
-            format!("`{key}` must be text, not {}", value.describe()),
-        )),
+        Some(value) if value.text().is_some() => Err(InputError::at(value.position, format!("`{key}` is empty"))),
+        Some(value) => Err(InputError::at(value.position, format!("`{key}` must be text, not {}", value.describe()))),
         None => {
-            let keys = node.entries().iter().map(|entry| entry.key.as_str());
-            let near = suggest::nearest(key, keys)
-                .map(|near| format!("did you mean `{key}` by `{near}`?"));
+            let keys = node.entries().iter().map(|entry| entry.key.as_str()).filter(|name| *name != key);
+            let near = suggest::nearest(key, keys).map(|near| format!("did you mean `{key}` by `{near}`?"));
             Err(InputError::at(node.position, format!("the object has no `{key}`"))
                 .hint("an object starts with `apiVersion`, such as `apps/v1`, and `kind`, such as `Deployment`")
                 .maybe_hint(near))
         }
     }
 }
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

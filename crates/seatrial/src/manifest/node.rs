@@ -78,18 +78,12 @@ impl Node {
             Data::Null => Value::Null,
             Data::Bool(value) => Value::Bool(*value),
             Data::Number(value) => Value::Number(value.clone()),
-            Data::Huge(digits) => digits
-                .parse()
-                .ok()
-                .and_then(Number::from_f64)
-                .map_or(Value::Null, Value::Number),
+            Data::Huge(digits) => digits.parse().ok().and_then(Number::from_f64).map_or(Value::Null, Value::Number),
             Data::Text(text) => Value::String(text.clone()),
             Data::List(items) => Value::Array(items.iter().map(Node::to_json).collect()),
             Data::Map(entries) => {
-                let map: Map<String, Value> = entries
-                    .iter()
-                    .map(|entry| (entry.key.clone(), entry.node.to_json()))
-                    .collect();
+                let map: Map<String, Value> =
+                    entries.iter().map(|entry| (entry.key.clone(), entry.node.to_json())).collect();
                 Value::Object(map)
             }
         }
@@ -136,6 +130,7 @@ impl Node {
             Data::Huge(digits) => format!("the number `{digits}`"),
             Data::Text(text) => format!("the text `{}`", shorten(text)),
             Data::List(_) => "a list".to_owned(),
+            Data::Map(entries) if entries.is_empty() => "an empty mapping".to_owned(),
             Data::Map(_) => "a mapping".to_owned(),
         }
     }

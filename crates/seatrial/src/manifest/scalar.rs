@@ -32,9 +32,7 @@ fn resolve_number(text: &str) -> Option<Number> {
     if let Some(number) = resolve_integer(negative, digits) {
         return Some(number);
     }
-    let is_float = digits
-        .chars()
-        .all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'));
+    let is_float = digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'));
     match plain.parse::<f64>() {
         Ok(value) if is_float && value.is_finite() => float_number(value),
         _ => None,

@@ -24,11 +24,20 @@ pub(crate) fn hint_for(word: &str, known: &[&str]) -> String {
 
 /// Words as a list: `a`, `b` and `c`.
 pub(crate) fn list(words: &[&str]) -> String {
+    join(words, "and")
+}
+
+/// Words to choose from: `a`, `b` or `c`.
+pub(crate) fn either(words: &[&str]) -> String {
+    join(words, "or")
+}
+
+fn join(words: &[&str], last_word: &str) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
         None => "nothing".to_owned(),
         Some((only, [])) => only.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} {last_word} {last}", rest.join(", ")),
     }
 }
 
@@ -42,8 +51,7 @@ fn edit_distance(left: &str, right: &str) -> usize {
         for j in 1..=right.len() {
             let substitution = rows[i - 1][j - 1] + usize::from(left[i - 1] != right[j - 1]);
             let mut best = substitution.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            let swapped =
-                i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1];
+            let swapped = i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1];
             if swapped {
                 best = best.min(rows[i - 2][j - 2] + 1);
             }
@@ -60,13 +68,9 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (left, right, distance) in [
-            ("", "", 0),
-            ("abc", "", 3),
-            ("replica", "replicas", 1),
-            ("sclae", "scale", 1),
-            ("kitten", "sitting", 3),
-        ] {
+        for (left, right, distance) in
+            [("", "", 0), ("abc", "", 3), ("replica", "replicas", 1), ("sclae", "scale", 1), ("kitten", "sitting", 3)]
+        {
             assert_eq!(edit_distance(left, right), distance, "{left} {right}");
         }
     }
@@ -74,19 +78,13 @@ mod tests {
     #[test]
     fn suggestions() {
         let known = ["scale", "setImage", "settle", "snapshot"];
-        for (word, expected) in [
-            ("sclae", Some("scale")),
-            ("setimage", Some("setImage")),
-            ("set", None),
-            ("setle", Some("settle")),
-        ] {
+        for (word, expected) in
+            [("sclae", Some("scale")), ("setimage", Some("setImage")), ("set", None), ("setle", Some("settle"))]
+        {
             assert_eq!(nearest(word, known), expected, "{word}");
         }
         assert_eq!(hint_for("sclae", &known), "did you mean `scale`?");
         assert_eq!(hint_for("x", &["a", "b", "c"]), "did you mean `a`?");
-        assert_eq!(
-            hint_for("xyzzy", &["a", "b", "c"]),
-            "known here: `a`, `b` and `c`"
-        );
+        assert_eq!(hint_for("xyzzy", &["a", "b", "c"]), "known here: `a`, `b` and `c`");
     }
 }

@@ -47,9 +47,7 @@ pub(crate) fn read_documents(text: &str, dialect: Dialect) -> Result<Vec<Node>, 
 }
 
 fn yaml_error(error: &serde_yaml::Error) -> InputError {
-    let position = error.location().map_or(Position::new(1, 1), |at| {
-        Position::new(at.line(), at.column())
-    });
+    let position = error.location().map_or(Position::new(1, 1), |at| Position::new(at.line(), at.column()));
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or(&text);
     let problem = InputError::at(position, format!("not valid YAML: {message}"));
@@ -167,10 +165,7 @@ enum Shape {
 }
 
 fn read_marks(text: &str) -> Result<Vec<Mark>, InputError> {
-    let mut reader = MarkReader {
-        parser: Parser::new_from_str(text),
-        anchors: BTreeMap::new(),
-    };
+    let mut reader = MarkReader { parser: Parser::new_from_str(text), anchors: BTreeMap::new() };
     let mut documents = Vec::new();
     loop {
         match reader.next()? {
@@ -195,10 +190,9 @@ impl<'t> MarkReader<'t> {
         match self.parser.next_event() {
             None => Ok((Event::StreamEnd, Marker::default())),
             Some(Ok((event, span))) => Ok((event, span.start)),
-            Some(Err(error)) => Err(InputError::at(
-                place(*error.marker()),
-                format!("not valid YAML: {}", error.info()),
-            )),
+            Some(Err(error)) => {
+                Err(InputError::at(place(*error.marker()), format!("not valid YAML: {}", error.info())))
+            }
         }
     }
 
@@ -207,10 +201,7 @@ impl<'t> MarkReader<'t> {
         let position = place(start);
         let (shape, anchor) = match event {
             Event::Alias(anchor) => {
-                let shape = self
-                    .anchors
-                    .get(&anchor)
-                    .map_or(Shape::Quoted, |mark| mark.shape.clone());
+                let shape = self.anchors.get(&anchor).map_or(Shape::Quoted, |mark| mark.shape.clone());
                 return Ok(Mark { position, shape });
             }
             Event::Scalar(_, ScalarStyle::Plain, anchor, None) => (Shape::Plain, anchor),
@@ -278,8 +269,7 @@ fn join(value: Plain, dialect: Dialect, mark: &Mark) -> Result<Node, InputError>
         Plain::Map(entries) => Data::Map(join_map(entries, dialect, mark)?),
         Plain::Tagged(tag) => {
             return Err(
-                InputError::at(position, format!("unknown YAML tag `{tag}`"))
-                    .hint("if it is text, put it in quotes"),
+                InputError::at(position, format!("unknown YAML tag `{tag}`")).hint("if it is text, put it in quotes")
             );
         }
     };
@@ -287,33 +277,16 @@ fn join(value: Plain, dialect: Dialect, mark: &Mark) -> Result<Node, InputError>
 }
 
 fn join_list(items: Vec<Plain>, dialect: Dialect, mark: &Mark) -> Result<Vec<Node>, InputError> {
-    let lost = Mark {
-        position: mark.position,
-        shape: Shape::Quoted,
-    };
+    let lost = Mark { position: mark.position, shape: Shape::Quoted };
     let known = match &mark.shape {
         Shape::List(items) => items.as_slice(),
         _ => &[],
     };
-    items
-        .into_iter()
-        .enumerate()
-        .map(|(index, item)| join(item, dialect, known.get(index).unwrap_or(&lost)))
-        .collect()
+    items.into_iter().enumerate().map(|(index, item)| join(item, dialect, known.get(index).unwrap_or(&lost))).collect()
 }
 
-fn join_map(
-    entries: Vec<(Plain, Plain)>,
-    dialect: Dialect,
-    mark: &Mark,
-) -> Result<Vec<Entry>, InputError> {
-    let lost = (
-        Mark {
-            position: mark.position,
-            shape: Shape::Quoted,
-        },
-        mark.clone(),
-    );
+fn join_map(entries: Vec<(Plain, Plain)>, dialect: Dialect, mark: &Mark) -> Result<Vec<Entry>, InputError> {
+    let lost = (Mark { position: mark.position, shape: Shape::Quoted }, mark.clone());
     let known = match &mark.shape {
         Shape::Map(entries) => entries.as_slice(),
         _ => &[],
@@ -323,8 +296,7 @@ fn join_map(
     let mut seen: BTreeMap<String, Position> = BTreeMap::new();
     for (index, (key, value)) in entries.into_iter().enumerate() {
         let (key_mark, value_mark) = known.get(index).unwrap_or(&lost);
-        let is_merge = matches!(&key, Plain::Text(text) if text == "<<")
-            && matches!(key_mark.shape, Shape::Plain);
+        let is_merge = matches!(&key, Plain::Text(text) if text == "<<") && matches!(key_mark.shape, Shape::Plain);
         let value = join(value, dialect, value_mark)?;
         if is_merge {
             collect_merged(value, &mut merged)?;
@@ -333,16 +305,10 @@ fn join_map(
         let key = key_text(key, dialect, key_mark)?;
         let position = key_mark.position;
         if let Some(first) = seen.insert(key.clone(), position) {
-            return Err(
-                InputError::at(position, format!("key `{key}` is already set"))
-                    .hint(format!("it is first set in line {}", first.line)),
-            );
+            return Err(InputError::at(position, format!("key `{key}` is already set"))
+                .hint(format!("it is first set in line {}", first.line)));
         }
-        joined.push(Entry {
-            key,
-            position,
-            node: value,
-        });
+        joined.push(Entry { key, position, node: value });
     }
     for entry in merged {
         if !seen.contains_key(&entry.key) {
@@ -364,10 +330,7 @@ fn collect_merged(value: Node, merged: &mut Vec<Entry>) -> Result<(), InputError
             }
         }
         _ => {
-            return Err(InputError::at(
-                position,
-                "map merge (`<<`) requires a mapping or a list of mappings",
-            ));
+            return Err(InputError::at(position, "map merge (`<<`) requires a mapping or a list of mappings"));
         }
     }
     Ok(())
@@ -382,10 +345,9 @@ fn key_text(key: Plain, dialect: Dialect, mark: &Mark) -> Result<String, InputEr
         Data::Number(value) => Ok(value.to_string()),
         Data::Huge(digits) => Ok(digits),
         Data::Null => Ok("null".to_owned()),
-        Data::List(_) | Data::Map(_) => Err(InputError::at(
-            node.position,
-            "a key has to be text, not a list or a mapping",
-        )),
+        Data::List(_) | Data::Map(_) => {
+            Err(InputError::at(node.position, "a key has to be text, not a list or a mapping"))
+        }
     }
 }
 

@@ -7,11 +7,8 @@ use super::parse::leaf;
 
 /// The schema (draft 2020-12) of a scenario file.
 pub fn json_schema() -> Value {
-    let definitions: Map<String, Value> = all_shapes()
-        .iter()
-        .skip(1)
-        .map(|shape| (shape.name.to_owned(), of_shape(shape)))
-        .collect();
+    let definitions: Map<String, Value> =
+        all_shapes().iter().skip(1).map(|shape| (shape.name.to_owned(), of_shape(shape))).collect();
     let mut root = of_shape(&SCENARIO);
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     root["$id"] = json!("https://seatrial.dev/v1alpha1/scenario.json");
@@ -27,12 +24,7 @@ fn of_shape(shape: &Shape) -> Value {
         value["description"] = json!(key.doc);
         properties.insert(key.name.to_owned(), value);
     }
-    let required: Vec<&str> = shape
-        .keys
-        .iter()
-        .filter(|key| key.required)
-        .map(|key| key.name)
-        .collect();
+    let required: Vec<&str> = shape.keys.iter().filter(|key| key.required).map(|key| key.name).collect();
     let mut schema = json!({
         "type": "object",
         "description": shape.doc,
@@ -43,11 +35,7 @@ fn of_shape(shape: &Shape) -> Value {
         schema["required"] = json!(required);
     }
     if !shape.choose.is_empty() {
-        let one: Vec<Value> = shape
-            .choose
-            .iter()
-            .map(|name| json!({ "required": [name] }))
-            .collect();
+        let one: Vec<Value> = shape.choose.iter().map(|name| json!({ "required": [name] })).collect();
         schema["oneOf"] = json!(one);
     }
     schema

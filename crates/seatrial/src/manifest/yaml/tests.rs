@@ -6,18 +6,12 @@ use super::{Dialect, read_documents};
 use crate::manifest::node::{Data, Node};
 
 fn positions(node: &Node, path: &str, out: &mut Vec<String>) {
-    out.push(format!(
-        "{path} {}:{}",
-        node.position.line, node.position.column
-    ));
+    out.push(format!("{path} {}:{}", node.position.line, node.position.column));
     match &node.data {
         Data::Map(entries) => {
             for entry in entries {
                 let key = &entry.key;
-                out.push(format!(
-                    "{path}.{key}: {}:{}",
-                    entry.position.line, entry.position.column
-                ));
+                out.push(format!("{path}.{key}: {}:{}", entry.position.line, entry.position.column));
                 positions(&entry.node, &format!("{path}.{key}"), out);
             }
         }
@@ -32,8 +26,7 @@ fn positions(node: &Node, path: &str, out: &mut Vec<String>) {
 
 #[test]
 fn keys_and_values_know_their_place_in_block_and_flow_style() {
-    let text =
-        "# comment\na:\n  b: {c: 1, \u{e4}: [x, \"y\"]}\n  d:\n  - e: |\n      long\n    f: 2\n";
+    let text = "# comment\na:\n  b: {c: 1, \u{e4}: [x, \"y\"]}\n  d:\n  - e: |\n      long\n    f: 2\n";
     let documents = read_documents(text, Dialect::Manifest).unwrap();
     let mut out = Vec::new();
     positions(&documents[0], "$", &mut out);
@@ -81,17 +74,10 @@ fn documents_are_counted_alike_by_both_readers() {
         ("# nothing\n", json!([])),
         ("---\n", json!([null])),
         ("---\n---\na: 1\n", json!([null, {"a": 1}])),
-        (
-            "a: 1\n---\n# empty\n---\nb: 2\n...\n",
-            json!([{"a": 1}, null, {"b": 2}]),
-        ),
+        ("a: 1\n---\n# empty\n---\nb: 2\n...\n", json!([{"a": 1}, null, {"b": 2}])),
         ("{\"a\": [1, \"b\"]}", json!([{"a": [1, "b"]}])),
     ] {
-        let values: Vec<_> = read_documents(text, Dialect::Manifest)
-            .unwrap()
-            .iter()
-            .map(Node::to_json)
-            .collect();
+        let values: Vec<_> = read_documents(text, Dialect::Manifest).unwrap().iter().map(Node::to_json).collect();
         assert_eq!(json!(values), expected, "{text:?}");
     }
     let documents = read_documents("---\n---\na: 1\n", Dialect::Manifest).unwrap();
@@ -100,10 +86,6 @@ fn documents_are_counted_alike_by_both_readers() {
 
 #[test]
 fn a_scenario_has_the_booleans_of_yaml_1_2() {
-    let documents =
-        read_documents("{n: n, on: yes, t: true, mode: 0644}", Dialect::Scenario).unwrap();
-    assert_eq!(
-        documents[0].to_json(),
-        json!({"n": "n", "on": "yes", "t": true, "mode": 420})
-    );
+    let documents = read_documents("{n: n, on: yes, t: true, mode: 0644}", Dialect::Scenario).unwrap();
+    assert_eq!(documents[0].to_json(), json!({"n": "n", "on": "yes", "t": true, "mode": 420}));
 }

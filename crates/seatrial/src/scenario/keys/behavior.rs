@@ -6,16 +6,8 @@ pub(super) static BEHAVIOR: Shape = shape(
     "behavior",
     "How the containers that match behave",
     &[
-        optional(
-            "match",
-            Type::Map(&MATCH),
-            "Which containers; all given must hold (default all)",
-        ),
-        optional(
-            "pull",
-            Type::Map(&PULL),
-            "How the image is pulled (default at once)",
-        ),
+        optional("match", Type::Map(&MATCH), "Which containers; all given must hold (default all)"),
+        optional("pull", Type::Map(&PULL), "How the image is pulled (default at once)"),
         optional(
             "start",
             Type::OneOf(&[Type::When, Type::Map(&START)]),
@@ -26,31 +18,15 @@ pub(super) static BEHAVIOR: Shape = shape(
             Type::OneOf(&[Type::Bool, Type::Map(&READY)]),
             "From running to ready; false: never (default at once)",
         ),
-        optional(
-            "healthy",
-            Type::List(&Type::Map(&WINDOW)),
-            "When ports and commands answer, in the container's age",
-        ),
+        optional("healthy", Type::List(&Type::Map(&WINDOW)), "When ports and commands answer, in the container's age"),
         optional(
             "exit",
             Type::OneOf(&[Type::Map(&EXIT), Type::List(&Type::Map(&EXIT))]),
             "The container's end by itself; a list has one item a life, the last repeats (default never)",
         ),
-        optional(
-            "oom",
-            Type::Map(&OOM),
-            "Its end by the kernel: 137, OOMKilled (default never)",
-        ),
-        optional(
-            "terminate",
-            Type::Map(&TERMINATE),
-            "What SIGTERM does (default: it ends after 100ms with 143)",
-        ),
-        optional(
-            "message",
-            Type::Text,
-            "What is in the termination log when it ends",
-        ),
+        optional("oom", Type::Map(&OOM), "Its end by the kernel: 137, OOMKilled (default never)"),
+        optional("terminate", Type::Map(&TERMINATE), "What SIGTERM does (default: it ends after 100ms with 143)"),
+        optional("message", Type::Text, "What is in the termination log when it ends"),
         optional("log", Type::List(&Type::Text), "The lines it logs"),
         optional(
             "usage",
@@ -64,11 +40,7 @@ static MATCH: Shape = shape(
     "match",
     "Which containers; all given must hold",
     &[
-        optional(
-            "image",
-            Type::Text,
-            "Pattern of the image; * stands for any letters",
-        ),
+        optional("image", Type::Text, "Pattern of the image; * stands for any letters"),
         optional("pod", Type::Text, "Pattern of the pod's name"),
         optional("container", Type::Text, "Pattern of the container's name"),
         optional("labels", Type::Texts, "Labels of the pod"),
@@ -89,59 +61,28 @@ static START: Shape = shape(
     "start",
     "How the runtime starts a container",
     &[
-        optional(
-            "after",
-            Type::When,
-            "From binding to running (default 100ms)",
-        ),
+        optional("after", Type::When, "From binding to running (default 100ms)"),
         optional("fail", Type::Text, "The runtime's text, if it refuses"),
         optional("failTimes", COUNT, "How many starts fail (default all)"),
     ],
 );
 
-static READY: Shape = shape(
-    "ready",
-    "From running to ready",
-    &[optional(
-        "after",
-        Type::When,
-        "From running to ready (default 0s)",
-    )],
-);
+static READY: Shape =
+    shape("ready", "From running to ready", &[optional("after", Type::When, "From running to ready (default 0s)")]);
 
 static WINDOW: Shape = Shape {
     name: "window",
     doc: "A window of the container's age in which something answers",
     keys: &[
-        optional(
-            "port",
-            Type::Int(1, 65535),
-            "Connections to this port are accepted",
-        ),
-        optional(
-            "path",
-            Type::Text,
-            "HTTP requests to this path are answered (default any); others get 404",
-        ),
-        optional(
-            "status",
-            Type::Int(100, 599),
-            "The status they get (default 200)",
-        ),
+        optional("port", Type::Int(1, 65535), "Connections to this port are accepted"),
+        optional("path", Type::Text, "HTTP requests to this path are answered (default any); others get 404"),
+        optional("status", Type::Int(100, 599), "The status they get (default 200)"),
         optional("exec", Type::Text, "Commands that begin with this word"),
         optional("code", INT32, "end with this code (default 0)"),
         optional("from", Type::Duration, "From this age (default 0s)"),
         optional("to", Type::When, "To this age (default never)"),
-        optional(
-            "takes",
-            Type::Duration,
-            "How long an answer takes (default 0s)",
-        ),
-        optional(
-            "restarts",
-            COUNT,
-            "Only in the container's life of this number; 0 is the first",
-        ),
+        optional("takes", Type::Duration, "How long an answer takes (default 0s)"),
+        optional("restarts", COUNT, "Only in the container's life of this number; 0 is the first"),
     ],
     choose: &["port", "exec"],
 };
@@ -149,27 +90,17 @@ static WINDOW: Shape = Shape {
 static EXIT: Shape = shape(
     "exit",
     "The container's end by itself",
-    &[
-        required("after", Type::When, "From running to the end"),
-        optional("code", INT32, "The exit code (default 0)"),
-    ],
+    &[required("after", Type::When, "From running to the end"), optional("code", INT32, "The exit code (default 0)")],
 );
 
-static OOM: Shape = shape(
-    "oom",
-    "The container's end by the kernel",
-    &[required("after", Type::When, "From running to the end")],
-);
+static OOM: Shape =
+    shape("oom", "The container's end by the kernel", &[required("after", Type::When, "From running to the end")]);
 
 static TERMINATE: Shape = shape(
     "terminate",
     "What SIGTERM does",
     &[
-        optional(
-            "after",
-            Type::Duration,
-            "From the signal to the end (default 100ms)",
-        ),
+        optional("after", Type::Duration, "From the signal to the end (default 100ms)"),
         optional("exitCode", INT32, "The exit code (default 143)"),
         optional("ignore", Type::Bool, "Only SIGKILL ends it (default false)"),
     ],

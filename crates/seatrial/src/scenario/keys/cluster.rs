@@ -6,26 +6,14 @@ pub(super) static CLUSTER: Shape = shape(
     "cluster",
     "The cluster a scenario starts with",
     &[
-        optional(
-            "nodes",
-            Type::List(&Type::Map(&NODE)),
-            "The nodes (default: node-0, node-1, node-2)",
-        ),
-        optional(
-            "controllers",
-            Type::Choice(&["all", "none"]),
-            "none: the API server alone acts (default all)",
-        ),
+        optional("nodes", Type::List(&Type::Map(&NODE)), "The nodes (default: node-0, node-1, node-2)"),
+        optional("controllers", Type::Choice(&["all", "none"]), "none: the API server alone acts (default all)"),
         optional(
             "storageClasses",
             Type::List(&Type::OneOf(&[Type::Text, Type::Map(&STORAGE_CLASS)])),
             "StorageClasses that exist from the start; a name alone has the defaults",
         ),
-        optional(
-            "defaults",
-            Type::Map(&DEFAULTS),
-            "What holds where a node does not say",
-        ),
+        optional("defaults", Type::Map(&DEFAULTS), "What holds where a node does not say"),
     ],
 );
 
@@ -33,16 +21,8 @@ static DEFAULTS: Shape = shape(
     "clusterDefaults",
     "What holds where a node does not say",
     &[
-        optional(
-            "nodes",
-            COUNT,
-            "How many nodes there are if `nodes` is not given (default 3)",
-        ),
-        optional(
-            "capacity",
-            Type::Quantities,
-            "The capacity of nodes (default cpu 8, memory 32Gi, pods 110)",
-        ),
+        optional("nodes", COUNT, "How many nodes there are if `nodes` is not given (default 3)"),
+        optional("capacity", Type::Quantities, "The capacity of nodes (default cpu 8, memory 32Gi, pods 110)"),
     ],
 );
 
@@ -50,21 +30,9 @@ static NODE: Shape = shape(
     "node",
     "A node, or several alike",
     &[
-        required(
-            "name",
-            Type::Text,
-            "The name; with `count` the part before -0, -1, ...",
-        ),
-        optional(
-            "count",
-            COUNT,
-            "How many such nodes there are, named NAME-0, NAME-1, ...",
-        ),
-        optional(
-            "capacity",
-            Type::Quantities,
-            "Its capacity (default cpu 8, memory 32Gi, pods 110)",
-        ),
+        required("name", Type::Text, "The name; with `count` the part before -0, -1, ..."),
+        optional("count", COUNT, "How many such nodes there are, named NAME-0, NAME-1, ..."),
+        optional("capacity", Type::Quantities, "Its capacity (default cpu 8, memory 32Gi, pods 110)"),
         optional("labels", Type::Texts, "Its labels"),
         optional("taints", Type::List(&Type::Map(&TAINT)), "Its taints"),
     ],
@@ -76,11 +44,7 @@ pub(super) static TAINT: Shape = shape(
     &[
         required("key", Type::Text, "The key"),
         optional("value", Type::Text, "The value (default empty)"),
-        required(
-            "effect",
-            Type::Choice(&["NoSchedule", "PreferNoSchedule", "NoExecute"]),
-            "The effect",
-        ),
+        required("effect", Type::Choice(&["NoSchedule", "PreferNoSchedule", "NoExecute"]), "The effect"),
     ],
 );
 
@@ -94,11 +58,7 @@ static STORAGE_CLASS: Shape = shape(
             Type::Text,
             "The provisioner (default sim.seatrial.dev/disk, which the simulator serves)",
         ),
-        optional(
-            "default",
-            Type::Bool,
-            "Whether it is the default class (default false)",
-        ),
+        optional("default", Type::Bool, "Whether it is the default class (default false)"),
         optional(
             "reclaimPolicy",
             Type::Choice(&["Delete", "Retain"]),
@@ -109,10 +69,6 @@ static STORAGE_CLASS: Shape = shape(
             Type::Choice(&["Immediate", "WaitForFirstConsumer"]),
             "When a claim gets its volume (default Immediate)",
         ),
-        optional(
-            "allowVolumeExpansion",
-            Type::Bool,
-            "Whether claims may grow (default false)",
-        ),
+        optional("allowVolumeExpansion", Type::Bool, "Whether claims may grow (default false)"),
     ],
 );

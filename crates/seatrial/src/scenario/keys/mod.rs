@@ -77,30 +77,15 @@ const INT32: Type = Type::Int(i32::MIN as i64, i32::MAX as i64);
 const COUNT: Type = Type::Int(0, u32::MAX as i64);
 
 const fn optional(name: &'static str, kind: Type, doc: &'static str) -> Key {
-    Key {
-        name,
-        kind,
-        required: false,
-        doc,
-    }
+    Key { name, kind, required: false, doc }
 }
 
 const fn required(name: &'static str, kind: Type, doc: &'static str) -> Key {
-    Key {
-        name,
-        kind,
-        required: true,
-        doc,
-    }
+    Key { name, kind, required: true, doc }
 }
 
 const fn shape(name: &'static str, doc: &'static str, keys: &'static [Key]) -> Shape {
-    Shape {
-        name,
-        doc,
-        keys,
-        choose: &[],
-    }
+    Shape { name, doc, keys, choose: &[] }
 }
 
 /// All shapes that can be reached from the root, the root first.
@@ -118,9 +103,7 @@ pub(crate) fn all_shapes() -> Vec<&'static Shape> {
 
 fn collect(kind: &Type, shapes: &mut Vec<&'static Shape>) {
     match kind {
-        Type::Map(shape) if !shapes.iter().any(|known| known.name == shape.name) => {
-            shapes.push(shape)
-        }
+        Type::Map(shape) if !shapes.iter().any(|known| known.name == shape.name) => shapes.push(shape),
         Type::List(item) => collect(item, shapes),
         Type::OneOf(kinds) => kinds.iter().for_each(|kind| collect(kind, shapes)),
         _ => {}
@@ -144,13 +127,7 @@ mod tests {
             names.dedup();
             assert_eq!(names.len(), shape.keys.len(), "{}", shape.name);
         }
-        let step = shapes
-            .iter()
-            .find(|shape| shape.name == "step")
-            .expect("steps are reachable");
-        assert_eq!(
-            step.keys.iter().map(|key| key.name).collect::<Vec<_>>(),
-            VERBS
-        );
+        let step = shapes.iter().find(|shape| shape.name == "step").expect("steps are reachable");
+        assert_eq!(step.keys.iter().map(|key| key.name).collect::<Vec<_>>(), VERBS);
     }
 }

@@ -19,21 +19,12 @@ static PRINT_ITEM: Shape = Shape {
         optional("wide", Type::Bool, "With `get`: the columns of -o wide"),
         optional("revision", INT32, "With `history`: one revision in full"),
         optional("container", Type::Text, "With `logs`: which container"),
-        optional(
-            "previous",
-            Type::Bool,
-            "With `logs`: of the container's life before",
-        ),
+        optional("previous", Type::Bool, "With `logs`: of the container's life before"),
     ],
-    choose: &[
-        "get", "yaml", "describe", "history", "status", "logs", "events",
-    ],
+    choose: &["get", "yaml", "describe", "history", "status", "logs", "events"],
 };
 
-pub(super) const EXPECT: Type = Type::OneOf(&[
-    Type::Map(&EXPECTATION),
-    Type::List(&Type::Map(&EXPECTATION)),
-]);
+pub(super) const EXPECT: Type = Type::OneOf(&[Type::Map(&EXPECTATION), Type::List(&Type::Map(&EXPECTATION))]);
 
 static EXPECTATION: Shape = Shape {
     name: "expectation",
@@ -41,26 +32,10 @@ static EXPECTATION: Shape = Shape {
     keys: &[
         optional("target", Type::Target, "Which objects: kind/name, with *"),
         optional("kind", Type::Kind, "Or all objects of a kind"),
-        optional(
-            "selector",
-            Type::Texts,
-            "With `kind`: labels they must have",
-        ),
-        optional(
-            "count",
-            COUNT,
-            "How many of them there are that `match` and `that` hold for",
-        ),
-        optional(
-            "match",
-            Type::Mapping,
-            "A part of the object that each of them must have",
-        ),
-        optional(
-            "that",
-            Type::Cel,
-            "A CEL expression that must hold for each of them, as `object`",
-        ),
+        optional("selector", Type::Texts, "With `kind`: labels they must have"),
+        optional("count", COUNT, "How many of them there are that `match` and `that` hold for"),
+        optional("match", Type::Mapping, "A part of the object that each of them must have"),
+        optional("that", Type::Cel, "A CEL expression that must hold for each of them, as `object`"),
         optional("absent", Type::Bool, "There must be none"),
     ],
     choose: &["target", "kind"],
@@ -74,7 +49,7 @@ pub(super) static WAIT: Shape = shape(
         required(
             "for",
             Type::WaitFor,
-            "Available, Complete, Failed, Ready, rollout, deleted, or a CEL expression",
+            "What to wait for: Available, Complete, Failed, Ready, rollout, deleted, or a CEL expression",
         ),
         optional("timeout", Type::Duration, "The step fails after this long"),
     ],

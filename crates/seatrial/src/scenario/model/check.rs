@@ -27,16 +27,13 @@ impl Cel {
     /// The parser's message and the column in the expression, if it is not CEL.
     pub fn compile(text: &str, position: Position) -> Result<Self, String> {
         match cel::Program::compile(text) {
-            Ok(program) => Ok(Self {
-                text: text.to_owned(),
-                position,
-                program: Rc::new(program),
-            }),
+            Ok(program) => Ok(Self { text: text.to_owned(), position, program: Rc::new(program) }),
             Err(errors) => Err(match errors.errors.first() {
-                Some(first) => format!(
-                    "{} (line {}, column {} of it)",
-                    first.msg, first.pos.0, first.pos.1
-                ),
+                Some(first) => {
+                    // What the grammar would have taken is a long list that helps nobody.
+                    let what = first.msg.split(" expecting").next().unwrap_or(&first.msg);
+                    format!("{} (line {}, column {} of it)", what, first.pos.0, first.pos.1)
+                }
                 None => "it cannot be parsed".to_owned(),
             }),
         }

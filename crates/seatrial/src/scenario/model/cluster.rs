@@ -39,12 +39,7 @@ pub struct NodeSpec {
 impl NodeSpec {
     /// A node with the default capacity: 8 cpu, 32Gi, 110 pods.
     pub fn named(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            capacity: Self::default_capacity(),
-            labels: BTreeMap::new(),
-            taints: Vec::new(),
-        }
+        Self { name: name.into(), capacity: Self::default_capacity(), labels: BTreeMap::new(), taints: Vec::new() }
     }
 
     /// 8 cpu, 32Gi of memory, 110 pods.

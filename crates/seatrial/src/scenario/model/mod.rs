@@ -12,13 +12,11 @@ mod target;
 
 pub use behavior::{Behavior, Endpoint, Exit, Match, Pull, Start, Terminate, Usage, When, Window};
 pub use check::{Cel, Expectation, Invariant, Subject, Wait, WaitFor};
-pub use cluster::{
-    BindingMode, ClusterSpec, Controllers, NodeSpec, ReclaimPolicy, StorageClassSpec, Taint,
-};
+pub use cluster::{BindingMode, ClusterSpec, Controllers, NodeSpec, ReclaimPolicy, StorageClassSpec, Taint};
 pub use print::Print;
 pub use step::{
-    Annotate, Call, Delete, Drain, Evict, Exec, Fault, FaultKind, Label, NodeAction, NodeStep,
-    Patch, PatchType, Propagation, Rollout, RolloutAction, Scale, SetImage, Settle, Step, Verb,
+    Annotate, Call, Delete, Drain, Evict, Exec, Fault, FaultKind, Label, NodeAction, NodeStep, Patch, PatchType,
+    Propagation, Rollout, RolloutAction, Scale, SetImage, Settle, Step, Verb,
 };
 pub use target::{Query, Target};
 

@@ -6,18 +6,13 @@ use std::time::Duration;
 use super::{leaf, read};
 use crate::manifest::InputError;
 use crate::manifest::node::{Data, Node};
-use crate::scenario::model::{
-    Behavior, Endpoint, Exit, Match, Pull, Start, Terminate, Usage, When, Window,
-};
+use crate::scenario::model::{Behavior, Endpoint, Exit, Match, Pull, Start, Terminate, Usage, When, Window};
 
 const TERMINATE_AFTER: Duration = Duration::from_millis(100);
 const TERMINATE_EXIT_CODE: i32 = 143;
 
 pub(super) fn behaviors(list: Option<&Node>) -> Result<Vec<Behavior>, InputError> {
-    list.map_or(&[][..], Node::items)
-        .iter()
-        .map(behavior)
-        .collect()
+    list.map_or(&[][..], Node::items).iter().map(behavior).collect()
 }
 
 fn behavior(node: &Node) -> Result<Behavior, InputError> {
@@ -27,22 +22,12 @@ fn behavior(node: &Node) -> Result<Behavior, InputError> {
         pull: node.get("pull").map(pull).transpose()?,
         start: node.get("start").map(start).transpose()?,
         ready: node.get("ready").map(ready).transpose()?,
-        healthy: read::items(node, "healthy")
-            .iter()
-            .map(window)
-            .collect::<Result<_, _>>()?,
+        healthy: read::items(node, "healthy").iter().map(window).collect::<Result<_, _>>()?,
         exit: many("exit").iter().map(exit).collect::<Result<_, _>>()?,
-        oom: node
-            .get("oom")
-            .map(|oom| leaf::when(read::child(oom, "after")?))
-            .transpose()?,
+        oom: node.get("oom").map(|oom| leaf::when(read::child(oom, "after")?)).transpose()?,
         terminate: node.get("terminate").map(terminate).transpose()?,
         message: read::text(node, "message"),
-        log: read::items(node, "log")
-            .iter()
-            .filter_map(Node::text)
-            .map(str::to_owned)
-            .collect(),
+        log: read::items(node, "log").iter().filter_map(Node::text).map(str::to_owned).collect(),
         usage: many("usage").iter().map(usage).collect::<Result<_, _>>()?,
         position: node.position,
     })
@@ -63,27 +48,16 @@ fn when(node: &Node, key: &str) -> Result<Option<When>, InputError> {
 
 fn pull(node: &Node) -> Result<Pull, InputError> {
     let (fail, fail_times) = (read::text(node, "fail"), read::number(node, "failTimes"));
-    Ok(Pull {
-        after: when(node, "after")?,
-        fail,
-        fail_times,
-    })
+    Ok(Pull { after: when(node, "after")?, fail, fail_times })
 }
 
 fn start(node: &Node) -> Result<Start, InputError> {
     match &node.data {
         Data::Map(_) => {
             let (fail, fail_times) = (read::text(node, "fail"), read::number(node, "failTimes"));
-            Ok(Start {
-                after: when(node, "after")?,
-                fail,
-                fail_times,
-            })
+            Ok(Start { after: when(node, "after")?, fail, fail_times })
         }
-        _ => Ok(Start {
-            after: Some(leaf::when(node)?),
-            ..Start::default()
-        }),
+        _ => Ok(Start { after: Some(leaf::when(node)?), ..Start::default() }),
     }
 }
 
@@ -100,22 +74,12 @@ fn window(node: &Node) -> Result<Window, InputError> {
         Some(_) => ("exec", ["path", "status"].as_slice()),
         None => ("port", ["code"].as_slice()),
     };
-    if let Some(entry) = node
-        .entries()
-        .iter()
-        .find(|entry| foreign.contains(&entry.key.as_str()))
-    {
-        return Err(InputError::at(
-            entry.position,
-            format!("`{}` does not go with `{own}`", entry.key),
-        )
-        .hint("`path` and `status` go with `port`, `code` goes with `exec`"));
+    if let Some(entry) = node.entries().iter().find(|entry| foreign.contains(&entry.key.as_str())) {
+        return Err(InputError::at(entry.position, format!("`{}` does not go with `{own}`", entry.key))
+            .hint("`path` and `status` go with `port`, `code` goes with `exec`"));
     }
     let endpoint = match read::text(node, "exec") {
-        Some(word) => Endpoint::Exec {
-            word,
-            code: read::number(node, "code").unwrap_or(0),
-        },
+        Some(word) => Endpoint::Exec { word, code: read::number(node, "code").unwrap_or(0) },
         None => Endpoint::Port {
             port: read::number(node, "port").unwrap_or(0),
             path: read::text(node, "path"),
@@ -135,10 +99,7 @@ fn window(node: &Node) -> Result<Window, InputError> {
 }
 
 fn exit(node: &Node) -> Result<Exit, InputError> {
-    Ok(Exit {
-        after: leaf::when(read::child(node, "after")?)?,
-        code: read::number(node, "code").unwrap_or(0),
-    })
+    Ok(Exit { after: leaf::when(read::child(node, "after")?)?, code: read::number(node, "code").unwrap_or(0) })
 }
 
 fn terminate(node: &Node) -> Result<Terminate, InputError> {
@@ -158,8 +119,5 @@ fn usage(node: &Node) -> Result<Usage, InputError> {
             resources.insert(resource.to_owned(), leaf::quantity(value)?);
         }
     }
-    Ok(Usage {
-        from: read::duration(node, "from")?.unwrap_or_default(),
-        resources,
-    })
+    Ok(Usage { from: read::duration(node, "from")?.unwrap_or_default(), resources })
 }

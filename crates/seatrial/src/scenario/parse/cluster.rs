@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::read;
 use crate::manifest::InputError;
 use crate::manifest::node::{Data, Node};
-use crate::scenario::model::{
-    BindingMode, ClusterSpec, Controllers, NodeSpec, ReclaimPolicy, StorageClassSpec, Taint,
-};
+use crate::scenario::model::{BindingMode, ClusterSpec, Controllers, NodeSpec, ReclaimPolicy, StorageClassSpec, Taint};
 
 const NODE_COUNT_DEFAULT: u32 = 3;
 const NODE_COUNT_MAX: u32 = 1_000_000;
@@ -20,15 +18,8 @@ pub(super) fn cluster(node: Option<&Node>) -> Result<ClusterSpec, InputError> {
         Some("none") => Controllers::None,
         _ => Controllers::All,
     };
-    let classes = read::items(node, "storageClasses")
-        .iter()
-        .map(storage_class)
-        .collect();
-    Ok(ClusterSpec {
-        nodes: nodes(node)?,
-        controllers,
-        storage_classes: classes,
-    })
+    let classes = read::items(node, "storageClasses").iter().map(storage_class).collect();
+    Ok(ClusterSpec { nodes: nodes(node)?, controllers, storage_classes: classes })
 }
 
 fn nodes(cluster: &Node) -> Result<Vec<NodeSpec>, InputError> {
@@ -38,10 +29,7 @@ fn nodes(cluster: &Node) -> Result<Vec<NodeSpec>, InputError> {
     let Some(list) = cluster.get("nodes") else {
         let count = read::number(&defaults, "nodes").unwrap_or(NODE_COUNT_DEFAULT);
         check_count(count, &defaults)?;
-        let plain = |index| NodeSpec {
-            capacity: capacity.clone(),
-            ..NodeSpec::named(format!("node-{index}"))
-        };
+        let plain = |index| NodeSpec { capacity: capacity.clone(), ..NodeSpec::named(format!("node-{index}")) };
         return Ok((0..count).map(plain).collect());
     };
     let mut all = Vec::new();
@@ -49,11 +37,8 @@ fn nodes(cluster: &Node) -> Result<Vec<NodeSpec>, InputError> {
     for item in list.items() {
         for node in node_group(item, &capacity)? {
             if !names.insert(node.name.clone()) {
-                return Err(InputError::at(
-                    item.position,
-                    format!("the node `{}` is already there", node.name),
-                )
-                .hint("names are NAME-0, NAME-1, ... with `count`, and NAME without"));
+                return Err(InputError::at(item.position, format!("the node `{}` is already there", node.name))
+                    .hint("names are NAME-0, NAME-1, ... with `count`, and NAME without"));
             }
             all.push(node);
         }
@@ -61,10 +46,7 @@ fn nodes(cluster: &Node) -> Result<Vec<NodeSpec>, InputError> {
     Ok(all)
 }
 
-fn node_group(
-    node: &Node,
-    capacity: &BTreeMap<String, String>,
-) -> Result<Vec<NodeSpec>, InputError> {
+fn node_group(node: &Node, capacity: &BTreeMap<String, String>) -> Result<Vec<NodeSpec>, InputError> {
     let name = read::required_text(node, "name")?;
     let mut own_capacity = capacity.clone();
     own_capacity.extend(read::quantities(node, "capacity")?);
@@ -78,19 +60,14 @@ fn node_group(
         None => Ok(vec![named(name)]),
         Some(count) => {
             check_count(count, node)?;
-            Ok((0..count)
-                .map(|index| named(format!("{name}-{index}")))
-                .collect())
+            Ok((0..count).map(|index| named(format!("{name}-{index}"))).collect())
         }
     }
 }
 
 fn check_count(count: u32, node: &Node) -> Result<(), InputError> {
     match count > NODE_COUNT_MAX {
-        true => Err(InputError::at(
-            node.position,
-            format!("{count} nodes are more than {NODE_COUNT_MAX}"),
-        )),
+        true => Err(InputError::at(node.position, format!("{count} nodes are more than {NODE_COUNT_MAX}"))),
         false => Ok(()),
     }
 }

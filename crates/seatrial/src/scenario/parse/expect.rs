@@ -14,24 +14,19 @@ fn expectation(node: &Node) -> Result<Expectation, InputError> {
         Some(target) => match node.get("selector") {
             None => Subject::Target(leaf::target(target)?),
             Some(selector) => {
-                return Err(
-                    InputError::at(selector.position, "`selector` goes with `kind` only").hint(
-                        "a target names its objects already; `*` in the name matches several",
-                    ),
-                );
+                return Err(InputError::at(selector.position, "`selector` goes with `kind` only")
+                    .hint("a target names its objects already; `*` in the name matches several"));
             }
         },
-        None => Subject::Kind {
-            kind: leaf::kind(read::child(node, "kind")?)?,
-            selector: read::texts(node, "selector"),
-        },
+        None => {
+            Subject::Kind { kind: leaf::kind(read::child(node, "kind")?)?, selector: read::texts(node, "selector") }
+        }
     };
     let absent = read::flag(node, "absent").unwrap_or(false);
     let count = read::number(node, "count");
     if let (true, Some(_), Some(count)) = (absent, count, node.get("count")) {
         return Err(
-            InputError::at(count.position, "`count` does not go with `absent`")
-                .hint("`absent: true` is `count: 0`"),
+            InputError::at(count.position, "`count` does not go with `absent`").hint("`absent: true` is `count: 0`")
         );
     }
     Ok(Expectation {

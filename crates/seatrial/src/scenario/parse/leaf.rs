@@ -16,24 +16,17 @@ const DURATION_HINT: &str = "write a number and a unit: `500ms`, `1.5s`, `2m`, `
 const CONDITIONS: &[&str] = &["Available", "Complete", "Failed", "Ready"];
 
 fn wanted(node: &Node, what: &str) -> InputError {
-    InputError::at(
-        node.position,
-        format!("wanted {what}, got {}", node.describe()),
-    )
+    InputError::at(node.position, format!("wanted {what}, got {}", node.describe()))
 }
 
 /// A duration in Go's spelling.
 pub(crate) fn duration(node: &Node) -> Result<Duration, InputError> {
     match &node.data {
-        Data::Text(text) => parse_duration(text).ok_or_else(|| {
-            InputError::at(node.position, format!("`{text}` is not a duration")).hint(DURATION_HINT)
-        }),
+        Data::Text(text) => parse_duration(text)
+            .ok_or_else(|| InputError::at(node.position, format!("`{text}` is not a duration")).hint(DURATION_HINT)),
         Data::Number(number) if number.as_u64() == Some(0) => Ok(Duration::ZERO),
-        Data::Number(number) => Err(InputError::at(
-            node.position,
-            format!("`{number}` has no unit"),
-        )
-        .hint(format!("write `{number}s` for seconds"))),
+        Data::Number(number) => Err(InputError::at(node.position, format!("`{number}` has no unit"))
+            .hint(format!("write `{number}s` for seconds"))),
         _ => Err(wanted(node, "a duration").hint(DURATION_HINT)),
     }
 }
@@ -43,10 +36,7 @@ pub(crate) fn when(node: &Node) -> Result<When, InputError> {
     match node.text() {
         Some("never") => Ok(When::Never),
         Some(text) if parse_duration(text).is_none() => {
-            let error = InputError::at(
-                node.position,
-                format!("`{text}` is neither a duration nor `never`"),
-            );
+            let error = InputError::at(node.position, format!("`{text}` is neither a duration nor `never`"));
             Err(match suggest::nearest(text, ["never"]) {
                 Some(_) => error.hint("did you mean `never`?"),
                 None => error.hint(DURATION_HINT),
@@ -66,9 +56,7 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (number, tail) = rest.split_at(digits);
-        let unit = tail
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(tail.len());
+        let unit = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit);
         total = total.checked_add(scaled(number, unit_nanos(unit)?)?)?;
         rest = tail;
@@ -95,11 +83,7 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
     if fraction.contains('.') || (whole.is_empty() && fraction.is_empty()) {
         return None;
     }
-    let whole: u64 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
     // Twelve digits are more than an hour has of nanoseconds; the product fits 128 bits.
     let mut numerator: u128 = 0;
     let mut denominator: u128 = 1;
@@ -113,39 +97,28 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
 
 /// An RFC 3339 time.
 pub(crate) fn time(node: &Node) -> Result<DateTime<Utc>, InputError> {
-    let parsed = node
-        .text()
-        .and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-    parsed.map(|time| time.with_timezone(&Utc)).ok_or_else(|| {
-        wanted(node, "a time").hint("write it as RFC 3339, in full: `2024-01-01T00:00:00Z`")
-    })
+    let parsed = node.text().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+    parsed
+        .map(|time| time.with_timezone(&Utc))
+        .ok_or_else(|| wanted(node, "a time").hint("write it as RFC 3339, in full: `2024-01-01T00:00:00Z`"))
 }
 
 /// `kind/name`.
 pub(crate) fn target(node: &Node) -> Result<Target, InputError> {
     const HINT: &str = "write `kind/name`, such as `deployment/web`";
-    let text = node
-        .text()
-        .ok_or_else(|| wanted(node, "a target").hint(HINT))?;
+    let text = node.text().ok_or_else(|| wanted(node, "a target").hint(HINT))?;
     let query = split_query(text, node)?;
     match query.name {
-        Some(name) => Ok(Target {
-            kind: query.kind,
-            name,
-        }),
-        None => Err(
-            InputError::at(node.position, format!("the target `{text}` has no name"))
-                .hint(format!("write `{text}/NAME`, or `{text}/*` for all")),
-        ),
+        Some(name) => Ok(Target { kind: query.kind, name }),
+        None => Err(InputError::at(node.position, format!("the target `{text}` has no name"))
+            .hint(format!("write `{text}/NAME`, or `{text}/*` for all"))),
     }
 }
 
 /// `kind` or `kind/name`.
 pub(crate) fn query(node: &Node) -> Result<Query, InputError> {
     const HINT: &str = "write a kind, `pods`, or `kind/name`, `deployment/web`";
-    let text = node
-        .text()
-        .ok_or_else(|| wanted(node, "a kind or a target").hint(HINT))?;
+    let text = node.text().ok_or_else(|| wanted(node, "a kind or a target").hint(HINT))?;
     split_query(text, node)
 }
 
@@ -158,62 +131,43 @@ fn split_query(text: &str, node: &Node) -> Result<Query, InputError> {
         || name.is_some_and(|name| name.is_empty() || name.contains('/'))
         || text.contains(char::is_whitespace);
     if is_broken {
-        return Err(
-            InputError::at(node.position, format!("`{text}` is not a target"))
-                .hint("write `kind/name`, such as `deployment/web`"),
-        );
+        return Err(InputError::at(node.position, format!("`{text}` is not a target"))
+            .hint("write `kind/name`, such as `deployment/web`"));
     }
     check_kind(kind, node.position)?;
-    Ok(Query {
-        kind: kind.to_owned(),
-        name: name.map(str::to_owned),
-    })
+    Ok(Query { kind: kind.to_owned(), name: name.map(str::to_owned) })
 }
 
 /// A kind as kubectl spells it.
 pub(crate) fn kind(node: &Node) -> Result<String, InputError> {
-    let text = node
-        .text()
-        .ok_or_else(|| wanted(node, "a kind").hint("such as `pods` or `deployment`"))?;
+    let text = node.text().ok_or_else(|| wanted(node, "a kind").hint("such as `pods` or `deployment`"))?;
     check_kind(text, node.position)?;
     Ok(text.to_owned())
 }
 
 /// A CEL expression.
 pub(crate) fn cel(node: &Node) -> Result<Cel, InputError> {
-    let text = node
-        .text()
-        .ok_or_else(|| wanted(node, "a CEL expression").hint("put the expression in quotes"))?;
+    let text = node.text().ok_or_else(|| wanted(node, "a CEL expression").hint("put the expression in quotes"))?;
     Cel::compile(text, node.position).map_err(|problem| {
-        InputError::at(
-            node.position,
-            format!("`{}` is not a CEL expression: {problem}", text.trim()),
-        )
+        InputError::at(node.position, format!("`{}` is not a CEL expression: {problem}", text.trim()))
     })
 }
 
 /// What `wait` waits for.
 pub(crate) fn wait_for(node: &Node) -> Result<WaitFor, InputError> {
-    const WORDS: &[&str] = &[
-        "Available",
-        "Complete",
-        "Failed",
-        "Ready",
-        "rollout",
-        "deleted",
-    ];
+    const WORDS: &[&str] = &["Available", "Complete", "Failed", "Ready", "rollout", "deleted"];
     match node.text() {
         Some("rollout") => Ok(WaitFor::Rollout),
         Some("deleted") => Ok(WaitFor::Deleted),
         Some(text) if CONDITIONS.contains(&text) => Ok(WaitFor::Condition(text.to_owned())),
-        Some(text) if text.chars().all(char::is_alphanumeric) => Err(InputError::at(
-            node.position,
-            format!("`{text}` is nothing to wait for"),
-        )
-        .hint(format!(
-            "{}; or write a CEL expression",
-            suggest::hint_for(text, WORDS)
-        ))),
+        Some(text) if text.chars().all(char::is_alphanumeric) => {
+            let hint = match suggest::nearest(text, WORDS.iter().copied()) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("wait for {} or a CEL expression", suggest::either(WORDS)),
+            };
+            let message = format!("`{text}` is nothing to wait for");
+            Err(InputError::at(node.position, message).hint(hint))
+        }
         _ => cel(node).map(WaitFor::That),
     }
 }
@@ -227,26 +181,18 @@ pub(crate) fn quantity(node: &Node) -> Result<String, InputError> {
     };
     match is_quantity(&text) {
         true => Ok(text),
-        false => Err(
-            InputError::at(node.position, format!("`{text}` is not a quantity"))
-                .hint("write a number and a unit: `2`, `250m`, `4Gi`"),
-        ),
+        false => Err(InputError::at(node.position, format!("`{text}` is not a quantity"))
+            .hint("write a number and a unit: `2`, `250m`, `4Gi`")),
     }
 }
 
 /// Mirrors resource.ParseQuantity's grammar (v1.36), without signs.
 fn is_quantity(text: &str) -> bool {
-    const SUFFIXES: &[&str] = &[
-        "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
-    ];
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    const SUFFIXES: &[&str] = &["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
     let has_digits = number.chars().any(|c| c.is_ascii_digit()) && number.matches('.').count() <= 1;
-    let exponent = suffix
-        .strip_prefix(['e', 'E'])
-        .is_some_and(|tail| tail.parse::<i32>().is_ok());
+    let exponent = suffix.strip_prefix(['e', 'E']).is_some_and(|tail| tail.parse::<i32>().is_ok());
     has_digits && (exponent || SUFFIXES.contains(&suffix))
 }
 
@@ -279,11 +225,7 @@ mod tests {
             ("3000000h", None),
             ("99999999999999999999s", None),
         ] {
-            assert_eq!(
-                parse_duration(text),
-                nanos.map(Duration::from_nanos),
-                "{text}"
-            );
+            assert_eq!(parse_duration(text), nanos.map(Duration::from_nanos), "{text}");
         }
     }
 

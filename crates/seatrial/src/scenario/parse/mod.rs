@@ -43,11 +43,9 @@ pub(crate) fn parse_documents(documents: &[Node], file: &str) -> Result<Scenario
     })?;
     match documents.next() {
         None => scenario_from_node(first, file),
-        Some(second) => Err(
-            InputError::at(second.position, "a scenario file holds one document")
-                .hint("put manifests into a file of their own and name it: `apply: {file: NAME}`")
-                .in_file(file),
-        ),
+        Some(second) => Err(InputError::at(second.position, "a scenario file holds one document")
+            .hint("put manifests into a file of their own and name it: `apply: {file: NAME}`")
+            .in_file(file)),
     }
 }
 
@@ -61,44 +59,33 @@ fn scenario_from_node(node: &Node, file: &str) -> Result<Scenario, InputError> {
 
 /// A file of another kind gets one error about that, not one about its keys.
 fn check_head(node: &Node) -> Result<(), InputError> {
-    match node.get("kind").and_then(Node::text) {
-        Some("Scenario") | None => Ok(()),
-        Some(kind) => {
-            let error = InputError::at(node.position, format!("this is a {kind}, not a Scenario"));
-            match suggest::nearest(kind, ["Scenario"]) {
-                Some(_) => Err(error.hint("did you mean `kind: Scenario`?")),
-                None => Err(error.hint(
-                    "manifests are run as they are, or named by a step: `apply: {file: NAME}`",
-                )),
-            }
-        }
+    let kind = node.get("kind");
+    let (Some(place), Some(text)) = (kind, kind.and_then(Node::text)) else {
+        return Ok(());
+    };
+    if text == "Scenario" {
+        return Ok(());
+    }
+    let error = InputError::at(place.position, format!("this is a {text}, not a Scenario"));
+    match suggest::nearest(text, ["Scenario"]) {
+        Some(_) => Err(error.hint("did you mean `kind: Scenario`?")),
+        None => Err(error.hint("manifests are run as they are, or named by a step: `apply: {file: NAME}`")),
     }
 }
 
 fn read_scenario(node: &Node, file: &str) -> Result<Scenario, InputError> {
     let spec = read::child(node, "spec")?;
-    let cx = read::Files {
-        scenario: file,
-        folder: Path::new(file).parent().unwrap_or(Path::new("")),
-    };
+    let cx = read::Files { scenario: file, folder: Path::new(file).parent().unwrap_or(Path::new("")) };
     let mut warnings = Vec::new();
     let steps = step::steps(spec, &cx, &mut warnings)?;
     Ok(Scenario {
-        name: node
-            .get("metadata")
-            .and_then(|metadata| read::text(metadata, "name"))
-            .unwrap_or_else(|| stem(file)),
+        name: node.get("metadata").and_then(|metadata| read::text(metadata, "name")).unwrap_or_else(|| stem(file)),
         file: file.to_owned(),
         seed: read::number(spec, "seed").unwrap_or(0),
-        start: spec
-            .get("start")
-            .map_or_else(|| Ok(default_start()), leaf::time)?,
+        start: spec.get("start").map_or_else(|| Ok(default_start()), leaf::time)?,
         cluster: cluster::cluster(spec.get("cluster"))?,
         behaviors: behavior::behaviors(spec.get("behaviors"))?,
-        always: read::items(spec, "always")
-            .iter()
-            .map(invariant)
-            .collect::<Result<_, _>>()?,
+        always: read::items(spec, "always").iter().map(invariant).collect::<Result<_, _>>()?,
         steps,
         from_full_minute: read::flag(spec, "fromFullMinute").unwrap_or(false),
         exclusive: read::flag(spec, "exclusive").unwrap_or(false),
@@ -107,10 +94,7 @@ fn read_scenario(node: &Node, file: &str) -> Result<Scenario, InputError> {
 }
 
 fn stem(file: &str) -> String {
-    Path::new(file).file_stem().map_or_else(
-        || "scenario".to_owned(),
-        |stem| stem.to_string_lossy().into_owned(),
-    )
+    Path::new(file).file_stem().map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
 fn default_start() -> DateTime<Utc> {
@@ -126,3 +110,6 @@ fn invariant(node: &Node) -> Result<Invariant, InputError> {
         position: node.position,
     })
 }
+
+#[cfg(test)]
+mod tests;

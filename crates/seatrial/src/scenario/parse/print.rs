@@ -6,12 +6,8 @@ use crate::manifest::node::{Data, Node};
 use crate::scenario::model::Print;
 
 /// Which modifiers go with which form.
-const MODIFIERS: &[(&str, &str)] = &[
-    ("wide", "get"),
-    ("revision", "history"),
-    ("container", "logs"),
-    ("previous", "logs"),
-];
+const MODIFIERS: &[(&str, &str)] =
+    &[("wide", "get"), ("revision", "history"), ("container", "logs"), ("previous", "logs")];
 
 pub(super) fn prints(node: &Node) -> Result<Vec<Print>, InputError> {
     read::one_or_many(node).iter().map(print).collect()
@@ -19,35 +15,23 @@ pub(super) fn prints(node: &Node) -> Result<Vec<Print>, InputError> {
 
 fn print(node: &Node) -> Result<Print, InputError> {
     if matches!(node.data, Data::Text(_)) {
-        return Ok(Print::Get {
-            query: leaf::query(node)?,
-            wide: false,
-        });
+        return Ok(Print::Get { query: leaf::query(node)?, wide: false });
     }
     for (modifier, form) in MODIFIERS {
         if let (Some(value), None) = (node.get(modifier), node.get(form)) {
-            return Err(InputError::at(
-                value.position,
-                format!("`{modifier}` goes with `{form}` only"),
-            ));
+            return Err(InputError::at(value.position, format!("`{modifier}` goes with `{form}` only")));
         }
     }
     let form = |key: &str| node.get(key);
     if let Some(query) = form("get") {
         let wide = read::flag(node, "wide").unwrap_or(false);
-        Ok(Print::Get {
-            query: leaf::query(query)?,
-            wide,
-        })
+        Ok(Print::Get { query: leaf::query(query)?, wide })
     } else if let Some(query) = form("yaml") {
         Ok(Print::Yaml(leaf::query(query)?))
     } else if let Some(query) = form("describe") {
         Ok(Print::Describe(leaf::query(query)?))
     } else if let Some(target) = form("history") {
-        Ok(Print::History {
-            target: leaf::target(target)?,
-            revision: read::number(node, "revision"),
-        })
+        Ok(Print::History { target: leaf::target(target)?, revision: read::number(node, "revision") })
     } else if let Some(target) = form("status") {
         Ok(Print::Status(leaf::target(target)?))
     } else if let Some(target) = form("logs") {

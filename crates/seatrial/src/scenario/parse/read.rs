@@ -18,8 +18,7 @@ pub(super) struct Files<'a> {
 
 /// A key that the tables demand. Its absence is an error and never a panic, should they disagree.
 pub(super) fn child<'n>(node: &'n Node, key: &str) -> Result<&'n Node, InputError> {
-    node.get(key)
-        .ok_or_else(|| InputError::at(node.position, format!("`{key}` is missing")))
+    node.get(key).ok_or_else(|| InputError::at(node.position, format!("`{key}` is missing")))
 }
 
 pub(super) fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {
@@ -33,10 +32,7 @@ pub(super) fn text(node: &Node, key: &str) -> Option<String> {
 /// A text that the tables demand.
 pub(super) fn required_text(node: &Node, key: &str) -> Result<String, InputError> {
     let value = child(node, key)?;
-    value
-        .text()
-        .map(str::to_owned)
-        .ok_or_else(|| InputError::at(value.position, format!("`{key}` must be text")))
+    value.text().map(str::to_owned).ok_or_else(|| InputError::at(value.position, format!("`{key}` must be text")))
 }
 
 pub(super) fn flag(node: &Node, key: &str) -> Option<bool> {
@@ -60,28 +56,19 @@ pub(super) fn duration(node: &Node, key: &str) -> Result<Option<Duration>, Input
 
 /// Text to text.
 pub(super) fn texts(node: &Node, key: &str) -> BTreeMap<String, String> {
-    changes(node, key)
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect()
+    changes(node, key).into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
 /// Text to text or null.
 pub(super) fn changes(node: &Node, key: &str) -> BTreeMap<String, Option<String>> {
     let entries = node.get(key).map_or(&[][..], Node::entries);
-    entries
-        .iter()
-        .map(|entry| (entry.key.clone(), entry.node.text().map(str::to_owned)))
-        .collect()
+    entries.iter().map(|entry| (entry.key.clone(), entry.node.text().map(str::to_owned))).collect()
 }
 
 /// Resource to quantity.
 pub(super) fn quantities(node: &Node, key: &str) -> Result<BTreeMap<String, String>, InputError> {
     let entries = node.get(key).map_or(&[][..], Node::entries);
-    entries
-        .iter()
-        .map(|entry| Ok((entry.key.clone(), leaf::quantity(&entry.node)?)))
-        .collect()
+    entries.iter().map(|entry| Ok((entry.key.clone(), leaf::quantity(&entry.node)?))).collect()
 }
 
 /// A list, or one thing that stands for a list of one.

@@ -5,21 +5,16 @@ use std::time::Duration;
 use super::read::Files;
 use super::{behavior, cluster, expect, leaf, print, read};
 use crate::manifest::node::Node;
-use crate::manifest::{InputError, Manifest, Source, load_pattern};
+use crate::manifest::{InputError, Manifest, Source, load_pattern, suggest};
 use crate::scenario::model::{
-    Annotate, Call, Delete, Drain, Evict, Exec, Fault, FaultKind, Label, NodeAction, NodeSpec,
-    NodeStep, Patch, PatchType, Propagation, Rollout, RolloutAction, Scale, SetImage, Settle, Step,
-    Verb,
+    Annotate, Call, Delete, Drain, Evict, Exec, Fault, FaultKind, Label, NodeAction, NodeSpec, NodeStep, Patch,
+    PatchType, Propagation, Rollout, RolloutAction, Scale, SetImage, Settle, Step, Verb,
 };
 
 const SETTLE_QUIET: Duration = Duration::from_secs(4);
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(240);
 
-pub(super) fn steps(
-    spec: &Node,
-    files: &Files<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Step>, InputError> {
+pub(super) fn steps(spec: &Node, files: &Files<'_>, warnings: &mut Vec<String>) -> Result<Vec<Step>, InputError> {
     let mut steps = Vec::new();
     for node in read::items(spec, "steps") {
         // The tables have seen to it that there is one entry.
@@ -29,10 +24,7 @@ pub(super) fn steps(
                 "apply" => Verb::Apply(objects(&entry.node, files, warnings)?),
                 key => verb(key, &entry.node)?,
             };
-            steps.push(Step {
-                verb,
-                position: entry.position,
-            });
+            steps.push(Step { verb, position: entry.position });
         }
     }
     Ok(steps)
@@ -41,10 +33,7 @@ pub(super) fn steps(
 fn verb(key: &str, node: &Node) -> Result<Verb, InputError> {
     Ok(match key {
         "patch" => Verb::Patch(patch(node)?),
-        "scale" => Verb::Scale(Scale {
-            target: target(node)?,
-            replicas: read::number(node, "replicas").unwrap_or(0),
-        }),
+        "scale" => Verb::Scale(Scale { target: target(node)?, replicas: read::number(node, "replicas").unwrap_or(0) }),
         "setImage" => Verb::SetImage(SetImage {
             target: target(node)?,
             container: read::required_text(node, "container")?,
@@ -63,27 +52,17 @@ fn verb(key: &str, node: &Node) -> Result<Verb, InputError> {
         "call" => Verb::Call(call(node)?),
         "expect" => Verb::Expect(expect::expectations(node)?),
         "wait" => Verb::Wait(expect::wait(node)?),
-        "label" => Verb::Label(Label {
-            target: target(node)?,
-            labels: read::changes(node, "labels"),
-        }),
-        "annotate" => Verb::Annotate(Annotate {
-            target: target(node)?,
-            annotations: read::changes(node, "annotations"),
-        }),
-        "evict" => Verb::Evict(Evict {
-            target: target(node)?,
-            grace_period: read::duration(node, "gracePeriod")?,
-        }),
+        "label" => Verb::Label(Label { target: target(node)?, labels: read::changes(node, "labels") }),
+        "annotate" => {
+            Verb::Annotate(Annotate { target: target(node)?, annotations: read::changes(node, "annotations") })
+        }
+        "evict" => Verb::Evict(Evict { target: target(node)?, grace_period: read::duration(node, "gracePeriod")? }),
         "drain" => Verb::Drain(drain(node)?),
         "fault" => Verb::Fault(fault(node)?),
         "exec" => Verb::Exec(exec(node)?),
         "print" => Verb::Print(print::prints(node)?),
         _ => {
-            return Err(InputError::at(
-                node.position,
-                format!("unknown verb `{key}`"),
-            ));
+            return Err(InputError::at(node.position, format!("unknown verb `{key}`")));
         }
     })
 }
@@ -97,17 +76,10 @@ fn word<'n>(node: &'n Node, key: &str) -> &'n str {
 }
 
 /// Objects written in the step, and those of the files that it names.
-fn objects(
-    node: &Node,
-    files: &Files<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Manifest>, InputError> {
+fn objects(node: &Node, files: &Files<'_>, warnings: &mut Vec<String>) -> Result<Vec<Manifest>, InputError> {
     let mut manifests = Vec::new();
     for item in read::one_or_many(node) {
-        match (
-            item.get("file"),
-            item.get("kind").or(item.get("apiVersion")),
-        ) {
+        match (item.get("file"), item.get("kind").or(item.get("apiVersion"))) {
             (Some(pattern), None) => {
                 only_file(item)?;
                 let loaded = load_pattern(pattern, files.folder)?;
@@ -116,31 +88,28 @@ fn objects(
             }
             (_, Some(_)) => manifests.push(Manifest {
                 object: item.to_json(),
-                source: Source {
-                    file: files.scenario.to_owned(),
-                    position: item.position,
-                },
+                source: Source { file: files.scenario.to_owned(), position: item.position },
                 warning: None,
             }),
             (None, None) => {
-                return Err(InputError::at(
-                    item.position,
-                    "this is no object: it has no `apiVersion` and no `kind`",
-                )
-                .hint("write an object, or name a file: `{file: deploy.yaml}`"));
+                return Err(InputError::at(item.position, "this is no object: it has no `apiVersion` and no `kind`")
+                    .hint("write an object, or name a file: `{file: deploy.yaml}`")
+                    .maybe_hint(misspelt_file(item)));
             }
         }
     }
     Ok(manifests)
 }
 
+fn misspelt_file(item: &Node) -> Option<String> {
+    let keys = item.entries().iter().map(|entry| entry.key.as_str());
+    suggest::nearest("file", keys).map(|key| format!("did you mean `file` by `{key}`?"))
+}
+
 fn only_file(item: &Node) -> Result<(), InputError> {
     match item.entries().iter().find(|entry| entry.key != "file") {
-        Some(other) => Err(InputError::at(
-            other.position,
-            format!("`{}` does not go with `file`", other.key),
-        )
-        .hint("`{file: NAME}` stands alone in place of an object")),
+        Some(other) => Err(InputError::at(other.position, format!("`{}` does not go with `file`", other.key))
+            .hint("`{file: NAME}` stands alone in place of an object")),
         None => Ok(()),
     }
 }
@@ -166,11 +135,7 @@ fn delete(node: &Node) -> Result<Delete, InputError> {
         "orphan" => Propagation::Orphan,
         _ => Propagation::Background,
     };
-    Ok(Delete {
-        target: target(node)?,
-        propagation,
-        grace_period: read::duration(node, "gracePeriod")?,
-    })
+    Ok(Delete { target: target(node)?, propagation, grace_period: read::duration(node, "gracePeriod")? })
 }
 
 fn rollout(node: &Node) -> Result<Rollout, InputError> {
@@ -182,15 +147,10 @@ fn rollout(node: &Node) -> Result<Rollout, InputError> {
     };
     let revision = node.get("toRevision");
     match (action, revision) {
-        (RolloutAction::Undo, _) | (_, None) => Ok(Rollout {
-            action,
-            target: target(node)?,
-            to_revision: read::number(node, "toRevision"),
-        }),
-        (_, Some(revision)) => Err(InputError::at(
-            revision.position,
-            "`toRevision` goes with `action: undo` only",
-        )),
+        (RolloutAction::Undo, _) | (_, None) => {
+            Ok(Rollout { action, target: target(node)?, to_revision: read::number(node, "toRevision") })
+        }
+        (_, Some(revision)) => Err(InputError::at(revision.position, "`toRevision` goes with `action: undo` only")),
     }
 }
 
@@ -202,31 +162,19 @@ fn node_step(node: &Node) -> Result<NodeStep, InputError> {
         "label" => &["labels"],
         _ => &[],
     };
-    let extra = ["capacity", "labels", "taints"]
-        .into_iter()
-        .filter(|key| !allowed.contains(key));
+    let extra = ["capacity", "labels", "taints"].into_iter().filter(|key| !allowed.contains(key));
     if let Some((key, value)) = extra.filter_map(|key| Some((key, node.get(key)?))).next() {
-        return Err(InputError::at(
-            value.position,
-            format!("`{key}` does not go with `action: {action}`"),
-        ));
+        return Err(InputError::at(value.position, format!("`{key}` does not go with `action: {action}`")));
     }
     for key in allowed.iter().filter(|_| action != "add") {
         if node.get(key).is_none() {
-            return Err(InputError::at(
-                node.position,
-                format!("`action: {action}` needs `{key}`"),
-            ));
+            return Err(InputError::at(node.position, format!("`action: {action}` needs `{key}`")));
         }
     }
     let mut capacity = NodeSpec::default_capacity();
     capacity.extend(read::quantities(node, "capacity")?);
     let action = match action {
-        "add" => NodeAction::Add {
-            capacity,
-            labels: read::texts(node, "labels"),
-            taints: cluster::taints(node),
-        },
+        "add" => NodeAction::Add { capacity, labels: read::texts(node, "labels"), taints: cluster::taints(node) },
         "remove" => NodeAction::Remove,
         "fail" => NodeAction::Fail,
         "recover" => NodeAction::Recover,
@@ -235,26 +183,20 @@ fn node_step(node: &Node) -> Result<NodeStep, InputError> {
         "taint" => NodeAction::Taint(cluster::taints(node)),
         _ => NodeAction::Label(read::changes(node, "labels")),
     };
-    Ok(NodeStep {
-        name: read::required_text(node, "name")?,
-        action,
-    })
+    Ok(NodeStep { name: read::required_text(node, "name")?, action })
 }
 
 fn call(node: &Node) -> Result<Call, InputError> {
     let body = node.entries().iter().find(|entry| entry.key == "body");
     if let (Some(_), Some(raw)) = (body, node.get("raw")) {
-        return Err(
-            InputError::at(raw.position, "`raw` does not go with `body`")
-                .hint("`body` is sent as JSON, `raw` as it is"),
-        );
+        return Err(InputError::at(raw.position, "`raw` does not go with `body`")
+            .hint("`body` is sent as JSON, `raw` as it is"));
     }
     Ok(Call {
         method: read::required_text(node, "method")?,
         path: read::required_text(node, "path")?,
         query: read::texts(node, "query"),
-        content_type: read::text(node, "contentType")
-            .unwrap_or_else(|| "application/json".to_owned()),
+        content_type: read::text(node, "contentType").unwrap_or_else(|| "application/json".to_owned()),
         headers: read::texts(node, "headers"),
         body: body.map(|entry| entry.node.to_json_text()),
         raw: read::text(node, "raw"),
@@ -294,20 +236,9 @@ fn fault(node: &Node) -> Result<Fault, InputError> {
 }
 
 fn exec(node: &Node) -> Result<Exec, InputError> {
-    let command: Vec<String> = read::items(node, "command")
-        .iter()
-        .filter_map(Node::text)
-        .map(str::to_owned)
-        .collect();
+    let command: Vec<String> = read::items(node, "command").iter().filter_map(Node::text).map(str::to_owned).collect();
     match command.is_empty() {
-        true => Err(InputError::at(
-            node.position,
-            "the command of `exec` is empty",
-        )),
-        false => Ok(Exec {
-            target: target(node)?,
-            container: read::text(node, "container"),
-            command,
-        }),
+        true => Err(InputError::at(node.position, "the command of `exec` is empty")),
+        false => Ok(Exec { target: target(node)?, container: read::text(node, "container"), command }),
     }
 }

@@ -46,12 +46,7 @@ fn accepts(kind: &Type, node: &Node) -> bool {
         Type::Bool => matches!(node.data, Data::Bool(_)),
         Type::Int(..) => matches!(node.data, Data::Number(_) | Data::Huge(_)),
         Type::List(_) => matches!(node.data, Data::List(_)),
-        Type::Map(_)
-        | Type::Mapping
-        | Type::Manifest
-        | Type::Texts
-        | Type::Changes
-        | Type::Quantities => {
+        Type::Map(_) | Type::Mapping | Type::Manifest | Type::Texts | Type::Changes | Type::Quantities => {
             matches!(node.data, Data::Map(_))
         }
         Type::Duration | Type::When | Type::Quantity | Type::Time => {
@@ -69,33 +64,27 @@ fn describe(kind: &Type) -> String {
         Type::Int(..) => "a whole number".to_owned(),
         Type::List(_) => "a list".to_owned(),
         Type::Manifest => "an object".to_owned(),
-        Type::Map(_) | Type::Mapping | Type::Texts | Type::Changes | Type::Quantities => {
-            "a mapping".to_owned()
-        }
+        Type::Map(_) | Type::Mapping | Type::Texts | Type::Changes | Type::Quantities => "a mapping".to_owned(),
         Type::Duration => "a duration".to_owned(),
         Type::When => "a duration or `never`".to_owned(),
         Type::Time => "a time".to_owned(),
         Type::Target => "a target (`kind/name`)".to_owned(),
         Type::Query => "a target (`kind` or `kind/name`)".to_owned(),
         Type::Quantity => "a quantity".to_owned(),
-        Type::Choice(choices) => format!("one of {}", suggest::list(choices)),
+        Type::Choice(choices) => suggest::either(choices),
         Type::OneOf(kinds) => kinds.iter().map(describe).collect::<Vec<_>>().join(" or "),
         _ => "text".to_owned(),
     }
 }
 
 fn mismatch(node: &Node, kind: &Type, path: &str) -> InputError {
-    let message = format!(
-        "`{path}` must be {}, not {}",
-        describe(kind),
-        node.describe()
-    );
+    let message = format!("`{path}` must be {}, not {}", describe(kind), node.describe());
     let error = InputError::at(node.position, message);
     let wants_text = matches!(kind, Type::Text | Type::Cel | Type::Choice(_));
+    let wants_object = matches!(kind, Type::Manifest) || matches!(kind, Type::OneOf([Type::Manifest, ..]));
     match &node.data {
-        Data::Number(_) | Data::Bool(_) if wants_text => {
-            error.hint("put it in quotes if it is text")
-        }
+        Data::Text(text) if wants_object => error.hint(format!("a file is named so: `{{file: {text}}}`")),
+        Data::Number(_) | Data::Bool(_) if wants_text => error.hint("put it in quotes if it is text"),
         _ => error,
     }
 }
@@ -111,14 +100,12 @@ fn validate_int(node: &Node, (minimum, maximum): (i64, i64), path: &str) -> Resu
     };
     match number.as_i64() {
         Some(value) if (minimum..=maximum).contains(&value) => Ok(()),
-        None if !number.is_u64() => Err(InputError::at(
-            node.position,
-            format!("`{path}` must be a whole number, not `{number}`"),
-        )),
-        _ => Err(InputError::at(
-            node.position,
-            format!("`{path}` must be from {minimum} to {maximum}, not `{number}`"),
-        )),
+        None if !number.is_u64() => {
+            Err(InputError::at(node.position, format!("`{path}` must be a whole number, not `{number}`")))
+        }
+        _ => {
+            Err(InputError::at(node.position, format!("`{path}` must be from {minimum} to {maximum}, not `{number}`")))
+        }
     }
 }
 
@@ -132,7 +119,7 @@ fn validate_choice(node: &Node, choices: &[&str], path: &str) -> Result<(), Inpu
     match (choices, suggest::nearest(text, choices.iter().copied())) {
         ([only], _) => Err(error.hint(format!("it is always `{only}`"))),
         (_, Some(near)) => Err(error.hint(format!("did you mean `{near}`?"))),
-        _ => Err(error.hint(format!("use one of {}", suggest::list(choices)))),
+        _ => Err(error.hint(format!("use {}", suggest::either(choices)))),
     }
 }
 
@@ -144,10 +131,7 @@ fn validate_list(node: &Node, item: &Type, path: &str) -> Result<(), InputError>
         };
         return Err(mismatch(node, &Type::List(&Type::Any), path).maybe_hint(hint));
     };
-    items
-        .iter()
-        .enumerate()
-        .try_for_each(|(index, node)| validate(node, item, &format!("{path}[{index}]")))
+    items.iter().enumerate().try_for_each(|(index, node)| validate(node, item, &format!("{path}[{index}]")))
 }
 
 /// The values of a mapping with keys of the user's choice.
@@ -166,10 +150,7 @@ fn validate_values(node: &Node, kind: &Type, path: &str) -> Result<(), InputErro
 fn validate_shape(node: &Node, shape: &Shape, path: &str) -> Result<(), InputError> {
     if !matches!(node.data, Data::Map(_)) {
         return Err(match path {
-            "" => InputError::at(
-                node.position,
-                format!("a scenario is a mapping, not {}", node.describe()),
-            ),
+            "" => InputError::at(node.position, format!("a scenario is a mapping, not {}", node.describe())),
             _ => mismatch(node, &Type::Mapping, path),
         });
     }
@@ -182,11 +163,11 @@ fn validate_shape(node: &Node, shape: &Shape, path: &str) -> Result<(), InputErr
             _ => node.get(key.name).is_some(),
         };
         if !is_given {
-            return Err(InputError::at(
-                node.position,
-                format!("{} has no `{}`", place(path), key.name),
-            )
-            .hint(format!("`{}`: {}", key.name, lower_first(key.doc))));
+            return Err(InputError::at(node.position, format!("{} has no `{}`", place(path), key.name)).hint(format!(
+                "add `{}`: {}",
+                key.name,
+                lower_first(key.doc)
+            )));
         }
     }
     validate_choose(node, shape, path)
@@ -209,11 +190,7 @@ fn validate_entry(entry: &Entry, shape: &Shape, path: &str) -> Result<(), InputE
 
 fn unknown(entry: &Entry, shape: &Shape, path: &str) -> InputError {
     let names: Vec<&str> = shape.keys.iter().map(|key: &Key| key.name).collect();
-    let what = if shape.name == "step" {
-        "verb"
-    } else {
-        "field"
-    };
+    let what = if shape.name == "step" { "verb" } else { "field" };
     let message = match path {
         "" => format!("unknown {what} `{}`", entry.key),
         _ => format!("unknown {what} `{}` in `{path}`", entry.key),
@@ -234,32 +211,21 @@ fn validate_choose(node: &Node, shape: &Shape, path: &str) -> Result<(), InputEr
         .filter(|entry| is_step || entry.node.data != Data::Null)
         .collect();
     match (given.as_slice(), is_step) {
-        ([one], true) if one.node.data == Data::Null && one.key != "settle" => Err(InputError::at(
-            one.position,
-            format!("the step `{}` says nothing", one.key),
-        )
-        .hint("write what it is about behind the colon, or indent it below")),
+        ([one], true) if one.node.data == Data::Null && one.key != "settle" => {
+            Err(InputError::at(one.position, format!("the step `{}` says nothing", one.key))
+                .hint("write what it is about behind the colon, or indent it below"))
+        }
         ([_], _) => Ok(()),
-        ([], true) => Err(
-            InputError::at(node.position, format!("{} has no verb", place(path)))
-                .hint(format!("a step is one of {}", suggest::list(shape.choose))),
-        ),
-        ([], false) => Err(InputError::at(
-            node.position,
-            format!("{} lacks one field", place(path)),
-        )
-        .hint(format!("give one of {}", suggest::list(shape.choose)))),
+        ([], true) => Err(InputError::at(node.position, format!("{} has no verb", place(path)))
+            .hint(format!("a step is {}", suggest::either(shape.choose)))),
+        ([], false) => Err(InputError::at(node.position, format!("{} lacks one of its fields", place(path)))
+            .hint(format!("give {}", suggest::either(shape.choose)))),
         ([first, second, ..], _) => {
             let (hint, noun) = match is_step {
                 true => ("a step has one verb: write two steps", "verbs"),
                 false => ("give one of them", "fields that exclude each other"),
             };
-            let message = format!(
-                "{} has two {noun}, `{}` and `{}`",
-                place(path),
-                first.key,
-                second.key
-            );
+            let message = format!("{} has two {noun}, `{}` and `{}`", place(path), first.key, second.key);
             Err(InputError::at(second.position, message).hint(hint))
         }
     }
@@ -276,9 +242,7 @@ fn place(path: &str) -> String {
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
     match (chars.next(), chars.clone().next()) {
-        (Some(first), Some(second)) if !second.is_uppercase() => {
-            first.to_lowercase().chain(chars).collect()
-        }
+        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(chars).collect(),
         _ => text.to_owned(),
     }
 }
