@@ -7,8 +7,9 @@ use std::fs;
 use std::path::Path;
 
 use expect_test::expect_file;
-use seatrial::manifest::{load_file, parse_manifests};
+use seatrial::manifest::{Position, load_file, parse_manifests};
 use seatrial::scenario;
+use seatrial::scenario::model::Cel;
 
 const HEAD: &str = "apiVersion: seatrial.dev/v1alpha1\nkind: Scenario\n";
 
@@ -66,6 +67,43 @@ fn manifests() {
         Ok(manifests) => panic!("it was read: {manifests:?}"),
         Err(error) => error.to_string(),
     });
+}
+
+/// Cut and damaged files are refused or read, and nothing else.
+#[test]
+fn no_text_makes_it_panic() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/conformance");
+    for case in ["kubelet/ready-exec.yaml", "dep-pause.yaml", "api/decode.yaml"] {
+        let path = folder.join(case);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).take(3000).collect();
+        for at in ends.iter().step_by(23) {
+            let (head, tail) = text.split_at(*at);
+            let _ = scenario::parse(head, "cut.yaml");
+            let _ = parse_manifests(tail, "tail.yaml");
+            for damage in ["{", "]", "'", "\"", ": ", "- ", "&a ", "*a ", "\t", "!t "] {
+                let _ = scenario::parse(&format!("{head}{damage}{tail}"), "damaged.yaml");
+            }
+        }
+    }
+    let mut bomb = String::from("a0: &a0 [x]\n");
+    for level in 1..40 {
+        bomb.push_str(&format!("a{level}: &a{level} [*a{0}, *a{0}]\n", level - 1));
+    }
+    for text in [&"[".repeat(2_000), &"{a: ".repeat(2_000), &"- ".repeat(2_000), &bomb] {
+        assert!(scenario::parse(text, "deep.yaml").is_err());
+        assert!(parse_manifests(text, "deep.yaml").is_err());
+    }
+    let expression =
+        "object.spec.replicas >= 3 && has(object.status.x) ? [1, 2u, 'a\u{e4}', b\"x\"][0] : {'a': -1.5e3}.a";
+    for (at, _) in expression.char_indices() {
+        let (head, tail) = expression.split_at(at);
+        for damage in ["", "(", ")", "'", "[", "\u{1f600}", "999999999999999999999", "\\"] {
+            let _ = Cel::compile(&format!("{head}{damage}"), Position::new(1, 1));
+            let _ = Cel::compile(&format!("{head}{damage}{tail}"), Position::new(1, 1));
+        }
+    }
+    let _ = Cel::compile(&"(".repeat(2_000), Position::new(1, 1));
 }
 
 /// A folder with these files, empty at first; removed at the end of the test.

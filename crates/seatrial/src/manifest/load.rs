@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::convert::convert;
 use super::error::{InputError, Position, Source};
 use super::glob;
-use super::node::Node;
+use super::node::{Data, Entry, Node};
 use super::suggest;
 use super::yaml::{Dialect, read_documents};
 use crate::scenario::{Scenario, parse_documents};
@@ -219,9 +219,12 @@ fn collect(node: &Node, file: &str, manifests: &mut Vec<Manifest>) -> Result<(),
         check_text(node, key)?;
     }
     let kind = node.get("kind").and_then(Node::text).unwrap_or_default();
-    if let ("List", Some(items)) = (kind, node.get("items")) {
-        // A list holds objects, and not lists again: depth is bounded by the document.
-        return items.items().iter().try_for_each(|item| collect(item, file, manifests));
+    if let (Some(item_kind), Some(Data::List(items))) =
+        (kind.strip_suffix("List"), node.get("items").map(|items| &items.data))
+    {
+        // The depth of lists in lists is bounded by that of a YAML document.
+        let typed = |item: &Node| with_type(item, node.get("apiVersion"), item_kind);
+        return items.iter().try_for_each(|item| collect(&typed(item), file, manifests));
     }
     if kind == "Scenario" {
         return Err(InputError::at(node.position, "this is a scenario, not a manifest"));
@@ -230,6 +233,21 @@ fn collect(node: &Node, file: &str, manifests: &mut Vec<Manifest>) -> Result<(),
     let source = Source { file: file.to_owned(), position: node.position };
     manifests.push(Manifest { object, source, warning });
     Ok(())
+}
+
+/// Items of a PodList need not say that they are Pods.
+fn with_type(item: &Node, api_version: Option<&Node>, kind: &str) -> Node {
+    let mut item = item.clone();
+    let position = item.position;
+    let is_typed = item.get("kind").is_some() || item.get("apiVersion").is_some();
+    if let (Data::Map(entries), Some(version), false, false) = (&mut item.data, api_version, is_typed, kind.is_empty())
+    {
+        let kind = Node { data: Data::Text(kind.to_owned()), position };
+        let version = version.clone();
+        entries.push(Entry { key: "apiVersion".to_owned(), position, node: version });
+        entries.push(Entry { key: "kind".to_owned(), position, node: kind });
+    }
+    item
 }
 
 fn check_text(node: &Node, key: &str) -> Result<(), InputError> {

@@ -59,6 +59,13 @@ fn documents_and_lists_are_taken_apart_with_their_places() {
 }
 
 #[test]
+fn items_of_a_typed_list_take_its_type() {
+    let text = "{apiVersion: apps/v1, kind: DeploymentList, items: [{metadata: {name: a}}]}";
+    let manifests = parse_manifests(text, "list.yaml").unwrap();
+    assert_eq!(manifests[0].object, json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}}));
+}
+
+#[test]
 fn json_is_read_too() {
     let manifests = parse_manifests("{\"apiVersion\": \"v1\",\n\t\"kind\": \"Pod\"}", "a.json").unwrap();
     assert_eq!(manifests[0].object, json!({"apiVersion": "v1", "kind": "Pod"}));

@@ -46,6 +46,7 @@ fn of_type(kind: &Type) -> Value {
         Type::Any => json!({}),
         Type::Mapping | Type::Manifest => json!({ "type": "object" }),
         Type::Text | Type::Cel | Type::WaitFor => json!({ "type": "string" }),
+        Type::Name => json!({ "type": "string", "pattern": leaf::NAME_PATTERN }),
         Type::Bool => json!({ "type": "boolean" }),
         Type::Int(minimum, maximum) => {
             json!({ "type": "integer", "minimum": minimum, "maximum": maximum })

@@ -41,6 +41,8 @@ pub(crate) enum Type {
     /// A Kubernetes object, or `{file: PATTERN}`.
     Manifest,
     Text,
+    /// A word that becomes the name of a file.
+    Name,
     Bool,
     /// A whole number in a range.
     Int(i64, i64),

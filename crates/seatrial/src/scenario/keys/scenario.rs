@@ -20,7 +20,7 @@ static METADATA: Shape = shape(
     "metadata",
     "The scenario's name",
     &[
-        optional("name", Type::Text, "The name; the file's name without its ending if not given"),
+        optional("name", Type::Name, "The name; the file's name without its ending if not given"),
         optional("labels", Type::Texts, "Labels, for your own use"),
         optional("annotations", Type::Texts, "Annotations, for your own use"),
     ],

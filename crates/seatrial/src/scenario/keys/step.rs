@@ -28,7 +28,7 @@ pub(super) static STEP: Shape = Shape {
         optional("behave", Type::List(&Type::Map(&BEHAVIOR)), "Puts behaviors in front of the list"),
         optional("settle", Type::Map(&SETTLE), "Time passes until nothing changes any more"),
         optional("advance", Type::Duration, "Time passes"),
-        optional("snapshot", Type::Text, "Records every object under this name"),
+        optional("snapshot", Type::Name, "Records every object under this name"),
         optional("call", Type::Map(&CALL), "A raw API request"),
         optional("expect", EXPECT, "What must hold now"),
         optional("wait", Type::Map(&WAIT), "Time passes until something holds"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,7 +17,7 @@ pub struct Cel {
     pub text: String,
     /// Where it is written.
     pub position: Position,
-    program: Rc<cel::Program>,
+    program: Arc<cel::Program>,
 }
 
 impl Cel {
@@ -27,7 +27,7 @@ impl Cel {
     /// The parser's message and the column in the expression, if it is not CEL.
     pub fn compile(text: &str, position: Position) -> Result<Self, String> {
         match cel::Program::compile(text) {
-            Ok(program) => Ok(Self { text: text.to_owned(), position, program: Rc::new(program) }),
+            Ok(program) => Ok(Self { text: text.to_owned(), position, program: Arc::new(program) }),
             Err(errors) => Err(match errors.errors.first() {
                 Some(first) => {
                     // What the grammar would have taken is a long list that helps nobody.

@@ -10,13 +10,29 @@ use crate::manifest::{InputError, suggest};
 use crate::scenario::model::{Cel, Query, Target, WaitFor, When};
 
 /// What a duration looks like, for the JSON schema.
-pub(crate) const DURATION_PATTERN: &str = r"^(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+$";
+pub(crate) const DURATION_PATTERN: &str = r"^(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+)$";
 
 const DURATION_HINT: &str = "write a number and a unit: `500ms`, `1.5s`, `2m`, `1h30m`";
 const CONDITIONS: &[&str] = &["Available", "Complete", "Failed", "Ready"];
 
 fn wanted(node: &Node, what: &str) -> InputError {
     InputError::at(node.position, format!("wanted {what}, got {}", node.describe()))
+}
+
+/// What becomes the name of a file, for the JSON schema.
+pub(crate) const NAME_PATTERN: &str = "^[A-Za-z0-9_-][A-Za-z0-9._-]*$";
+
+/// A word that becomes the name of a file: snapshots are written to a folder.
+pub(crate) fn name(node: &Node) -> Result<(), InputError> {
+    let text = node.text().unwrap_or_default();
+    let is_name = !text.is_empty()
+        && !text.starts_with('.')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    match is_name {
+        true => Ok(()),
+        false => Err(InputError::at(node.position, format!("`{text}` cannot be a name"))
+            .hint("a name becomes that of a file: use letters, digits, `-`, `_` and `.`")),
+    }
 }
 
 /// A duration in Go's spelling.

@@ -40,7 +40,9 @@ fn print(node: &Node) -> Result<Print, InputError> {
             container: read::text(node, "container"),
             previous: read::flag(node, "previous").unwrap_or(false),
         })
-    } else {
+    } else if read::flag(node, "events") == Some(true) {
         Ok(Print::Events)
+    } else {
+        Err(InputError::at(node.position, "`events` is `true` or not there"))
     }
 }

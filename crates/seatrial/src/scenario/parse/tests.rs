@@ -294,3 +294,9 @@ fn prints() {
         assert_eq!(verb(&format!("print: {text}")), Verb::Print(expected), "{text}");
     }
 }
+
+#[test]
+fn a_scenario_can_go_to_another_thread() {
+    const fn check<T: Send + Sync>() {}
+    check::<Scenario>();
+}

@@ -25,6 +25,7 @@ pub(super) fn validate(node: &Node, kind: &Type, path: &str) -> Result<(), Input
 
 fn validate_leaf(node: &Node, kind: &Type) -> Result<(), InputError> {
     match kind {
+        Type::Name => leaf::name(node),
         Type::Duration => leaf::duration(node).map(drop),
         Type::When => leaf::when(node).map(drop),
         Type::Time => leaf::time(node).map(drop),
@@ -80,7 +81,7 @@ fn describe(kind: &Type) -> String {
 fn mismatch(node: &Node, kind: &Type, path: &str) -> InputError {
     let message = format!("`{path}` must be {}, not {}", describe(kind), node.describe());
     let error = InputError::at(node.position, message);
-    let wants_text = matches!(kind, Type::Text | Type::Cel | Type::Choice(_));
+    let wants_text = matches!(kind, Type::Text | Type::Name | Type::Cel | Type::Choice(_));
     let wants_object = matches!(kind, Type::Manifest) || matches!(kind, Type::OneOf([Type::Manifest, ..]));
     match &node.data {
         Data::Text(text) if wants_object => error.hint(format!("a file is named so: `{{file: {text}}}`")),
