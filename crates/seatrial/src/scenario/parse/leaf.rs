@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use seatrial_api::quantity::Quantity;
 
 use super::kinds::check_kind;
 use crate::manifest::node::{Data, Node};
@@ -202,14 +203,9 @@ pub(crate) fn quantity(node: &Node) -> Result<String, InputError> {
     }
 }
 
-/// Mirrors resource.ParseQuantity's grammar (v1.36), without signs.
+/// What the API server takes for a quantity, but not below zero: nothing here can be negative.
 fn is_quantity(text: &str) -> bool {
-    const SUFFIXES: &[&str] = &["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, suffix) = text.split_at(end);
-    let has_digits = number.chars().any(|c| c.is_ascii_digit()) && number.matches('.').count() <= 1;
-    let exponent = suffix.strip_prefix(['e', 'E']).is_some_and(|tail| tail.parse::<i32>().is_ok());
-    has_digits && (exponent || SUFFIXES.contains(&suffix))
+    Quantity::parse(text).is_ok_and(|quantity| quantity.sign() >= 0)
 }
 
 #[cfg(test)]
