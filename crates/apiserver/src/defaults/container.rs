@@ -26,7 +26,7 @@ pub(super) fn set_defaults_container(container: &mut Container) {
     set_defaults_env(container.env.as_mut());
     let probes = [&mut container.liveness_probe, &mut container.readiness_probe, &mut container.startup_probe];
     probes.into_iter().flatten().for_each(set_defaults_probe);
-    set_defaults_lifecycle(container.lifecycle.as_mut());
+    set_defaults_lifecycle(&mut container.lifecycle);
 }
 
 /// The struct is always printed, and its quantities are rounded.
@@ -79,9 +79,13 @@ fn set_defaults_http_get_action(action: &mut HTTPGetAction) {
     default_text(&mut action.scheme, "HTTP");
 }
 
-pub(super) fn set_defaults_lifecycle(lifecycle: Option<&mut Lifecycle>) {
-    let Some(lifecycle) = lifecycle else { return };
-    for handler in [&mut lifecycle.post_start, &mut lifecycle.pre_stop].into_iter().flatten() {
+/// Also drops `stopSignal`, whose feature is off, and what is then an empty hook list.
+pub(super) fn set_defaults_lifecycle(lifecycle: &mut Option<Lifecycle>) {
+    let Some(hooks) = lifecycle else { return };
+    for handler in [&mut hooks.post_start, &mut hooks.pre_stop].into_iter().flatten() {
         handler.http_get.as_mut().map(set_defaults_http_get_action);
+    }
+    if hooks.stop_signal.take().is_some() && *hooks == Lifecycle::default() {
+        *lifecycle = None;
     }
 }

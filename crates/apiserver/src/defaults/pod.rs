@@ -81,5 +81,5 @@ fn set_defaults_ephemeral_container(container: &mut EphemeralContainer) {
     set_defaults_env(container.env.as_mut());
     let probes = [&mut container.liveness_probe, &mut container.readiness_probe, &mut container.startup_probe];
     probes.into_iter().flatten().for_each(set_defaults_probe);
-    set_defaults_lifecycle(container.lifecycle.as_mut());
+    set_defaults_lifecycle(&mut container.lifecycle);
 }

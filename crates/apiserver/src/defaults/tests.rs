@@ -161,6 +161,7 @@ fn container_fields() {
                 {"name": "C", "valueFrom": {"fileKeyRef": {"key": "k", "optional": false, "path": "p",
                     "volumeName": "v"}}}]}),
         ),
+        (json!({"lifecycle": {"stopSignal": "SIGUSR1"}}), json!({})),
         (json!({"image": "app"}), json!({"image": "app", "imagePullPolicy": "Always"})),
     ];
     for (given, want) in rows {

@@ -11,6 +11,8 @@ mod config;
 mod container;
 mod env;
 mod event;
+mod lease;
+mod limit_range;
 mod meta;
 mod node;
 mod pod;
@@ -42,6 +44,8 @@ pub use config::{
     validate_secret_update,
 };
 pub use event::validate_event_create;
+pub use lease::{validate_lease, validate_lease_update};
+pub use limit_range::{validate_limit_range, validate_limit_range_update};
 pub use meta::{Scope, validate_object_meta, validate_object_meta_update};
 pub use node::{validate_node, validate_node_update};
 pub use pod::{validate_pod_create, validate_pod_status_update, validate_pod_update};
@@ -52,7 +56,7 @@ pub use priority_class::{validate_priority_class, validate_priority_class_update
 pub use quota::{validate_resource_quota, validate_resource_quota_update};
 pub use scale::validate_scale;
 pub use selector::{keep_empty_selector, validate_label_selector};
-pub use warnings::{warnings_for_deployment, warnings_for_pod, warnings_for_replica_set};
+pub use warnings::{warnings_for_deployment, warnings_for_pod, warnings_for_replica_set, warnings_for_secret};
 
 /// The text for a negative number.
 pub(crate) const IS_NEGATIVE_ERROR_MSG: &str = "must be greater than or equal to 0";

@@ -84,11 +84,6 @@ pub(super) fn validate_lifecycle(
         };
         validate_handler(errs, &handler, grace_period_seconds, &path.child(field));
     }
-    if let Some(signal) = &lifecycle.stop_signal
-        && signal.is_empty()
-    {
-        errs.push(Error::required(&path.child("stopSignal"), ""));
-    }
 }
 
 /// The actions of a probe or hook, of which there has to be one. Mirrors `commonHandler`.

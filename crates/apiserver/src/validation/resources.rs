@@ -72,7 +72,7 @@ fn is_extended_resource_name(name: &str) -> bool {
         && is_qualified_name(&format!("requests.{name}")).is_empty()
 }
 
-fn is_overcommit_allowed(name: &str) -> bool {
+pub(super) fn is_overcommit_allowed(name: &str) -> bool {
     is_native_resource(name) && !name.starts_with(HUGE_PAGES_PREFIX)
 }
 

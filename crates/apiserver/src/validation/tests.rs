@@ -547,6 +547,50 @@ fn small_kinds() {
 }
 
 #[test]
+fn limit_ranges_and_leases() {
+    let rows: &[(Value, &[&str])] = &[
+        (json!({"type": "Container", "max": {"cpu": "2"}, "min": {"cpu": "100m"}}), &[]),
+        (
+            json!({"type": "Container", "max": {"cpu": "1"}, "default": {"cpu": "2"}}),
+            &[
+                "spec.limits[0].defaultRequest[cpu]: Invalid value: \"2\": default request value 2 is greater than \
+                 max value 1",
+                "spec.limits[0].default[cpu]: Invalid value: \"1\": default value 2 is greater than max value 1",
+            ],
+        ),
+        (
+            json!({"type": "Odd"}),
+            &["spec.limits[0].type: Invalid value: \"Odd\": must be a standard limit type or fully qualified"],
+        ),
+        (
+            json!({"type": "PersistentVolumeClaim"}),
+            &["spec.limits[0].limits: Required value: either minimum or maximum storage value is required, but \
+               neither was provided"],
+        ),
+        (
+            json!({"type": "Pod", "default": {"cpu": "1"}, "maxLimitRequestRatio": {"cpu": "500m"}}),
+            &[
+                "spec.limits[0].default: Forbidden: may not be specified when `type` is 'Pod'",
+                "spec.limits[0].maxLimitRequestRatio[cpu]: Invalid value: \"500m\": ratio 500m is less than 1",
+            ],
+        ),
+    ];
+    for (item, want) in rows {
+        let range = json!({"metadata": {"name": "l", "namespace": "n"}, "spec": {"limits": [item]}});
+        let mut range = object(&range);
+        defaults::set_defaults_limit_range(&mut range);
+        check(item, &validate_limit_range(&range), want);
+    }
+    let lease = json!({"metadata": {"name": "l", "namespace": "n"},
+        "spec": {"leaseDurationSeconds": 0, "leaseTransitions": -1}});
+    let want = [
+        "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0",
+        "spec.leaseTransitions: Invalid value: -1: must be greater than or equal to 0",
+    ];
+    check(&lease, &validate_lease(&object(&lease)), &want);
+}
+
+#[test]
 fn warnings() {
     let mut deployment = deployment(&json!({}));
     assert_eq!(warnings_for_deployment(&deployment), Vec::<String>::new());
@@ -565,4 +609,6 @@ fn warnings() {
         "spec.containers[0].env[1]: hides previous definition of \"A\", which may be dropped when using apply",
     ];
     assert_eq!(warnings_for_pod(&pod), want);
+    let secret: Secret = object(&json!({"type": "kubernetes.io/tls", "data": {"tls.crt": "", "tls.key": ""}}));
+    assert_eq!(warnings_for_secret(&secret), ["tls: failed to find any PEM data in certificate input"]);
 }

@@ -3,10 +3,11 @@
 //! Mirrors pkg/api/pod/warnings.go and the strategies' `WarningsOnCreate` (v1.36).
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplateSpec, ResourceRequirements};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplateSpec, ResourceRequirements, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seatrial_api::field::{Path, quote};
 use seatrial_api::names::is_dns1123_label;
+use seatrial_api::quantity::{Format, Quantity};
 
 use super::{items, resources::parsed, text};
 
@@ -32,6 +33,24 @@ pub fn warnings_for_pod(pod: &Pod) -> Vec<String> {
         warnings_for_pod_spec(&mut warnings, spec, &Path::new("spec"));
     }
     warnings
+}
+
+/// What creating the Secret warns about: a certificate or key that is no PEM at all.
+#[must_use]
+pub fn warnings_for_secret(secret: &Secret) -> Vec<String> {
+    if text(&secret.type_) != "kubernetes.io/tls" {
+        return Vec::new();
+    }
+    let lacks_pem = |key: &str| {
+        let value = secret.data.as_ref().and_then(|data| data.get(key));
+        !value.is_some_and(|value| value.0.windows(11).any(|window| window == b"-----BEGIN "))
+    };
+    let input = match (lacks_pem("tls.crt"), lacks_pem("tls.key")) {
+        (true, _) => "certificate",
+        (false, true) => "key",
+        (false, false) => return Vec::new(),
+    };
+    vec![format!("tls: failed to find any PEM data in {input} input")]
 }
 
 fn warnings_for_workload(meta: &ObjectMeta, template: Option<&PodTemplateSpec>) -> Vec<String> {
@@ -116,7 +135,7 @@ fn warnings_for_container(warnings: &mut Vec<String>, container: &Container, pat
 }
 
 /// Bytes come whole.
-fn warn_of_fraction(warnings: &mut Vec<String>, name: &str, value: seatrial_api::quantity::Quantity, path: &Path<'_>) {
+fn warn_of_fraction(warnings: &mut Vec<String>, name: &str, value: Quantity, path: &Path<'_>) {
     if matches!(name, "memory" | "ephemeral-storage") && !is_whole(value) {
         let path = path.key(name);
         let value = quote(&value.to_string());
@@ -124,7 +143,8 @@ fn warn_of_fraction(warnings: &mut Vec<String>, name: &str, value: seatrial_api:
     }
 }
 
-fn is_whole(value: seatrial_api::quantity::Quantity) -> bool {
-    let rounded = seatrial_api::quantity::Quantity::from_i64(value.value(), seatrial_api::quantity::Format::DecimalSi);
-    rounded.cmp_value(&value).is_eq()
+/// Amounts at the upper end are capped and count as whole.
+fn is_whole(value: Quantity) -> bool {
+    let rounded = Quantity::from_i64(value.value(), Format::DecimalSi);
+    value.value() == i64::MAX || rounded.cmp_value(&value).is_eq()
 }
