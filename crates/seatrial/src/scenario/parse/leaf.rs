@@ -203,9 +203,10 @@ pub(crate) fn quantity(node: &Node) -> Result<String, InputError> {
     }
 }
 
-/// What the API server takes for a quantity, but not below zero: nothing here can be negative.
+/// What the API server takes for a quantity, but neither below zero, as nothing here can be negative,
+/// nor a unit alone, which the API server reads as 0.
 fn is_quantity(text: &str) -> bool {
-    Quantity::parse(text).is_ok_and(|quantity| quantity.sign() >= 0)
+    text.contains(|c: char| c.is_ascii_digit()) && Quantity::parse(text).is_ok_and(|quantity| quantity.sign() >= 0)
 }
 
 #[cfg(test)]
