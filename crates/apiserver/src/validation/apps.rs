@@ -27,8 +27,8 @@ const STATUS: Path<'static> = Path::new("status");
 pub fn validate_deployment(deployment: &Deployment) -> ErrorList {
     let meta = &deployment.metadata;
     let mut errs = validate_object_meta(meta, Scope::Namespaced, name_is_dns_subdomain, &METADATA);
-    let spec = deployment.spec.clone().unwrap_or_default();
-    validate_deployment_spec(&mut errs, &spec, &SPEC);
+    let none = DeploymentSpec::default();
+    validate_deployment_spec(&mut errs, deployment.spec.as_ref().unwrap_or(&none), &SPEC);
     errs
 }
 
@@ -252,8 +252,8 @@ fn validate_deployment_status(errs: &mut ErrorList, status: &DeploymentStatus, p
 pub fn validate_replica_set(replica_set: &ReplicaSet) -> ErrorList {
     let meta = &replica_set.metadata;
     let mut errs = validate_object_meta(meta, Scope::Namespaced, name_is_dns_subdomain, &METADATA);
-    let spec = replica_set.spec.clone().unwrap_or_default();
-    validate_replica_set_spec(&mut errs, &spec, &SPEC);
+    let none = ReplicaSetSpec::default();
+    validate_replica_set_spec(&mut errs, replica_set.spec.as_ref().unwrap_or(&none), &SPEC);
     errs
 }
 

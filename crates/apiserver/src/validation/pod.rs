@@ -28,8 +28,9 @@ const UPDATABLE_POD_SPEC_FIELDS: &str = "`spec.containers[*].image`,\
 /// A Pod to be created. Mirrors `ValidatePodCreate`.
 #[must_use]
 pub fn validate_pod_create(pod: &Pod) -> ErrorList {
-    let spec = pod.spec.clone().unwrap_or_default();
-    let mut errs = validate_pod_metadata_and_spec(pod, &spec);
+    let none = PodSpec::default();
+    let spec = pod.spec.as_ref().unwrap_or(&none);
+    let mut errs = validate_pod_metadata_and_spec(pod, spec);
     if !items(&spec.ephemeral_containers).is_empty() {
         let path = SPEC.child("ephemeralContainers");
         errs.push(Error::forbidden(&path, "cannot be set on create"));

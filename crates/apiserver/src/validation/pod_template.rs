@@ -17,14 +17,15 @@ use super::{items, text, validate_nonnegative_field};
 
 /// The template of any kind that has one. Mirrors `ValidatePodTemplateSpec`.
 pub fn validate_pod_template_spec(errs: &mut ErrorList, template: &PodTemplateSpec, path: &Path<'_>) {
-    let meta = template.metadata.clone().unwrap_or_default();
-    let spec = template.spec.clone().unwrap_or_default();
+    let (no_meta, no_spec) = Default::default();
+    let meta = template.metadata.as_ref().unwrap_or(&no_meta);
+    let spec = template.spec.as_ref().unwrap_or(&no_spec);
     validate_labels(errs, meta.labels.as_ref(), &path.child("labels"));
     let annotations_path = path.child("annotations");
     validate_annotations(errs, meta.annotations.as_ref(), &annotations_path);
-    validate_pod_specific_annotations(errs, meta.annotations.as_ref(), &spec, &annotations_path);
+    validate_pod_specific_annotations(errs, meta.annotations.as_ref(), spec, &annotations_path);
     let spec_path = path.child("spec");
-    validate_pod_spec(errs, &spec, &PodValidationOptions::for_template(), &spec_path);
+    validate_pod_spec(errs, spec, &PodValidationOptions::for_template(), &spec_path);
     if !items(&spec.ephemeral_containers).is_empty() {
         let detail = "ephemeral containers not allowed in pod template";
         errs.push(Error::forbidden(&spec_path.child("ephemeralContainers"), detail));
