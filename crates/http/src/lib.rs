@@ -1,1 +1,0 @@
-//! The Kubernetes API over HTTP: the only library crate that knows tokio.
