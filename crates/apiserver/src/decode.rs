@@ -4,8 +4,10 @@
 
 use seatrial_api::field::{Error, Path};
 use seatrial_api::schema::{Issue, TypeRef, canonicalize, check, type_named};
-use seatrial_api::{ApiError, Kind, Resource};
+use seatrial_api::{ApiError, Kind};
 use serde_json::Value;
+
+use crate::strategy::Strategy;
 
 /// What becomes of fields that a kind does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub fn type_of(kind: Kind) -> Option<TypeRef> {
 ///
 /// # Errors
 /// 400 for another kind or version, a value of the wrong type, or in strict mode a field that does not exist.
-pub(crate) fn decode<R: Resource>(
+pub(crate) fn decode<R: Strategy>(
     body: &Value,
     validation: FieldValidation,
 ) -> Result<(R::Api, Vec<String>), ApiError> {
@@ -70,7 +72,8 @@ pub(crate) fn decode<R: Resource>(
         map.insert("apiVersion".to_owned(), api_version.into());
         map.insert("kind".to_owned(), kind.into());
     }
-    let api = serde_json::from_value(value).map_err(|error| cannot(&error.to_string()))?;
+    let mut api = serde_json::from_value(value).map_err(|error| cannot(&error.to_string()))?;
+    R::after_decode(body, &mut api);
     Ok((api, unknown))
 }
 

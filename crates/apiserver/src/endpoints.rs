@@ -70,6 +70,14 @@ impl ApiServer {
         for_kind!(key.kind, patch_typed(self, request, key, subresource, patch))
     }
 
+    /// Replaces an object of whatever kind that a controller changed.
+    ///
+    /// # Errors
+    /// As [`ApiServer::update`].
+    pub fn update_object(&mut self, request: &RequestInfo<'_>, object: &Object) -> Result<Object, ApiError> {
+        for_kind!(object.kind(), update_object_typed(self, request, object))
+    }
+
     /// The number of replicas that the scale subresource shows.
     ///
     /// # Errors
@@ -198,6 +206,15 @@ pub fn set_pod_condition(list: &seatrial_api::Conditions, mut condition: Conditi
         condition.last_transition_time = old.last_transition_time;
     }
     list.iter().map(|c| if c.type_ == condition.type_ { condition.clone() } else { c.clone() }).collect()
+}
+
+fn update_object_typed<R: Strategy>(
+    server: &mut ApiServer,
+    request: &RequestInfo<'_>,
+    object: &Object,
+) -> Result<Object, ApiError> {
+    let typed = R::unwrap(object).ok_or_else(|| ApiError::internal("the object is of another kind"))?;
+    server.update(request, R::clone(typed)).map(R::wrap)
 }
 
 fn create_typed<R: Strategy>(

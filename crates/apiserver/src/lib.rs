@@ -14,7 +14,6 @@ mod server;
 mod store;
 mod strategy;
 pub mod validation;
-mod validation_pending;
 mod watch_log;
 
 pub use admission::{QuotaUsage, usage_of_namespace};

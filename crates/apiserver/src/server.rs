@@ -178,6 +178,7 @@ impl ApiServer {
         if subresource == Subresource::Main {
             new.admit_update(&old, &self.store, &mut self.admission)?;
         }
+        new.meta_mut().resource_version = old.meta().resource_version;
         if validation == Validation::Full {
             let (new_api, old_api) = (new.to_api_object(), old.to_api_object());
             let errors = match subresource {
@@ -188,7 +189,6 @@ impl ApiServer {
                 return Err(ApiError::invalid(&R::KIND.group_kind(), &new.meta().name, errors));
             }
         }
-        new.meta_mut().resource_version = old.meta().resource_version;
         if new == *old {
             return Ok(old);
         }

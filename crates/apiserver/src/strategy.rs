@@ -4,6 +4,7 @@
 
 use seatrial_api::field::ErrorList;
 use seatrial_api::{ApiError, Resource, Time};
+use serde_json::Value;
 
 use crate::admission::{AdmissionState, QuotaUsage};
 use crate::store::Store;
@@ -30,6 +31,9 @@ pub trait Strategy: Resource {
 
     /// What a DELETE without a policy does to dependents.
     const DEFAULT_PROPAGATION: DefaultPropagation = DefaultPropagation::Background;
+
+    /// Puts right what the decoder cannot tell from the JSON as it was sent.
+    fn after_decode(_raw: &Value, _api: &mut Self::Api) {}
 
     /// Fills in defaults. Mirrors `SetDefaults_*`.
     fn set_defaults(_api: &mut Self::Api) {}

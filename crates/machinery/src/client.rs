@@ -77,6 +77,14 @@ impl<'a> Client<'a> {
         self.counted(|server, request| server.update(request, object))
     }
 
+    /// Replaces an object of whatever kind.
+    ///
+    /// # Errors
+    /// See [`ApiServer::update`].
+    pub fn update_object(&mut self, object: &Object) -> Result<(), ApiError> {
+        self.counted(|server, request| server.update_object(request, object)).map(drop)
+    }
+
     /// Replaces an object's status.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use seatrial_api::{Deployment, Kind, Namespace, Node, Object, Pod, ReplicaSet, Resource, ResourceQuota};
 use seatrial_apiserver::{Change, Cursor, WatchLog};
 
-use crate::lister::{Lister, OwnerIndex};
+use crate::lister::{Lister, OwnerIndex, Replaced};
 use crate::pod_cache::PodCache;
 
 /// The caches that controllers read.
@@ -79,8 +79,8 @@ impl Informers {
             Object::Pod(_) => delivery::<Pod>(self.pods.apply(change)),
             Object::ReplicaSet(_) => {
                 let pair = self.replica_sets.apply(change);
-                if let Some((old, new)) = &pair {
-                    self.replica_sets_by_owner.apply(old.as_ref(), new.as_ref());
+                if let Some(pair) = &pair {
+                    self.replica_sets_by_owner.apply(pair.old.as_ref(), pair.new.as_ref());
                 }
                 delivery::<ReplicaSet>(pair)
             }
@@ -97,7 +97,7 @@ impl Informers {
     }
 }
 
-fn delivery<R: Resource>(pair: Option<(Option<Arc<R>>, Option<Arc<R>>)>) -> Delivery {
-    let (old, new) = pair.unwrap_or_default();
+fn delivery<R: Resource>(replaced: Option<Replaced<R>>) -> Delivery {
+    let (old, new) = replaced.map_or((None, None), |r| (r.old, r.new));
     Delivery { old: old.map(R::wrap), new: new.map(R::wrap) }
 }

@@ -25,5 +25,8 @@ pub use informers::{Delivery, Informers};
 pub use lister::{Lister, OwnerIndex, key_of};
 pub use queue::{Queue, Timer};
 pub use recorder::{EventRecorder, EventText, ObjectRef};
-pub use seatrial_apiserver::{DeleteOptions, Propagation};
-pub use seatrial_engine::SimTime;
+pub use seatrial_apiserver::{
+    DeleteOptions, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, Propagation, set_pod_condition,
+    usage_of_namespace,
+};
+pub use seatrial_engine::{Rng, SimTime};

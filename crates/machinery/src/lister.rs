@@ -6,6 +6,15 @@ use rustc_hash::FxHashMap;
 use seatrial_api::{NamespacedName, ObjectMap, ObjectMeta, Resource, Str, Uid};
 use seatrial_apiserver::{Change, ChangeType};
 
+/// An object before and after a change.
+#[derive(Clone, Debug)]
+pub(crate) struct Replaced<R> {
+    /// The object before, if it was known.
+    pub(crate) old: Option<Arc<R>>,
+    /// The object now, unless it is gone.
+    pub(crate) new: Option<Arc<R>>,
+}
+
 /// The objects of one kind as the watch told them. Mirrors `cache.Indexer` with a namespace index.
 #[derive(Debug)]
 pub struct Lister<R> {
@@ -40,17 +49,17 @@ impl<R: Resource> Lister<R> {
     }
 
     /// Takes a change over; returns the object before and after.
-    pub(crate) fn apply(&mut self, change: &Change) -> Option<(Option<Arc<R>>, Option<Arc<R>>)> {
+    pub(crate) fn apply(&mut self, change: &Change) -> Option<Replaced<R>> {
         let object = R::unwrap(&change.object)?;
         let meta = object.meta();
         if change.type_ == ChangeType::Deleted {
-            return Some((self.objects.remove(&meta.namespace, &meta.name), None));
+            return Some(Replaced { old: self.objects.remove(&meta.namespace, &meta.name), new: None });
         }
         let old = match self.objects.get_mut(&meta.namespace, &meta.name) {
             Some(slot) => Some(std::mem::replace(slot, Arc::clone(object))),
             None => self.objects.insert(object.namespaced_name(), Arc::clone(object)),
         };
-        Some((old, Some(Arc::clone(object))))
+        Some(Replaced { old, new: Some(Arc::clone(object)) })
     }
 }
 

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use seatrial_api::{Pod, Resource, Str, StrMap, Time, Uid};
 use seatrial_apiserver::Change;
 
-use crate::lister::Lister;
+use crate::lister::{Lister, Replaced};
 
 /// All pods: by key, by controller, and those without a controller.
 #[derive(Debug, Default)]
@@ -157,8 +157,8 @@ impl PodCache {
     }
 
     /// Takes a change of a pod over; returns the pod before and after.
-    pub(crate) fn apply(&mut self, change: &Change) -> Option<(Option<Arc<Pod>>, Option<Arc<Pod>>)> {
-        let (old, new) = self.lister.apply(change)?;
+    pub(crate) fn apply(&mut self, change: &Change) -> Option<Replaced<Pod>> {
+        let Replaced { old, new } = self.lister.apply(change)?;
         let owner = |p: &Option<Arc<Pod>>| p.as_ref().and_then(|p| p.meta().controller_of().map(|o| o.uid.clone()));
         let (old_owner, new_owner) = (owner(&old), owner(&new));
         let same_pod = old.as_ref().zip(new.as_ref()).is_some_and(|(a, b)| a.meta.uid == b.meta.uid);
@@ -168,7 +168,7 @@ impl PodCache {
             self.replace_owned(old_owner.as_ref(), old.as_ref(), None);
             self.replace_owned(new_owner.as_ref(), None, new.as_ref());
         }
-        Some((old, new))
+        Some(Replaced { old, new })
     }
 
     fn replace_owned(&mut self, owner: Option<&Uid>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {

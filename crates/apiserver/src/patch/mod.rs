@@ -40,7 +40,11 @@ pub fn apply_patch(type_: PatchType, current: &Value, patch: &Value, ty: TypeRef
 /// How many operations a JSON patch may have. Mirrors `maxJSONPatchOperations`.
 const JSON_PATCH_OPERATIONS_MAX: usize = 10_000;
 
-fn apply_json_patch(current: &Value, patch: &Value) -> Result<Value, ApiError> {
+/// Applies a JSON patch, RFC 6902.
+///
+/// # Errors
+/// 400 for a document that is no patch, 413 for one that is too long, 422 for one that does not apply.
+pub fn apply_json_patch(current: &Value, patch: &Value) -> Result<Value, ApiError> {
     let operations: json_patch::Patch = serde_json::from_value(patch.clone())
         .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?;
     if operations.0.len() > JSON_PATCH_OPERATIONS_MAX {

@@ -5,7 +5,7 @@ use seatrial_api::ConfigMap;
 use seatrial_api::field::ErrorList;
 
 use crate::strategy::Strategy;
-use crate::validation_pending as validation;
+use crate::validation;
 
 impl Strategy for ConfigMap {
     fn validate(api: &Api) -> ErrorList {

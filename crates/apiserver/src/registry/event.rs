@@ -2,10 +2,10 @@
 
 use k8s_openapi::api::core::v1::Event as Api;
 use seatrial_api::Event;
-use seatrial_api::field::ErrorList;
+use seatrial_api::field::{ErrorList, Path};
 
 use crate::strategy::Strategy;
-use crate::{defaults, validation_pending as validation};
+use crate::{defaults, validation};
 
 impl Strategy for Event {
     const ALLOW_CREATE_ON_UPDATE: bool = true;
@@ -15,10 +15,10 @@ impl Strategy for Event {
     }
 
     fn validate(api: &Api) -> ErrorList {
-        validation::validate_event(api)
+        validation::validate_event_create(api)
     }
 
     fn validate_update(new: &Api, old: &Api) -> ErrorList {
-        validation::validate_event_update(new, old)
+        validation::validate_object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"))
     }
 }

@@ -5,7 +5,7 @@ use seatrial_api::Lease;
 use seatrial_api::field::ErrorList;
 
 use crate::strategy::Strategy;
-use crate::validation_pending as validation;
+use crate::validation;
 
 impl Strategy for Lease {
     const ALLOW_CREATE_ON_UPDATE: bool = true;

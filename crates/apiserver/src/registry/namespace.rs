@@ -5,7 +5,7 @@ use seatrial_api::field::ErrorList;
 use seatrial_api::{ApiError, Kind, Namespace, Time};
 
 use crate::strategy::Strategy;
-use crate::{defaults, validation_pending as validation};
+use crate::{defaults, validation};
 
 /// The finalizer in `spec.finalizers` that the namespace controller takes away.
 pub(crate) const FINALIZER_KUBERNETES: &str = "kubernetes";

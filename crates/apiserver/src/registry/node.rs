@@ -7,7 +7,7 @@ use seatrial_api::{ApiError, Node};
 use crate::admission::AdmissionState;
 use crate::store::Store;
 use crate::strategy::Strategy;
-use crate::{defaults, validation_pending as validation};
+use crate::{defaults, validation};
 
 const TAINT_NODE_NOT_READY: &str = "node.kubernetes.io/not-ready";
 

@@ -12,7 +12,7 @@ use seatrial_api::{ApiError, Kind, Pod, PodPhase, PodSpec, PodStatus};
 use crate::admission::{AdmissionState, QuotaUsage, admit_pod_spec};
 use crate::store::Store;
 use crate::strategy::Strategy;
-use crate::{defaults, validation_pending as validation};
+use crate::{defaults, validation};
 
 /// How many different shared specs are remembered with what admission made of them.
 const ADMITTED_COUNT_MAX: usize = 4096;
@@ -48,11 +48,19 @@ impl Strategy for Pod {
     }
 
     fn validate(api: &Api) -> ErrorList {
-        validation::validate_pod(api)
+        validation::validate_pod_create(api)
     }
 
     fn validate_update(new: &Api, old: &Api) -> ErrorList {
         validation::validate_pod_update(new, old)
+    }
+
+    fn validate_status_update(new: &Api, old: &Api) -> ErrorList {
+        validation::validate_pod_status_update(new, old)
+    }
+
+    fn warnings_on_create(api: &Api) -> Vec<String> {
+        validation::warnings_for_pod(api)
     }
 
     fn admit_create(&mut self, store: &Store, state: &mut AdmissionState) -> Result<(), ApiError> {

@@ -5,7 +5,7 @@ use seatrial_api::PriorityClass;
 use seatrial_api::field::ErrorList;
 
 use crate::strategy::Strategy;
-use crate::{defaults, validation_pending as validation};
+use crate::{defaults, validation};
 
 impl Strategy for PriorityClass {
     fn set_defaults(api: &mut Api) {

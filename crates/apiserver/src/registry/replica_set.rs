@@ -3,12 +3,19 @@
 use k8s_openapi::api::apps::v1::ReplicaSet as Api;
 use seatrial_api::ReplicaSet;
 use seatrial_api::field::ErrorList;
+use serde_json::Value;
 
 use crate::strategy::Strategy;
-use crate::{defaults, validation_pending as validation};
+use crate::{defaults, validation};
 
 impl Strategy for ReplicaSet {
     const HAS_STATUS: bool = true;
+
+    fn after_decode(raw: &Value, api: &mut Api) {
+        if let Some(spec) = &mut api.spec {
+            validation::keep_empty_selector(raw.pointer("/spec/selector"), &mut spec.selector);
+        }
+    }
 
     fn set_defaults(api: &mut Api) {
         defaults::set_defaults_replica_set(api);

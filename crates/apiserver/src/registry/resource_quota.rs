@@ -5,7 +5,7 @@ use seatrial_api::ResourceQuota;
 use seatrial_api::field::ErrorList;
 
 use crate::strategy::Strategy;
-use crate::validation_pending as validation;
+use crate::validation;
 
 impl Strategy for ResourceQuota {
     const RETURN_DELETED_OBJECT: bool = true;

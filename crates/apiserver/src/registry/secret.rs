@@ -5,7 +5,7 @@ use seatrial_api::Secret;
 use seatrial_api::field::ErrorList;
 
 use crate::strategy::Strategy;
-use crate::{defaults, validation_pending as validation};
+use crate::{defaults, validation};
 
 impl Strategy for Secret {
     fn set_defaults(api: &mut Api) {
@@ -14,6 +14,10 @@ impl Strategy for Secret {
 
     fn validate(api: &Api) -> ErrorList {
         validation::validate_secret(api)
+    }
+
+    fn warnings_on_create(api: &Api) -> Vec<String> {
+        validation::warnings_for_secret(api)
     }
 
     fn validate_update(new: &Api, old: &Api) -> ErrorList {

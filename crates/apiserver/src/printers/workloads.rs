@@ -1,0 +1,56 @@
+//! The rows of Deployments and ReplicaSets.
+
+use seatrial_api::{Deployment, ReplicaSet, Time};
+use serde_json::json;
+
+use super::{Cells, Column, age, column, container_cells, or_none, wide};
+
+pub(super) const DEPLOYMENT_COLUMNS: &[Column] = &[
+    column("Name"),
+    column("Ready"),
+    column("Up-to-date"),
+    column("Available"),
+    column("Age"),
+    wide("Containers"),
+    wide("Images"),
+    wide("Selector"),
+];
+
+pub(super) fn deployment_cells(d: &Deployment, now: Time) -> Cells {
+    let (names, images) = container_cells(d.spec.template.spec.api());
+    vec![
+        json!(d.meta.name.as_str()),
+        json!(format!("{}/{}", d.status.ready_replicas, d.spec.replicas)),
+        json!(d.status.updated_replicas),
+        json!(d.status.available_replicas),
+        json!(age(d.meta.creation_timestamp, now)),
+        json!(names),
+        json!(images),
+        json!(d.spec.selector.compiled().to_string()),
+    ]
+}
+
+pub(super) const REPLICA_SET_COLUMNS: &[Column] = &[
+    column("Name"),
+    column("Desired"),
+    column("Current"),
+    column("Ready"),
+    column("Age"),
+    wide("Containers"),
+    wide("Images"),
+    wide("Selector"),
+];
+
+pub(super) fn replica_set_cells(rs: &ReplicaSet, now: Time) -> Cells {
+    let (names, images) = container_cells(rs.spec.template.spec.api());
+    vec![
+        json!(rs.meta.name.as_str()),
+        json!(rs.spec.replicas),
+        json!(rs.status.replicas),
+        json!(rs.status.ready_replicas),
+        json!(age(rs.meta.creation_timestamp, now)),
+        json!(names),
+        json!(images),
+        json!(or_none(rs.spec.selector.compiled().to_string())),
+    ]
+}
