@@ -12,8 +12,7 @@ use super::rollback::ANNOTATION_ROLLBACK_TO;
 /// How often a failed sync is tried again before the key is dropped until its next event.
 const RETRIES_MAX: u32 = 15;
 const REASON_SELECTING_ALL: &str = "SelectingAll";
-const MESSAGE_SELECTING_ALL: &str =
-    "This deployment is selecting all pods. A non-empty selector is required.";
+const MESSAGE_SELECTING_ALL: &str = "This deployment is selecting all pods. A non-empty selector is required.";
 
 /// The Deployment controller.
 #[derive(Debug, Default)]

@@ -87,7 +87,11 @@ impl DeploymentController {
 }
 
 /// The Deployment a reference means: kind, name and uid have to agree. Mirrors `resolveControllerRef`.
-fn resolve_controller_ref<'a>(informers: &'a Informers, meta: &ObjectMeta, owner: &OwnerReference) -> Option<&'a Arc<Deployment>> {
+fn resolve_controller_ref<'a>(
+    informers: &'a Informers,
+    meta: &ObjectMeta,
+    owner: &OwnerReference,
+) -> Option<&'a Arc<Deployment>> {
     if owner.kind != "Deployment" {
         return None;
     }

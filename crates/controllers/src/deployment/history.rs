@@ -33,7 +33,8 @@ impl DeploymentController {
         });
         // Only the first are looked at: one that still has pods is kept and not replaced by the next.
         for rs in candidates.into_iter().take(excess) {
-            let busy = rs.status.replicas != 0 || rs.spec.replicas != 0 || rs.meta.generation > rs.status.observed_generation;
+            let busy =
+                rs.status.replicas != 0 || rs.spec.replicas != 0 || rs.meta.generation > rs.status.observed_generation;
             if busy {
                 continue;
             }

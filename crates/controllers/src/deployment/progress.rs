@@ -107,7 +107,8 @@ fn set_progress(
         set_deployment_condition(status, condition);
     } else if deployment_progressing(deployment, status) {
         let message = format!("{} is progressing.", subject());
-        let mut condition = deployment_condition(cx, PROGRESSING, ConditionStatus::True, REASON_REPLICA_SET_UPDATED, message);
+        let mut condition =
+            deployment_condition(cx, PROGRESSING, ConditionStatus::True, REASON_REPLICA_SET_UPDATED, message);
         // Progress counts anew each time, so the condition is replaced even where it says the same.
         if let Some(current) = current.filter(|c| c.status == ConditionStatus::True) {
             condition.last_transition_time = current.last_transition_time;

@@ -22,7 +22,8 @@ impl DeploymentController {
         rs_list: &[Arc<ReplicaSet>],
     ) -> Result<(), ApiError> {
         let mut deployment = Arc::clone(deployment);
-        let mut sets = self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::No)?;
+        let mut sets =
+            self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::No)?;
         let mut scaled_down = false;
         for old in active(&sets.old) {
             let scaled = scale_replica_set_and_record_event(cx, &old, 0, &deployment)?;
@@ -33,7 +34,8 @@ impl DeploymentController {
             return self.sync_rollout_status(cx, &deployment, &sets);
         }
         if sets.new.is_none() {
-            sets = self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::Yes)?;
+            sets =
+                self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::Yes)?;
         }
         if let Some(new_rs) = sets.new.clone() {
             let scaled = scale_replica_set_and_record_event(cx, &new_rs, deployment.spec.replicas, &deployment)?;

@@ -106,7 +106,8 @@ fn update_existing_new_replica_set(
     }
     let revision = existing.meta.annotations.get(ANNOTATION_REVISION).unwrap_or_default();
     let mut needs_update = deployment.meta.annotations.get(ANNOTATION_REVISION).unwrap_or_default() != revision;
-    let found = progress_deadline_seconds(deployment).is_some() && deployment.status.conditions.get(PROGRESSING).is_none();
+    let found =
+        progress_deadline_seconds(deployment).is_some() && deployment.status.conditions.get(PROGRESSING).is_none();
     needs_update |= found;
     if needs_update {
         let mut new = Deployment::clone(deployment);
@@ -139,8 +140,13 @@ fn create_new_replica_set(
             let message = format!("Failed to create new replica set {:?}: {error}", name.as_str());
             if has_deadline {
                 let mut new = Deployment::clone(deployment);
-                let condition =
-                    deployment_condition(cx, PROGRESSING, ConditionStatus::False, REASON_FAILED_RS_CREATE, message.clone());
+                let condition = deployment_condition(
+                    cx,
+                    PROGRESSING,
+                    ConditionStatus::False,
+                    REASON_FAILED_RS_CREATE,
+                    message.clone(),
+                );
                 set_deployment_condition(&mut new.status, condition);
                 // The creation's own error is what the sync reports; this write is made again with the next one.
                 if let Ok(updated) = cx.client.update_status(new) {
@@ -153,13 +159,19 @@ fn create_new_replica_set(
     };
     if replicas > 0 {
         let message = format!("Scaled up replica set {name} from 0 to {replicas}");
-        cx.client.event(&ObjectRef::of(&**deployment), &EventText::normal(super::scale::REASON_SCALING_REPLICA_SET, &message));
+        cx.client.event(
+            &ObjectRef::of(&**deployment),
+            &EventText::normal(super::scale::REASON_SCALING_REPLICA_SET, &message),
+        );
     }
     let mut new = Deployment::clone(deployment);
     new.meta.annotations.insert(ANNOTATION_REVISION, new_revision.to_string());
     if has_deadline {
         let message = format!("Created new replica set {:?}", name.as_str());
-        set_deployment_condition(&mut new.status, deployment_condition(cx, PROGRESSING, ConditionStatus::True, REASON_NEW_RS_CREATED, message));
+        set_deployment_condition(
+            &mut new.status,
+            deployment_condition(cx, PROGRESSING, ConditionStatus::True, REASON_NEW_RS_CREATED, message),
+        );
     }
     if new != **deployment {
         *deployment = cx.client.update_status(new)?;
@@ -175,7 +187,9 @@ fn resolve_collision(
     error: ApiError,
 ) -> Result<Arc<ReplicaSet>, ApiError> {
     let there = cx.client.get_live::<ReplicaSet>(&deployment.meta.namespace, name)?;
-    if there.meta.is_controlled_by(&deployment.meta.uid) && equal_ignore_hash(&deployment.spec.template, &there.spec.template) {
+    if there.meta.is_controlled_by(&deployment.meta.uid)
+        && equal_ignore_hash(&deployment.spec.template, &there.spec.template)
+    {
         return Ok(there);
     }
     let mut new = Deployment::clone(deployment);

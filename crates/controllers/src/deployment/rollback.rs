@@ -26,9 +26,11 @@ impl DeploymentController {
         rs_list: &[Arc<ReplicaSet>],
     ) -> Result<(), ApiError> {
         let mut deployment = Arc::clone(deployment);
-        let sets = self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::Yes)?;
+        let sets =
+            self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::Yes)?;
         let all_rss = sets.all();
-        let asked = deployment.meta.annotations.get(ANNOTATION_ROLLBACK_TO).and_then(|t| t.parse::<i64>().ok()).unwrap_or(0);
+        let asked =
+            deployment.meta.annotations.get(ANNOTATION_ROLLBACK_TO).and_then(|t| t.parse::<i64>().ok()).unwrap_or(0);
         let target = if asked == 0 { last_revision(&all_rss) } else { asked };
         if target == 0 {
             warn(cx, &deployment, REASON_REVISION_NOT_FOUND, "Unable to find last revision.");

@@ -23,7 +23,8 @@ impl DeploymentController {
         rs_list: &[Arc<ReplicaSet>],
     ) -> Result<(), ApiError> {
         let mut deployment = Arc::clone(deployment);
-        let mut sets = self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::Yes)?;
+        let mut sets =
+            self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::Yes)?;
         if reconcile_new_replica_set(cx, &deployment, &mut sets)? {
             return self.sync_rollout_status(cx, &deployment, &sets);
         }
@@ -38,7 +39,11 @@ impl DeploymentController {
 }
 
 /// Brings the new set to the size it may have now; returns whether it changed.
-fn reconcile_new_replica_set(cx: &mut SyncContext<'_>, deployment: &Arc<Deployment>, sets: &mut ReplicaSets) -> Result<bool, ApiError> {
+fn reconcile_new_replica_set(
+    cx: &mut SyncContext<'_>,
+    deployment: &Arc<Deployment>,
+    sets: &mut ReplicaSets,
+) -> Result<bool, ApiError> {
     let Some(new_rs) = sets.new.clone() else { return Ok(false) };
     let (size, wanted) = (new_rs.spec.replicas, deployment.spec.replicas);
     if size == wanted {
@@ -65,7 +70,9 @@ fn reconcile_old_replica_sets(cx: &mut SyncContext<'_>, deployment: &Arc<Deploym
     if max_scaled_down <= 0 {
         return false;
     }
-    let Ok((old_rss, unhealthy)) = cleanup_unhealthy_replicas(cx, old_rss, deployment, max_scaled_down) else { return false };
+    let Ok((old_rss, unhealthy)) = cleanup_unhealthy_replicas(cx, old_rss, deployment, max_scaled_down) else {
+        return false;
+    };
     old_rss.iter().for_each(|rs| sets.replace(rs));
     // What is available is counted as it was before the unhealthy pods went: those were not.
     let spare = available_replica_count(&all_rss) - min_available;

@@ -33,15 +33,22 @@ impl DeploymentController {
         rs_list: &[Arc<ReplicaSet>],
     ) -> Result<(), ApiError> {
         let mut deployment = Arc::clone(deployment);
-        let mut sets = self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::No)?;
+        let mut sets =
+            self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::No)?;
         self.scale(cx, &deployment, &mut sets)?;
-        if deployment.spec.paused && !deployment.meta.annotations.contains_key(super::rollback::ANNOTATION_ROLLBACK_TO) {
+        if deployment.spec.paused && !deployment.meta.annotations.contains_key(super::rollback::ANNOTATION_ROLLBACK_TO)
+        {
             self.cleanup_deployment(cx, &sets.old, &deployment)?;
         }
         self.sync_deployment_status(cx, &deployment, &sets)
     }
 
-    fn scale(&mut self, cx: &mut SyncContext<'_>, deployment: &Arc<Deployment>, sets: &mut ReplicaSets) -> Result<(), ApiError> {
+    fn scale(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        deployment: &Arc<Deployment>,
+        sets: &mut ReplicaSets,
+    ) -> Result<(), ApiError> {
         if let Some(single) = find_active_or_latest(sets) {
             if single.spec.replicas != deployment.spec.replicas {
                 let scaled = scale_replica_set_and_record_event(cx, &single, deployment.spec.replicas, deployment)?;

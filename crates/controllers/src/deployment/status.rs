@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{
-    ApiError, Condition, ConditionStatus, Conditions, Deployment, DeploymentStatus, ReplicaSet, Str,
-};
+use seatrial_api::{ApiError, Condition, ConditionStatus, Conditions, Deployment, DeploymentStatus, ReplicaSet, Str};
 use seatrial_machinery::SyncContext;
 
 use super::controller::DeploymentController;

@@ -53,7 +53,13 @@ impl ReplicaSetController {
         result
     }
 
-    fn delete_pods(&mut self, cx: &mut SyncContext<'_>, rs: &Arc<ReplicaSet>, count: usize, adopted: &[Arc<Pod>]) -> Result<(), ApiError> {
+    fn delete_pods(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        rs: &Arc<ReplicaSet>,
+        count: usize,
+        adopted: &[Arc<Pod>],
+    ) -> Result<(), ApiError> {
         let key = rs.namespaced_name();
         let doomed = get_pods_to_delete(cx, rs, count, adopted);
         self.expectations.expect_deletions(key.clone(), doomed.iter().map(|p| p.meta.uid.clone()), cx.clock().now());

@@ -31,7 +31,8 @@ impl ReplicaSetController {
         match cx.client.update_status(new) {
             Err(error) if error.is_conflict() => {
                 // Somebody wrote in between: the status is put on what is there now, once.
-                let mut live = ReplicaSet::clone(&*cx.client.get_live::<ReplicaSet>(&rs.meta.namespace, &rs.meta.name)?);
+                let mut live =
+                    ReplicaSet::clone(&*cx.client.get_live::<ReplicaSet>(&rs.meta.namespace, &rs.meta.name)?);
                 live.status = calculate_status(cx, &live, counts, manage_error);
                 cx.client.update_status(live)
             }
@@ -54,7 +55,12 @@ impl ReplicaSetController {
 }
 
 /// Mirrors `calculateStatus`.
-fn calculate_status(cx: &SyncContext<'_>, rs: &ReplicaSet, counts: PodCounts, manage_error: Option<&ApiError>) -> ReplicaSetStatus {
+fn calculate_status(
+    cx: &SyncContext<'_>,
+    rs: &ReplicaSet,
+    counts: PodCounts,
+    manage_error: Option<&ApiError>,
+) -> ReplicaSetStatus {
     let mut conditions = rs.status.conditions.clone();
     match (manage_error, conditions.get(REPLICA_FAILURE)) {
         (Some(error), None) => {
