@@ -1,1 +1,10 @@
 //! The default scheduler: queue, filters, scores.
+//!
+//! Mirrors pkg/scheduler (v1.36).
+
+mod node_info;
+mod plugins;
+mod queue;
+mod scheduler;
+
+pub use scheduler::{Scheduled, Scheduler};

@@ -1,0 +1,272 @@
+//! Filters and scores of the default profile.
+//!
+//! Mirrors pkg/scheduler/framework/plugins (v1.36).
+
+use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm, Taint, Toleration};
+use seatrial_api::{Pod, PodRequests};
+
+use crate::node_info::{HostPort, NodeInfo};
+
+const TAINT_UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
+const WEIGHT_TAINT_TOLERATION: i64 = 3;
+const WEIGHT_NODE_AFFINITY: i64 = 2;
+const SCORE_MAX: i64 = 100;
+
+/// Why a node does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    /// The reasons, as users read them.
+    pub(crate) reasons: Vec<String>,
+    /// Whether the node would fit if pods went.
+    pub(crate) is_resolvable: bool,
+}
+
+impl Misfit {
+    fn unresolvable(reason: &str) -> Self {
+        Self { reasons: vec![reason.to_owned()], is_resolvable: false }
+    }
+}
+
+/// A pod as the plugins see it.
+#[derive(Debug)]
+pub(crate) struct PodInfo<'a> {
+    pub(crate) pod: &'a Pod,
+    pub(crate) requests: &'a PodRequests,
+    pub(crate) tolerations: &'a [Toleration],
+    pub(crate) host_ports: Vec<HostPort>,
+    has_node_selection: bool,
+}
+
+impl<'a> PodInfo<'a> {
+    pub(crate) fn of(pod: &'a Pod) -> Self {
+        let spec = pod.spec.api();
+        let affinity = spec.affinity.as_ref().and_then(|a| a.node_affinity.as_ref());
+        Self {
+            pod,
+            requests: pod.spec.requests(),
+            tolerations: spec.tolerations.as_deref().unwrap_or_default(),
+            host_ports: crate::node_info::host_ports(pod),
+            has_node_selection: spec.node_selector.as_ref().is_some_and(|s| !s.is_empty()) || affinity.is_some(),
+        }
+    }
+}
+
+/// The first plugin that refuses the node, in upstream's order.
+pub(crate) fn filter(pod: &PodInfo<'_>, node: &NodeInfo) -> Result<(), Misfit> {
+    if node.unschedulable && !tolerates_unschedulable(pod) {
+        return Err(Misfit::unresolvable("node(s) were unschedulable"));
+    }
+    if !pod.pod.node_name.is_empty() && pod.pod.node_name != node.name {
+        return Err(Misfit::unresolvable("node(s) didn't match the requested node name"));
+    }
+    if let Some(_taint) = untolerated(pod, &node.taints) {
+        return Err(Misfit::unresolvable("node(s) had untolerated taint(s)"));
+    }
+    if pod.has_node_selection && !matches_node_selection(pod.pod, node) {
+        return Err(Misfit::unresolvable("node(s) didn't match Pod's node affinity/selector"));
+    }
+    if pod.host_ports.iter().any(|p| node.host_ports.iter().any(|q| p.conflicts_with(q))) {
+        let reasons = vec!["node(s) didn't have free ports for the requested pod ports".to_owned()];
+        return Err(Misfit { reasons, is_resolvable: true });
+    }
+    fits_resources(pod.requests, node)
+}
+
+fn tolerates_unschedulable(pod: &PodInfo<'_>) -> bool {
+    let taint =
+        Taint { key: TAINT_UNSCHEDULABLE.to_owned(), effect: "NoSchedule".to_owned(), value: None, time_added: None };
+    pod.tolerations.iter().any(|t| tolerates(t, &taint))
+}
+
+fn untolerated<'n>(pod: &PodInfo<'_>, taints: &'n [Taint]) -> Option<&'n Taint> {
+    let hard = taints.iter().filter(|t| t.effect == "NoSchedule" || t.effect == "NoExecute");
+    hard.into_iter().find(|taint| !pod.tolerations.iter().any(|t| tolerates(t, taint)))
+}
+
+/// Mirrors `Toleration.ToleratesTaint`.
+fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
+    let text = |t: &Option<String>| t.as_deref().unwrap_or_default().to_owned();
+    let effect = text(&toleration.effect);
+    let key = text(&toleration.key);
+    if (!effect.is_empty() && effect != taint.effect) || (!key.is_empty() && key != taint.key) {
+        return false;
+    }
+    match toleration.operator.as_deref() {
+        Some("Exists") => true,
+        _ => text(&toleration.value) == taint.value.as_deref().unwrap_or_default(),
+    }
+}
+
+/// Mirrors `fitsRequest`: every resource that is short is a reason.
+fn fits_resources(requests: &PodRequests, node: &NodeInfo) -> Result<(), Misfit> {
+    let mut reasons = Vec::new();
+    let mut is_resolvable = true;
+    if node.pod_count + 1 > node.allowed_pods {
+        reasons.push("Too many pods".to_owned());
+    }
+    let mut check = |name: &str, wanted: i64, used: i64, allocatable: i64| {
+        if wanted > 0 && wanted > allocatable - used {
+            reasons.push(format!("Insufficient {name}"));
+            is_resolvable &= wanted <= allocatable;
+        }
+    };
+    let (wanted, used, all) = (&requests.requests, &node.requested, &node.allocatable);
+    check("cpu", wanted.milli_cpu, used.milli_cpu, all.milli_cpu);
+    check("memory", wanted.memory, used.memory, all.memory);
+    check("ephemeral-storage", wanted.ephemeral_storage, used.ephemeral_storage, all.ephemeral_storage);
+    for (name, amount) in &wanted.scalar {
+        check(name, *amount, used.scalar(name), all.scalar(name));
+    }
+    if reasons.is_empty() { Ok(()) } else { Err(Misfit { reasons, is_resolvable }) }
+}
+
+fn matches_node_selection(pod: &Pod, node: &NodeInfo) -> bool {
+    let spec = pod.spec.api();
+    let selected = spec.node_selector.iter().flatten().all(|(k, v)| node.labels.get(k) == Some(v));
+    let required = spec
+        .affinity
+        .as_ref()
+        .and_then(|a| a.node_affinity.as_ref())
+        .and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
+    selected && required.is_none_or(|s| s.node_selector_terms.iter().any(|t| matches_term(t, node)))
+}
+
+fn matches_term(term: &NodeSelectorTerm, node: &NodeInfo) -> bool {
+    let expressions = term.match_expressions.as_deref().unwrap_or_default();
+    let fields = term.match_fields.as_deref().unwrap_or_default();
+    // A term without requirements selects nothing.
+    (!expressions.is_empty() || !fields.is_empty())
+        && expressions.iter().all(|e| matches_requirement(e, node.labels.get(&e.key)))
+        && fields.iter().all(|f| f.key == "metadata.name" && matches_requirement(f, Some(&node.name)))
+}
+
+fn matches_requirement(requirement: &NodeSelectorRequirement, value: Option<&str>) -> bool {
+    let values = requirement.values.as_deref().unwrap_or_default();
+    let number = |text: &str| text.parse::<i64>().ok();
+    let compare = |holds: fn(i64, i64) -> bool| {
+        let pair = value.and_then(number).zip(values.first().and_then(|v| number(v)));
+        pair.is_some_and(|(have, than)| holds(have, than))
+    };
+    match requirement.operator.as_str() {
+        "In" => value.is_some_and(|v| values.iter().any(|w| w == v)),
+        "NotIn" => value.is_none_or(|v| !values.iter().any(|w| w == v)),
+        "Exists" => value.is_some(),
+        "DoesNotExist" => value.is_none(),
+        "Gt" => compare(|have, than| have > than),
+        "Lt" => compare(|have, than| have < than),
+        _ => false,
+    }
+}
+
+/// The weighted sum of the scores of nodes that fit, in the order of `nodes`.
+pub(crate) fn scores(pod: &PodInfo<'_>, nodes: &[&NodeInfo]) -> Vec<i64> {
+    let mut totals: Vec<i64> =
+        nodes.iter().map(|n| least_allocated(pod.requests, n) + balanced_allocation(pod.requests, n)).collect();
+    let soft: Vec<i64> = nodes.iter().map(|n| intolerable_soft_taints(pod, n)).collect();
+    let most = soft.iter().copied().max().unwrap_or(0);
+    for (total, count) in totals.iter_mut().zip(&soft) {
+        let score = if most == 0 { SCORE_MAX } else { SCORE_MAX - SCORE_MAX * count / most };
+        *total += WEIGHT_TAINT_TOLERATION * score;
+    }
+    let preferred: Vec<i64> = nodes.iter().map(|n| preferred_weight(pod.pod, n)).collect();
+    let best = preferred.iter().copied().max().unwrap_or(0);
+    if best > 0 {
+        for (total, weight) in totals.iter_mut().zip(&preferred) {
+            *total += WEIGHT_NODE_AFFINITY * (SCORE_MAX * weight / best);
+        }
+    }
+    totals
+}
+
+/// The mean share of CPU and memory that stays free. Mirrors `leastResourceScorer`.
+fn least_allocated(requests: &PodRequests, node: &NodeInfo) -> i64 {
+    let share = |used: i64, all: i64| if all == 0 || used > all { 0 } else { (all - used) * SCORE_MAX / all };
+    let rows = [
+        (node.non_zero_milli_cpu + requests.non_zero_milli_cpu, node.allocatable.milli_cpu),
+        (node.non_zero_memory + requests.non_zero_memory, node.allocatable.memory),
+    ];
+    let known: Vec<i64> = rows.iter().filter(|(_, all)| *all > 0).map(|(used, all)| share(*used, *all)).collect();
+    if known.is_empty() { 0 } else { known.iter().sum::<i64>() / i64::try_from(known.len()).unwrap_or(1) }
+}
+
+/// How evenly CPU and memory are used, with the pod against without it. Mirrors `balancedResourceScorer`.
+fn balanced_allocation(requests: &PodRequests, node: &NodeInfo) -> i64 {
+    let wanted = &requests.requests;
+    if wanted.milli_cpu == 0 && wanted.memory == 0 {
+        return 0;
+    }
+    let balance = |cpu: i64, memory: i64| {
+        let fraction = |used: i64, all: i64| if all == 0 { None } else { Some((used as f64 / all as f64).min(1.0)) };
+        let deviation = match (fraction(cpu, node.allocatable.milli_cpu), fraction(memory, node.allocatable.memory)) {
+            (Some(a), Some(b)) => (a - b).abs() / 2.0,
+            _ => 0.0,
+        };
+        ((1.0 - deviation) * SCORE_MAX as f64) as i64
+    };
+    let used = &node.requested;
+    let with = balance(used.milli_cpu + wanted.milli_cpu, used.memory + wanted.memory);
+    let without = balance(used.milli_cpu, used.memory);
+    SCORE_MAX / 2 + (SCORE_MAX / 2 + with - without) / 2
+}
+
+fn intolerable_soft_taints(pod: &PodInfo<'_>, node: &NodeInfo) -> i64 {
+    let soft = node.taints.iter().filter(|t| t.effect == "PreferNoSchedule");
+    let count = soft.filter(|taint| !pod.tolerations.iter().any(|t| tolerates(t, taint))).count();
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn preferred_weight(pod: &Pod, node: &NodeInfo) -> i64 {
+    let affinity = pod.spec.api().affinity.as_ref().and_then(|a| a.node_affinity.as_ref());
+    let terms = affinity.and_then(|a| a.preferred_during_scheduling_ignored_during_execution.as_ref());
+    terms.into_iter().flatten().filter(|t| matches_term(&t.preference, node)).map(|t| i64::from(t.weight)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use seatrial_api::ResourceAmounts;
+
+    fn node(cpu: i64, memory: i64, used_cpu: i64, used_memory: i64) -> NodeInfo {
+        let amounts = |milli_cpu, memory| ResourceAmounts { milli_cpu, memory, ..ResourceAmounts::default() };
+        NodeInfo {
+            allocatable: amounts(cpu, memory),
+            requested: amounts(used_cpu, used_memory),
+            non_zero_milli_cpu: used_cpu,
+            non_zero_memory: used_memory,
+            allowed_pods: 110,
+            ..NodeInfo::default()
+        }
+    }
+
+    fn wants(cpu: i64, memory: i64) -> PodRequests {
+        let requests = ResourceAmounts { milli_cpu: cpu, memory, ..ResourceAmounts::default() };
+        PodRequests { requests, non_zero_milli_cpu: cpu, non_zero_memory: memory }
+    }
+
+    #[test]
+    fn resource_scores_are_upstreams_arithmetic() {
+        // (node cpu, memory, used cpu, used memory, pod cpu, memory, least allocated, balanced)
+        let rows = [
+            (4000, 10_000, 0, 0, 3000, 5000, 37, 68),
+            (4000, 10_000, 0, 0, 1000, 2500, 75, 75),
+            (4000, 10_000, 3000, 5000, 1000, 5000, 0, 81),
+            (4000, 10_000, 4000, 0, 1000, 0, 50, 75),
+        ];
+        for (cpu, memory, used_cpu, used_memory, pod_cpu, pod_memory, least, balanced) in rows {
+            let (node, pod) = (node(cpu, memory, used_cpu, used_memory), wants(pod_cpu, pod_memory));
+            assert_eq!((least_allocated(&pod, &node), balanced_allocation(&pod, &node)), (least, balanced), "{node:?}");
+        }
+    }
+
+    #[test]
+    fn every_short_resource_is_a_reason() {
+        let misfit = fits_resources(&wants(5000, 20_000), &node(4000, 10_000, 0, 0)).unwrap_err();
+        assert_eq!(
+            (misfit.reasons, misfit.is_resolvable),
+            (vec!["Insufficient cpu".to_owned(), "Insufficient memory".to_owned()], false)
+        );
+        let misfit = fits_resources(&wants(1500, 1), &node(4000, 10_000, 3000, 0)).unwrap_err();
+        assert_eq!((misfit.reasons, misfit.is_resolvable), (vec!["Insufficient cpu".to_owned()], true));
+        assert_eq!(fits_resources(&wants(1000, 1), &node(4000, 10_000, 3000, 0)), Ok(()));
+    }
+}
