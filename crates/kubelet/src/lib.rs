@@ -1,1 +1,15 @@
 //! Mock nodes: the pod life cycle, containers, probes, restarts and heartbeats.
+//!
+//! A kubelet is outside of the control plane: it hears deliveries, and each of its reactions is a timer that the cluster's
+//! event queue calls back, so that the control plane comes to rest in between.
+
+pub mod behavior;
+mod conditions;
+mod kubelets;
+mod node;
+mod probe;
+mod worker;
+
+pub use behavior::Behavior;
+pub use kubelets::{KubeletEvent, KubeletTimer, Kubelets};
+pub use node::NodeConfig;

@@ -1,0 +1,158 @@
+//! What mock containers do: the first behavior that matches a container holds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use seatrial_api::Pod;
+
+/// From binding to containers running, where nothing is said.
+pub const DEFAULT_START: Duration = Duration::from_millis(100);
+/// From SIGTERM to the end, where nothing is said.
+pub const DEFAULT_TERMINATE: Duration = Duration::from_millis(100);
+/// The exit code of a container that SIGTERM ended.
+pub const EXIT_CODE_SIGTERM: i32 = 143;
+/// The exit code of a container that SIGKILL ended.
+pub const EXIT_CODE_SIGKILL: i32 = 137;
+
+/// A moment that may never come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// So long after the event that the key is about.
+    After(Duration),
+    /// Never.
+    Never,
+}
+
+impl When {
+    /// How long after, if ever.
+    pub fn after(self) -> Option<Duration> {
+        match self {
+            Self::After(duration) => Some(duration),
+            Self::Never => None,
+        }
+    }
+}
+
+/// How matching containers behave.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Behavior {
+    /// Which containers.
+    pub matches: Match,
+    /// From binding to running.
+    pub start: Option<When>,
+    /// From running to ready: what the readiness probe sees, or Ready itself where there is none.
+    pub ready: Option<When>,
+    /// When ports answer and commands succeed. Where one is given, nothing answers outside of them.
+    pub healthy: Vec<Window>,
+    /// The ends by themselves, one a life; the last one repeats.
+    pub exit: Vec<Exit>,
+    /// From running to an end by OOMKilled.
+    pub oom: Option<When>,
+    /// What SIGTERM does.
+    pub terminate: Option<Terminate>,
+    /// The termination message.
+    pub message: Option<String>,
+}
+
+/// Which containers a behavior is about; everything given has to hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Match {
+    /// A pattern of the image.
+    pub image: Option<String>,
+    /// A pattern of the pod's name.
+    pub pod: Option<String>,
+    /// A pattern of the container's name.
+    pub container: Option<String>,
+    /// Labels of the pod.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A time of a container's life in which something answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// What answers.
+    pub endpoint: Endpoint,
+    /// From this age of the container.
+    pub from: Duration,
+    /// Until this age, or for ever.
+    pub to: Option<Duration>,
+    /// How long an answer takes.
+    pub takes: Duration,
+    /// Only in this life of the container, counted from 0.
+    pub restarts: Option<u32>,
+}
+
+/// What answers in a window.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Endpoint {
+    /// A port.
+    Port {
+        /// The port.
+        port: u16,
+        /// Only requests to this path.
+        path: Option<String>,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A command.
+    Exec {
+        /// The command's first word.
+        command: String,
+        /// The exit code.
+        code: i32,
+    },
+}
+
+/// An end by itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exit {
+    /// From running.
+    pub after: When,
+    /// The exit code.
+    pub code: i32,
+}
+
+/// What SIGTERM does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Terminate {
+    /// The container ends.
+    Ends {
+        /// From SIGTERM.
+        after: Duration,
+        /// The exit code.
+        code: i32,
+    },
+    /// Only SIGKILL ends it.
+    Ignores,
+}
+
+impl Behavior {
+    /// Whether the behavior is about a container of a pod.
+    pub fn is_about(&self, pod: &Pod, container: &str, image: &str) -> bool {
+        let holds = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|p| glob(p, text));
+        let m = &self.matches;
+        holds(&m.image, image)
+            && holds(&m.pod, &pod.meta.name)
+            && holds(&m.container, container)
+            && m.labels.iter().all(|(k, v)| pod.meta.labels.get(k) == Some(v))
+    }
+}
+
+/// Whether a text matches a pattern in which `*` stands for any letters.
+pub fn glob(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(first) else { return false };
+    let mut rest = rest;
+    loop {
+        match rest.split_once('*') {
+            None => return text.ends_with(rest),
+            Some((middle, after)) => match text.find(middle) {
+                Some(at) => {
+                    text = &text[at + middle.len()..];
+                    rest = after;
+                }
+                None => return false,
+            },
+        }
+    }
+}

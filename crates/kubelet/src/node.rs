@@ -1,0 +1,179 @@
+//! Nodes: registration, conditions, heartbeats.
+//!
+//! Mirrors pkg/kubelet/nodestatus and component-helpers/apimachinery/lease (v1.36).
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::{Lease as ApiLease, LeaseSpec};
+use k8s_openapi::api::core::v1::{NodeAddress, NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo, Taint};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time as ApiTime;
+use seatrial_api::quantity::Quantity;
+use seatrial_api::{ApiError, Lease, Node, ObjectMeta, StrMap, Time};
+use seatrial_machinery::{Client, SimTime};
+
+use crate::kubelets::{KubeletEvent, KubeletTimer, Kubelets};
+
+/// How often a node renews its lease.
+const HEARTBEAT_PERIOD: Duration = Duration::from_secs(10);
+const LEASE_DURATION_SECONDS: i32 = 40;
+const LEASE_NAMESPACE: &str = "kube-node-lease";
+const TAINT_NODE_NOT_READY: &str = "node.kubernetes.io/not-ready";
+const KUBELET_VERSION: &str = "v1.36.2";
+
+/// A node to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeConfig {
+    /// The name.
+    pub name: String,
+    /// Quantities by resource.
+    pub capacity: BTreeMap<String, String>,
+    /// Labels beyond those every node has.
+    pub labels: BTreeMap<String, String>,
+    /// Taints as (key, value, effect).
+    pub taints: Vec<(String, String, String)>,
+}
+
+/// What is known of a node.
+#[derive(Debug)]
+pub(crate) struct NodeState {
+    /// The node's address.
+    pub(crate) ip: IpAddr,
+    /// Whether the kubelet has stopped.
+    pub(crate) failed: bool,
+}
+
+impl Kubelets {
+    /// A node joins: its Node and its Lease are created, and it is ready.
+    ///
+    /// # Errors
+    /// What the API server answered: 409 where there is a node of that name.
+    pub fn register_node(&mut self, client: &mut Client<'_>, config: NodeConfig) -> Result<(), ApiError> {
+        let ip = node_ip(self.node_order.len());
+        let now = client.clock().time();
+        let node = client.create(new_node(&config, ip, now)?)?;
+        // The API server taints a new node; its kubelet reports ready at once, and the taint goes.
+        let mut ready = Node::clone(&node);
+        let spec = ready.body.spec.get_or_insert_default();
+        let taints = spec.taints.take().unwrap_or_default();
+        let kept: Vec<Taint> = taints.into_iter().filter(|t| t.key != TAINT_NODE_NOT_READY).collect();
+        spec.taints = (!kept.is_empty()).then_some(kept);
+        client.update(ready)?;
+        client.create(lease(&config.name, now))?;
+        if self.node_order.is_empty() {
+            self.schedule_heartbeat(client.clock().now());
+        }
+        self.nodes.insert(config.name.clone(), NodeState { ip, failed: false });
+        self.node_order.push(config.name);
+        Ok(())
+    }
+
+    fn schedule_heartbeat(&mut self, now: SimTime) {
+        self.timers.push(KubeletTimer {
+            due: now + HEARTBEAT_PERIOD,
+            background: true,
+            event: KubeletEvent::Heartbeat,
+        });
+    }
+
+    /// Every node that works renews its lease.
+    pub(crate) fn heartbeat(&mut self, client: &mut Client<'_>) {
+        let now = client.clock();
+        for name in &self.node_order {
+            if self.nodes.get(name).is_none_or(|n| n.failed) {
+                continue;
+            }
+            if let Ok(lease) = client.get_live::<Lease>(LEASE_NAMESPACE, name) {
+                let mut renewed = Lease::clone(&lease);
+                renewed.body.spec.get_or_insert_default().renew_time = Some(now.micro_time().into());
+                // A lease that somebody else writes at the same moment is renewed the next time.
+                let _ = client.update(renewed);
+            }
+        }
+        self.schedule_heartbeat(now.now());
+    }
+}
+
+fn node_ip(index: usize) -> IpAddr {
+    let offset = u32::try_from(index).unwrap_or(0).wrapping_add(1);
+    IpAddr::V4(Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)).wrapping_add(offset)))
+}
+
+fn lease(name: &str, now: Time) -> Lease {
+    let spec = LeaseSpec {
+        holder_identity: Some(name.to_owned()),
+        lease_duration_seconds: Some(LEASE_DURATION_SECONDS),
+        renew_time: Some(seatrial_api::MicroTime::from(now).into()),
+        ..LeaseSpec::default()
+    };
+    let meta = ObjectMeta { name: name.into(), namespace: LEASE_NAMESPACE.into(), ..ObjectMeta::default() };
+    Lease { meta, body: ApiLease { spec: Some(spec), ..ApiLease::default() } }
+}
+
+fn new_node(config: &NodeConfig, ip: IpAddr, now: Time) -> Result<Node, ApiError> {
+    let mut capacity = BTreeMap::new();
+    for (resource, amount) in &config.capacity {
+        let quantity = Quantity::parse(amount).map_err(|error| {
+            ApiError::bad_request(format!("node {}: capacity {resource} {amount:?}: {error}", config.name))
+        })?;
+        capacity.insert(resource.clone(), ApiQuantity(quantity.to_string()));
+    }
+    let own = [
+        ("kubernetes.io/hostname", config.name.as_str()),
+        ("kubernetes.io/arch", "amd64"),
+        ("kubernetes.io/os", "linux"),
+    ];
+    let labels: StrMap = own.into_iter().chain(config.labels.iter().map(|(k, v)| (k.as_str(), v.as_str()))).collect();
+    let taints: Vec<Taint> = config
+        .taints
+        .iter()
+        .map(|(key, value, effect)| Taint {
+            key: key.clone(),
+            value: (!value.is_empty()).then(|| value.clone()),
+            effect: effect.clone(),
+            time_added: None,
+        })
+        .collect();
+    let address = |type_: &str, address: String| NodeAddress { type_: type_.to_owned(), address };
+    let body = k8s_openapi::api::core::v1::Node {
+        spec: Some(NodeSpec { taints: (!taints.is_empty()).then_some(taints), ..NodeSpec::default() }),
+        status: Some(NodeStatus {
+            addresses: Some(vec![address("InternalIP", ip.to_string()), address("Hostname", config.name.clone())]),
+            allocatable: Some(capacity.clone()),
+            capacity: Some(capacity),
+            conditions: Some(conditions(now)),
+            node_info: Some(NodeSystemInfo {
+                architecture: "amd64".to_owned(),
+                kubelet_version: KUBELET_VERSION.to_owned(),
+                operating_system: "linux".to_owned(),
+                container_runtime_version: "seatrial://1".to_owned(),
+                os_image: "seatrial".to_owned(),
+                ..NodeSystemInfo::default()
+            }),
+            ..NodeStatus::default()
+        }),
+        ..Default::default()
+    };
+    Ok(Node { meta: ObjectMeta { name: config.name.as_str().into(), labels, ..ObjectMeta::default() }, body })
+}
+
+fn conditions(now: Time) -> Vec<NodeCondition> {
+    let rows = [
+        ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+    ];
+    let now: ApiTime = now.into();
+    let one = |(type_, status, reason, message): (&str, &str, &str, &str)| NodeCondition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: Some(reason.to_owned()),
+        message: Some(message.to_owned()),
+        last_heartbeat_time: Some(now.clone()),
+        last_transition_time: Some(now.clone()),
+    };
+    rows.into_iter().map(one).collect()
+}
