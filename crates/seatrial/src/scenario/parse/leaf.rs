@@ -64,7 +64,7 @@ pub(crate) fn when(node: &Node) -> Result<When, InputError> {
 }
 
 /// Mirrors Go's time.ParseDuration, without signs: the units are ns, us, µs, ms, s, m, h.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }

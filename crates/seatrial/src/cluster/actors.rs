@@ -1,0 +1,130 @@
+//! Who acts: the controllers in their fixed order, and what wakes them from outside.
+
+use seatrial_api::NamespacedName;
+use seatrial_controllers::{
+    DeploymentController, GarbageCollector, NamespaceController, ReplicaSetController, ResourceQuotaController,
+};
+use seatrial_engine::SimTime;
+use seatrial_kubelet::KubeletEvent;
+use seatrial_machinery::{
+    Client, Controller, Delivery, EventContext, EventRecorder, Informers, Outcome, SyncContext, Synced,
+    process_next_work_item,
+};
+
+use super::trace::Actor;
+
+/// What comes from outside the control plane, or from a controller's own timer.
+#[derive(Clone, Debug)]
+pub(super) enum Stimulus {
+    /// A controller asked to sync a key later.
+    Requeue(Actor, NamespacedName),
+    /// Something on a node.
+    Kubelet(KubeletEvent),
+    /// A pod's back-off in the scheduler is over.
+    Scheduler,
+}
+
+/// The controllers. The order of the fields is the order of their turns.
+#[derive(Debug, Default)]
+pub(super) struct Controllers {
+    pub(super) deployment: DeploymentController,
+    pub(super) replica_set: ReplicaSetController,
+    pub(super) garbage_collector: GarbageCollector,
+    pub(super) namespace: NamespaceController,
+    pub(super) resource_quota: ResourceQuotaController,
+}
+
+/// What an actor works with.
+pub(super) struct Turn<'a> {
+    pub(super) server: &'a mut seatrial_apiserver::ApiServer,
+    pub(super) recorder: &'a mut EventRecorder,
+    pub(super) informers: &'a Informers,
+    pub(super) clock: seatrial_machinery::Clock,
+}
+
+impl<'a> Turn<'a> {
+    fn context(self, component: &'static str) -> SyncContext<'a> {
+        SyncContext {
+            informers: self.informers,
+            client: Client::new(self.server, self.recorder, self.clock, component),
+        }
+    }
+}
+
+/// Does something with the controller of an actor; the last arm is for those who are no controllers.
+macro_rules! for_controller {
+    ($self:ident, $actor:expr, $c:ident => $body:expr, else $other:expr) => {
+        match $actor {
+            Actor::Deployment => {
+                let $c = &mut $self.deployment;
+                $body
+            }
+            Actor::ReplicaSet => {
+                let $c = &mut $self.replica_set;
+                $body
+            }
+            Actor::GarbageCollector => {
+                let $c = &mut $self.garbage_collector;
+                $body
+            }
+            Actor::Namespace => {
+                let $c = &mut $self.namespace;
+                $body
+            }
+            Actor::ResourceQuota => {
+                let $c = &mut $self.resource_quota;
+                $body
+            }
+            Actor::User | Actor::ApiServer | Actor::Scheduler | Actor::Kubelet => $other,
+        }
+    };
+}
+
+impl Controllers {
+    /// The controllers, in the order of their turns.
+    pub(super) const TURNS: [Actor; 5] =
+        [Actor::Deployment, Actor::ReplicaSet, Actor::GarbageCollector, Actor::Namespace, Actor::ResourceQuota];
+
+    /// Lets every controller hear of a change.
+    pub(super) fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+        for actor in Self::TURNS {
+            for_controller!(self, actor, c => c.handle(cx, delivery), else ());
+        }
+    }
+
+    /// Whether a controller has something to do now.
+    pub(super) fn has_work(&mut self, actor: Actor) -> bool {
+        for_controller!(self, actor, c => c.queue().has_work(), else false)
+    }
+
+    /// Lets a controller sync one key.
+    pub(super) fn process_next(&mut self, actor: Actor, turn: Turn<'_>) -> Option<Synced> {
+        for_controller!(self, actor, c => process_next_work_item(c, &mut turn.context(name_of(c))), else None)
+    }
+
+    /// A controller's timer came due.
+    pub(super) fn fire(&mut self, actor: Actor, key: &NamespacedName, now: SimTime, cause: u64) {
+        for_controller!(self, actor, c => c.queue().fire(key, now, cause), else ());
+    }
+
+    /// The timers that controllers asked for since the last time.
+    pub(super) fn take_timers(&mut self, out: &mut Vec<(SimTime, Stimulus)>) {
+        for actor in Self::TURNS {
+            let timers = for_controller!(self, actor, c => c.queue().take_timers(), else Vec::new());
+            out.extend(timers.into_iter().map(|t| (t.due, Stimulus::Requeue(actor, t.key))));
+        }
+    }
+}
+
+fn name_of<C: Controller>(_: &C) -> &'static str {
+    C::NAME
+}
+
+/// An outcome as the trace tells it: nothing, so many writes, or a failure.
+pub(super) fn outcome_code(outcome: &Outcome) -> u64 {
+    match outcome {
+        Outcome::Noop => 0,
+        Outcome::Wrote(count) => u64::from(*count),
+        Outcome::Failed(error) => u64::MAX - u64::from(error.code()),
+    }
+}

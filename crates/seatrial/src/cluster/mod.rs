@@ -1,0 +1,131 @@
+//! The cluster: an API server, controllers, a scheduler and nodes on one virtual clock.
+
+mod actors;
+mod builder;
+mod client;
+mod error;
+mod nodes;
+pub(crate) mod reads;
+pub(crate) mod rollout;
+pub(crate) mod run;
+mod trace;
+
+use std::time::Duration;
+
+use seatrial_api::Time;
+use seatrial_apiserver::{ApiServer, Cursor};
+use seatrial_engine::{EventQueue, SimTime};
+use seatrial_kubelet::Kubelets;
+use seatrial_machinery::{Clock, EventRecorder, Informers};
+use seatrial_scheduler::Scheduler;
+
+use crate::runner::JournalEntry;
+use actors::{Controllers, Stimulus};
+use trace::TraceLog;
+
+pub use builder::{Builder, Node};
+pub use client::{Applied, Written};
+pub use error::Error;
+pub use reads::ReadError;
+pub use rollout::RolloutError;
+pub use run::{Settled, WaitError};
+pub use trace::{Actor, TraceMode, TraceRecord, What};
+
+/// How long nothing may change before a cluster counts as settled.
+pub const QUIET: Duration = Duration::from_secs(4);
+/// How long settling may take in virtual time.
+pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(3600);
+/// The namespace of objects that name none.
+pub const DEFAULT_NAMESPACE: &str = "default";
+
+/// A simulated cluster. One thread owns it, and equal calls with an equal seed give equal results to the byte.
+///
+/// ```
+/// use seatrial::Cluster;
+///
+/// let mut cluster = Cluster::builder().nodes(3).seed(7).build();
+/// cluster.apply_yaml(
+///     "apiVersion: apps/v1
+/// kind: Deployment
+/// metadata: {name: web}
+/// spec:
+///   replicas: 3
+///   selector: {matchLabels: {app: web}}
+///   template:
+///     metadata: {labels: {app: web}}
+///     spec: {containers: [{name: web, image: 'nginx:1'}]}",
+/// )?;
+/// cluster.settle()?;
+/// assert_eq!(cluster.deployment("web")?.status.and_then(|s| s.available_replicas), Some(3));
+/// # Ok::<(), seatrial::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Cluster {
+    pub(crate) server: ApiServer,
+    pub(crate) clock: Clock,
+    queue: EventQueue<Stimulus>,
+    informers: Informers,
+    recorder: EventRecorder,
+    controllers: Option<Controllers>,
+    scheduler: Scheduler,
+    pub(crate) kubelets: Kubelets,
+    trace: TraceLog,
+    invariants: Vec<run::Invariant>,
+    broken: Option<run::Broken>,
+    /// Everything before this was looked at by the observers of changes.
+    observed: Cursor,
+    last_change: SimTime,
+    journal: Option<Vec<JournalEntry>>,
+    namespace: String,
+}
+
+impl Cluster {
+    /// Starts to describe a cluster.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The time since the cluster was made.
+    pub fn now(&self) -> Duration {
+        self.clock.now().since_start()
+    }
+
+    /// The time on the cluster's calendar, in whole seconds.
+    pub fn time(&self) -> chrono::DateTime<chrono::Utc> {
+        self.clock.time().to_chrono()
+    }
+
+    pub(crate) fn api_time(&self) -> Time {
+        self.clock.time()
+    }
+
+    /// The namespace of objects that name none.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The hash of everything that happened: equal for equal seed, input and version.
+    pub fn trace_hash(&self) -> u64 {
+        self.trace.hash()
+    }
+
+    /// What happened, where the cluster was built to keep it.
+    pub fn trace(&self) -> impl DoubleEndedIterator<Item = TraceRecord> + '_ {
+        self.trace.records()
+    }
+
+    /// Keeps every change from now on, to be taken by [`Cluster::take_journal`].
+    pub(crate) fn keep_journal(&mut self) {
+        self.journal = Some(Vec::new());
+    }
+
+    /// The changes since the last time.
+    pub(crate) fn take_journal(&mut self) -> Vec<JournalEntry> {
+        self.journal.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The API server, for what has no method of its own.
+    pub fn api_server(&self) -> &ApiServer {
+        &self.server
+    }
+}

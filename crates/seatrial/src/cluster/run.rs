@@ -1,0 +1,313 @@
+//! Letting time pass: stimuli one by one, and the control plane to rest after each.
+
+use std::fmt;
+use std::time::Duration;
+
+use seatrial_api::{Kind, Resource};
+use seatrial_apiserver::{Change, ChangeType};
+use seatrial_engine::SimTime;
+use seatrial_machinery::{Client, EventContext};
+
+use super::actors::{Controllers, Stimulus, Turn, outcome_code};
+use super::trace::{Actor, What};
+use super::{Cluster, Error, QUIET, SETTLE_TIMEOUT};
+use crate::runner::JournalEntry;
+
+/// How many syncs the control plane may make at one instant before something must be wrong.
+const SYNCS_AT_ONE_INSTANT_MAX: u64 = 50_000_000;
+
+/// A check that runs after every write: the name and the check.
+pub(super) struct Invariant {
+    pub(super) name: String,
+    pub(super) holds: Box<dyn Fn(&Cluster) -> bool>,
+}
+
+impl fmt::Debug for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Invariant").field(&self.name).finish()
+    }
+}
+
+/// The first invariant that broke, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    pub(super) name: String,
+    pub(super) at: Duration,
+}
+
+/// How settling ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Nothing changes any more.
+    Quiet,
+    /// The time was up, and things still change.
+    TimedOut,
+}
+
+/// What a wait was waiting for when its time was up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("timed out after {} waiting: {waiting_on}", seatrial_engine::GoDuration(*timeout))]
+pub struct WaitError {
+    /// How long was waited.
+    pub timeout: Duration,
+    /// What had not come true, and what is known of why.
+    pub waiting_on: String,
+}
+
+impl Cluster {
+    /// Does what a user does: calls the API server, then lets the control plane come to rest.
+    pub(crate) fn as_user<T>(&mut self, call: impl FnOnce(&mut Self) -> T) -> T {
+        let cause = self.trace.note(self.clock.now(), (Actor::User, What::Call), 0, 0);
+        let result = call(self);
+        self.deliver(Actor::User, cause);
+        self.quiesce();
+        result
+    }
+
+    /// Lets the control plane run until nobody has anything to do at this instant.
+    pub(super) fn quiesce(&mut self) {
+        self.deliver(Actor::User, self.trace.last_seq());
+        let mut syncs = 0u64;
+        loop {
+            let mut worked = false;
+            for actor in Controllers::TURNS {
+                worked |= self.take_turn(actor);
+            }
+            worked |= self.schedule_one();
+            syncs += 1;
+            if !worked || syncs > SYNCS_AT_ONE_INSTANT_MAX {
+                break;
+            }
+        }
+        self.collect_timers();
+        self.server.store_mut().log_mut().trim(self.observed);
+    }
+
+    fn take_turn(&mut self, actor: Actor) -> bool {
+        let Some(controllers) = self.controllers.as_mut() else { return false };
+        if !controllers.has_work(actor) {
+            return false;
+        }
+        let turn = Turn {
+            server: &mut self.server,
+            recorder: &mut self.recorder,
+            informers: &self.informers,
+            clock: self.clock,
+        };
+        let Some(synced) = controllers.process_next(actor, turn) else { return false };
+        let code = outcome_code(&synced.outcome);
+        let cause = self.trace.note(self.clock.now(), (actor, What::Reconcile), code, synced.cause);
+        self.deliver(actor, cause);
+        true
+    }
+
+    fn schedule_one(&mut self) -> bool {
+        if self.controllers.is_none() || !self.scheduler.has_work() {
+            return false;
+        }
+        let mut client = Client::new(&mut self.server, &mut self.recorder, self.clock, "default-scheduler");
+        if self.scheduler.schedule_one(&mut client).is_none() {
+            return false;
+        }
+        let cause = self.trace.note(self.clock.now(), (Actor::Scheduler, What::Reconcile), 1, 0);
+        self.deliver(Actor::Scheduler, cause);
+        true
+    }
+
+    /// Delivers what was written since the last time to everybody who watches.
+    fn deliver(&mut self, by: Actor, cause: u64) {
+        while let Some((change, next)) = self.server.store().log().next(self.observed) {
+            let what = match change.type_ {
+                ChangeType::Added => What::Added,
+                ChangeType::Modified => What::Modified,
+                ChangeType::Deleted => What::Deleted,
+            };
+            let now = self.clock.now();
+            let cause = self.trace.about(now, (by, what), &change.object, change.resource_version, cause);
+            if counts_as_change(change, &self.namespace) {
+                self.last_change = now;
+            }
+            if let Some(journal) = &mut self.journal {
+                journal.push(JournalEntry { at: now.since_start(), actor: by, change: change.clone() });
+            }
+            self.observed = next;
+            let Some(delivery) = self.informers.deliver_next(self.server.store().log()) else { break };
+            let Some(controllers) = &mut self.controllers else { continue };
+            let cx = EventContext { informers: &self.informers, clock: self.clock, cause };
+            controllers.handle(&cx, &delivery);
+            self.scheduler.handle(&cx, &delivery);
+            self.kubelets.handle(&cx, &delivery);
+            self.check_invariants();
+        }
+    }
+
+    fn collect_timers(&mut self) {
+        let mut timers = Vec::new();
+        if let Some(controllers) = &mut self.controllers {
+            controllers.take_timers(&mut timers);
+        }
+        for (due, stimulus) in timers {
+            self.queue.push(due, stimulus);
+        }
+        for due in self.scheduler.take_timers() {
+            self.queue.push(due, Stimulus::Scheduler);
+        }
+        for timer in self.kubelets.take_timers() {
+            let stimulus = Stimulus::Kubelet(timer.event);
+            if timer.background {
+                self.queue.push_background(timer.due, stimulus);
+            } else {
+                self.queue.push(timer.due, stimulus);
+            }
+        }
+    }
+
+    /// Takes the next stimulus up to a time and everything that follows from it; false when there is none.
+    pub(super) fn step_until(&mut self, end: SimTime) -> bool {
+        if self.queue.peek_time().is_none_or(|at| at > end) {
+            return false;
+        }
+        let Some((at, stimulus)) = self.queue.pop() else { return false };
+        self.clock = self.clock.at(at);
+        match stimulus {
+            Stimulus::Requeue(actor, key) => {
+                let cause = self.trace.note(at, (actor, What::Timer), 0, 0);
+                if let Some(controllers) = &mut self.controllers {
+                    controllers.fire(actor, &key, at, cause);
+                }
+            }
+            Stimulus::Scheduler => {
+                self.trace.note(at, (Actor::Scheduler, What::Timer), 0, 0);
+                self.scheduler.fire(at);
+            }
+            Stimulus::Kubelet(event) => {
+                let cause = self.trace.note(at, (Actor::Kubelet, What::Timer), 0, 0);
+                let mut client = Client::new(&mut self.server, &mut self.recorder, self.clock, "kubelet");
+                self.kubelets.fire(&mut client, event);
+                self.deliver(Actor::Kubelet, cause);
+            }
+        }
+        self.quiesce();
+        true
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    /// An invariant that broke on the way.
+    pub fn advance(&mut self, duration: Duration) -> Result<(), Error> {
+        self.advance_to(self.clock.now() + duration);
+        self.invariant_result()
+    }
+
+    pub(crate) fn advance_to(&mut self, end: SimTime) {
+        while self.broken.is_none() && self.step_until(end) {}
+        if self.broken.is_none() && self.clock.now() < end {
+            self.queue.advance_to(end);
+            self.clock = self.clock.at(end);
+        }
+    }
+
+    /// Lets time pass until nothing changes any more: no object of the namespace for four seconds, and no container is
+    /// about to start, end or become ready.
+    ///
+    /// Heartbeats and deadlines far away do not keep a cluster from being settled.
+    ///
+    /// # Errors
+    /// An invariant that broke, or things that still change after an hour.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        match self.settle_within(QUIET, SETTLE_TIMEOUT, Patience::Kubelets) {
+            Settled::Quiet => self.invariant_result(),
+            Settled::TimedOut => {
+                self.invariant_result()?;
+                let waiting_on = "the cluster to settle: objects still change".to_owned();
+                Err(WaitError { timeout: SETTLE_TIMEOUT, waiting_on }.into())
+            }
+        }
+    }
+
+    pub(crate) fn settle_within(&mut self, quiet: Duration, timeout: Duration, patience: Patience) -> Settled {
+        let end = self.clock.now() + timeout;
+        let mut since = self.clock.now();
+        loop {
+            since = since.max(self.last_change);
+            let mut until = since + quiet;
+            if patience == Patience::Kubelets
+                && let Some(due) = self.kubelets.next_foreground_due()
+            {
+                until = until.max(due);
+            }
+            if self.broken.is_some() {
+                return Settled::Quiet;
+            }
+            if self.step_until(until.min(end)) {
+                continue;
+            }
+            self.advance_to(until.min(end));
+            return if until > end { Settled::TimedOut } else { Settled::Quiet };
+        }
+    }
+
+    /// Lets time pass until something is true, looking after every change.
+    ///
+    /// # Errors
+    /// An invariant that broke, or the time is up: the error says what was waited for.
+    pub fn run_until(&mut self, holds: impl Fn(&Cluster) -> bool, timeout: Duration) -> Result<(), Error> {
+        let end = self.clock.now() + timeout;
+        while !holds(self) {
+            self.invariant_result()?;
+            if !self.step_until(end) {
+                self.advance_to(end);
+                if holds(self) {
+                    break;
+                }
+                return Err(WaitError { timeout, waiting_on: self.unfinished() }.into());
+            }
+        }
+        self.invariant_result()
+    }
+
+    /// Says what has to hold after every write. The first time it does not, time stops and every call fails.
+    pub fn always(&mut self, name: impl Into<String>, holds: impl Fn(&Cluster) -> bool + 'static) {
+        self.invariants.push(Invariant { name: name.into(), holds: Box::new(holds) });
+        self.check_invariants();
+    }
+
+    fn check_invariants(&mut self) {
+        if self.broken.is_some() {
+            return;
+        }
+        let broken = self.invariants.iter().find(|i| !(i.holds)(self)).map(|i| i.name.clone());
+        self.broken = broken.map(|name| Broken { name, at: self.now() });
+    }
+
+    pub(crate) fn invariant_result(&self) -> Result<(), Error> {
+        match &self.broken {
+            None => Ok(()),
+            Some(broken) => Err(Error::InvariantBroken { name: broken.name.clone(), at: broken.at }),
+        }
+    }
+}
+
+/// What settling waits for beyond the quiet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Nothing.
+    None,
+    /// What containers are about to do.
+    Kubelets,
+}
+
+/// Whether a change keeps a cluster from being settled: those of events and heartbeats do not.
+fn counts_as_change(change: &Change, namespace: &str) -> bool {
+    let kind = change.object.kind();
+    if matches!(kind, Kind::Event | Kind::Lease) {
+        return false;
+    }
+    !kind.info().namespaced || change.object.meta().namespace == namespace
+}
+
+/// Names an object in a message.
+pub(super) fn name_of<R: Resource>(object: &R) -> String {
+    object.key().to_string()
+}

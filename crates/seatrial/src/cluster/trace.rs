@@ -1,0 +1,200 @@
+//! What happened, who did it and why: the engine's records with Kubernetes' words.
+
+use rustc_hash::FxHashMap;
+use seatrial_api::{Object, ObjectKey};
+use seatrial_engine::{Mode, Record, SimTime, StableHasher, Trace};
+use std::hash::Hasher;
+use std::time::Duration;
+
+/// Who did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum Actor {
+    /// The scenario's step, or the caller of the library.
+    User,
+    /// The API server, which tells watchers.
+    ApiServer,
+    /// The Deployment controller.
+    Deployment,
+    /// The ReplicaSet controller.
+    ReplicaSet,
+    /// The garbage collector.
+    GarbageCollector,
+    /// The namespace controller.
+    Namespace,
+    /// The quota controller.
+    ResourceQuota,
+    /// The scheduler.
+    Scheduler,
+    /// A kubelet.
+    Kubelet,
+}
+
+impl Actor {
+    const ALL: [Actor; 9] = [
+        Actor::User,
+        Actor::ApiServer,
+        Actor::Deployment,
+        Actor::ReplicaSet,
+        Actor::GarbageCollector,
+        Actor::Namespace,
+        Actor::ResourceQuota,
+        Actor::Scheduler,
+        Actor::Kubelet,
+    ];
+
+    /// The name in events and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Actor::User => "user",
+            Actor::ApiServer => "apiserver",
+            Actor::Deployment => "deployment-controller",
+            Actor::ReplicaSet => "replicaset-controller",
+            Actor::GarbageCollector => "garbage-collector",
+            Actor::Namespace => "namespace-controller",
+            Actor::ResourceQuota => "resourcequota-controller",
+            Actor::Scheduler => "default-scheduler",
+            Actor::Kubelet => "kubelet",
+        }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum What {
+    /// A step or call of the user.
+    Call,
+    /// An object was created.
+    Added,
+    /// An object was replaced.
+    Modified,
+    /// An object was removed.
+    Deleted,
+    /// A controller synced a key; the detail is 0 for nothing done, else the number of writes.
+    Reconcile,
+    /// A timer came due.
+    Timer,
+}
+
+impl What {
+    const ALL: [What; 6] = [What::Call, What::Added, What::Modified, What::Deleted, What::Reconcile, What::Timer];
+
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            What::Call => "call",
+            What::Added => "added",
+            What::Modified => "modified",
+            What::Deleted => "deleted",
+            What::Reconcile => "reconcile",
+            What::Timer => "timer",
+        }
+    }
+}
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceMode {
+    /// Nothing, for the last bit of speed.
+    Off,
+    /// The hash.
+    Hash,
+    /// Every record, for [`Cluster::trace`](crate::Cluster::trace) and `seatrial why`.
+    Full,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceRecord {
+    /// The record's number, from 1.
+    pub seq: u64,
+    /// When, since the start.
+    pub time: Duration,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub what: What,
+    /// To which object, where it was one.
+    pub object: Option<ObjectKey>,
+    /// The resourceVersion of a write, the number of writes of a reconcile.
+    pub detail: u64,
+    /// The record that caused this one; 0 for none.
+    pub cause: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct TraceLog {
+    trace: Trace,
+    mode: TraceMode,
+    objects: FxHashMap<u64, ObjectKey>,
+}
+
+impl TraceLog {
+    pub(super) fn new(mode: TraceMode) -> Self {
+        let engine = match mode {
+            TraceMode::Off => Mode::Off,
+            TraceMode::Hash => Mode::HashOnly,
+            TraceMode::Full => Mode::Full,
+        };
+        Self { trace: Trace::new(engine), mode, objects: FxHashMap::default() }
+    }
+
+    pub(super) fn hash(&self) -> u64 {
+        self.trace.hash()
+    }
+
+    pub(super) fn last_seq(&self) -> u64 {
+        self.trace.last_seq()
+    }
+
+    /// Records something about no single object.
+    pub(super) fn note(&mut self, now: SimTime, (actor, what): (Actor, What), detail: u64, cause: u64) -> u64 {
+        self.trace.record(now, actor as u16, what as u16, 0, detail, cause)
+    }
+
+    /// Records something about an object.
+    pub(super) fn about(
+        &mut self,
+        now: SimTime,
+        (actor, what): (Actor, What),
+        object: &Object,
+        detail: u64,
+        cause: u64,
+    ) -> u64 {
+        if self.mode == TraceMode::Off {
+            return self.trace.record(now, actor as u16, what as u16, 0, detail, cause);
+        }
+        let meta = object.meta();
+        let id = identity(object.kind().info().kind, &meta.namespace, &meta.name);
+        if self.mode == TraceMode::Full {
+            self.objects.entry(id).or_insert_with(|| object.key());
+        }
+        self.trace.record(now, actor as u16, what as u16, id, detail, cause)
+    }
+
+    pub(super) fn records(&self) -> impl DoubleEndedIterator<Item = TraceRecord> + '_ {
+        self.trace.records().map(|r| self.readable(r))
+    }
+
+    fn readable(&self, r: &Record) -> TraceRecord {
+        TraceRecord {
+            seq: r.seq,
+            time: r.time.since_start(),
+            actor: Actor::ALL.get(usize::from(r.actor)).copied().unwrap_or(Actor::User),
+            what: What::ALL.get(usize::from(r.what)).copied().unwrap_or(What::Call),
+            object: self.objects.get(&r.object).cloned(),
+            detail: r.detail,
+            cause: r.cause,
+        }
+    }
+}
+
+/// A number for an object that is the same in every run.
+fn identity(kind: &str, namespace: &str, name: &str) -> u64 {
+    let mut hasher = StableHasher::new();
+    for text in [kind, "/", namespace, "/", name] {
+        hasher.write(text.as_bytes());
+    }
+    hasher.finish()
+}

@@ -1,0 +1,104 @@
+//! What `print` steps show: what kubectl would show.
+
+use std::sync::Arc;
+
+use seatrial_api::{Deployment, Event, Object, Pod, PodPhase, Resource};
+
+use super::Runner;
+use super::journal::LineKind;
+use crate::cluster::Cluster;
+use crate::cluster::reads::kind_named;
+use crate::cluster::rollout::rollout_status;
+use crate::kubectl::describe::{Surroundings, describe};
+use crate::kubectl::history::history;
+use crate::kubectl::table::{Wide, table};
+use crate::manifest::Position;
+use crate::scenario::model::{Print, Query, Target};
+
+impl Runner<'_> {
+    pub(super) fn print(&mut self, prints: &[Print], position: Position) {
+        for print in prints {
+            match self.cluster.printed(print) {
+                Ok(text) => self.say(LineKind::Print, text.trim_end_matches('\n')),
+                Err(message) => self.fail(Some(position), message),
+            }
+        }
+    }
+}
+
+impl Cluster {
+    fn printed(&self, print: &Print) -> Result<String, String> {
+        match print {
+            Print::Get { query, wide } => self.printed_table(query, if *wide { Wide::Yes } else { Wide::No }),
+            Print::Yaml(query) => {
+                let pages: Result<Vec<String>, String> =
+                    self.queried(query)?.into_iter().map(|o| crate::manifest::to_yaml(&o.to_json())).collect();
+                Ok(pages?.join("---\n"))
+            }
+            Print::Describe(query) => {
+                let pages: Result<Vec<String>, String> =
+                    self.queried(query)?.into_iter().map(|o| self.described(o)).collect();
+                Ok(pages?.join("\n\n"))
+            }
+            Print::History { target, revision } => {
+                let deployment = self.targeted(target)?;
+                history(&deployment, &self.replica_sets_of(&deployment), *revision)
+            }
+            Print::Status(target) => Ok(rollout_status(&*self.targeted(target)?).0),
+            Print::Logs { target, .. } => Err(format!("logs of {target} are not kept by this version")),
+            Print::Events => self.printed_table(&Query { kind: "events".to_owned(), name: None }, Wide::No),
+        }
+    }
+
+    fn queried(&self, query: &Query) -> Result<Vec<&Object>, String> {
+        let objects = self.objects_of_query(query).map_err(|e| e.to_string())?;
+        match &query.name {
+            Some(name) if objects.is_empty() && !name.contains('*') => {
+                let kind = kind_named(&query.kind).map_err(|e| e.to_string())?;
+                Err(format!("Error from server (NotFound): {} \"{name}\" not found", kind.resource()))
+            }
+            _ => Ok(objects),
+        }
+    }
+
+    fn printed_table(&self, query: &Query, wide: Wide) -> Result<String, String> {
+        let mut objects = self.queried(query)?;
+        if let Some(Object::Event(_)) = objects.first() {
+            // kubectl events sorts by time, as people read them.
+            objects.sort_by_key(|o| Event::unwrap(o).and_then(|e| e.last_timestamp));
+        }
+        let none = || format!("No resources found in {} namespace.", self.namespace());
+        Ok(table(&objects, wide, self.api_time()).unwrap_or_else(none))
+    }
+
+    fn targeted(&self, target: &Target) -> Result<Arc<Deployment>, String> {
+        let keys = self.keys_of(target).map_err(|e| e.to_string())?;
+        let key = keys.first().ok_or_else(|| format!("no {target}"))?;
+        let found = self.api_server().get::<Deployment>(&key.namespace, &key.name);
+        found.cloned().map_err(|error| format!("Error from server (NotFound): {error}"))
+    }
+
+    /// The describe page of an object.
+    pub(crate) fn described(&self, object: &Object) -> Result<String, String> {
+        let meta = object.meta();
+        let store = self.api_server().store();
+        let events = store.list_as::<Event>(Some(if meta.namespace.is_empty() { "default" } else { &meta.namespace }));
+        let events: Vec<&Arc<Event>> = events.into_iter().filter(|e| e.involved_object.uid == meta.uid).collect();
+        let replica_sets = Deployment::unwrap(object).map(|d| self.replica_sets_of(d)).unwrap_or_default();
+        let around = Surroundings {
+            events: &events,
+            replica_sets: &replica_sets,
+            pod_counts: self.pod_counts(object),
+            now: self.api_time(),
+        };
+        describe(object, &around).ok_or_else(|| format!("{} cannot be described by this version", object.key()))
+    }
+
+    fn pod_counts(&self, owner: &Object) -> [usize; 4] {
+        let pods = self.api_server().store().list_as::<Pod>(Some(&owner.meta().namespace));
+        let mine: Vec<PodPhase> =
+            pods.into_iter().filter(|p| p.meta.is_controlled_by(&owner.meta().uid)).map(|p| p.status.phase).collect();
+        let count = |phase: PodPhase| mine.iter().filter(|p| **p == phase).count();
+        [PodPhase::Running, PodPhase::Pending, PodPhase::Succeeded, PodPhase::Failed].map(count)
+    }
+}
