@@ -1,3 +1,52 @@
-//! The `seatrial` command.
+//! The `seatrial` command: runs scenarios and manifests against a simulated Kubernetes cluster.
 
-fn main() {}
+mod args;
+mod output;
+mod run;
+mod why;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Args, Command};
+use crate::output::Output;
+
+/// How the command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// Everything held.
+    Passed = 0,
+    /// An expectation failed.
+    Failed = 1,
+    /// The input is bad; nothing was run.
+    BadInput = 2,
+    /// An invariant broke, or a run was not deterministic.
+    Broken = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut output = Output::of_process();
+    let exit = match args.command {
+        Command::Run(run) => run::run(&run, &mut output),
+        Command::Why(why) => why::why(&why, &mut output),
+        Command::Schema => {
+            output.data(&format!("{:#}\n", seatrial::scenario::json_schema()));
+            Exit::Passed
+        }
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "seatrial", &mut text);
+            output.data(&String::from_utf8_lossy(&text));
+            Exit::Passed
+        }
+    };
+    exit.into()
+}
