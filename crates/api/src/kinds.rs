@@ -6,6 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::api::coordination::v1 as coordinationv1;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::api::scheduling::v1 as schedulingv1;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as metav1;
 use serde_json::Value;
 
 use crate::group::{GroupKind, GroupResource};
@@ -58,7 +59,7 @@ pub trait Resource: Clone + PartialEq + Sized + 'static {
     /// The kind.
     const KIND: Kind;
     /// The type users meet.
-    type Api: serde::de::DeserializeOwned + serde::Serialize;
+    type Api: serde::de::DeserializeOwned + Clone + serde::Serialize + k8s_openapi::Metadata<Ty = metav1::ObjectMeta>;
     /// The metadata.
     fn meta(&self) -> &ObjectMeta;
     /// The metadata, to be changed.

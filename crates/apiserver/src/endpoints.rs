@@ -226,7 +226,7 @@ fn create_typed<R: Strategy>(
     let (mut api, mut warnings) = decode::<R>(body, FieldValidation::Warn)?;
     R::set_defaults(&mut api);
     warnings.extend(R::warnings_on_create(&api));
-    let mut object = R::from_api_object(api)?;
+    let mut object = R::from_api_object(api.clone())?;
     let meta = object.meta_mut();
     if R::KIND.info().namespaced {
         if meta.namespace.is_empty() {
@@ -237,7 +237,7 @@ fn create_typed<R: Strategy>(
             ));
         }
     }
-    let object = server.create_with(request, object, Validation::Full)?;
+    let object = server.create_with(request, object, Validation::Full(api))?;
     Ok(Written { object: R::wrap(object), warnings })
 }
 
@@ -250,7 +250,7 @@ fn update_typed<R: Strategy>(
 ) -> Result<Written, ApiError> {
     let (mut api, warnings) = decode::<R>(body, FieldValidation::Warn)?;
     R::set_defaults(&mut api);
-    let mut object = R::from_api_object(api)?;
+    let mut object = R::from_api_object(api.clone())?;
     let meta = object.meta_mut();
     if meta.namespace.is_empty() {
         meta.namespace = key.namespace.clone();
@@ -268,10 +268,10 @@ fn update_typed<R: Strategy>(
         )));
     }
     if server.store.get(key).is_none() && R::ALLOW_CREATE_ON_UPDATE {
-        let object = server.create_with(request, object, Validation::Full)?;
+        let object = server.create_with(request, object, Validation::Full(api))?;
         return Ok(Written { object: R::wrap(object), warnings });
     }
-    let object = server.update_with(request, object, subresource, Validation::Full)?;
+    let object = server.update_with(request, object, subresource, Validation::Full(api))?;
     Ok(Written { object: R::wrap(object), warnings })
 }
 
@@ -289,7 +289,7 @@ fn patch_typed<R: Strategy>(
     let (mut api, warnings) =
         decode::<R>(&patched, FieldValidation::Warn).map_err(|error| patch_result_error(&error, &patched))?;
     R::set_defaults(&mut api);
-    let mut object = R::from_api_object(api)?;
+    let mut object = R::from_api_object(api.clone())?;
     let meta = object.meta_mut();
     let sent_version = patch.pointer("/metadata/resourceVersion").is_some();
     if !sent_version {
@@ -302,7 +302,10 @@ fn patch_typed<R: Strategy>(
             meta.name, key.name
         )));
     }
+    if meta.uid != old.meta().uid {
+        return Err(errors::uid_is_immutable(key.kind, &key.name, &meta.uid));
+    }
     meta.namespace = key.namespace.clone();
-    let object = server.update_with(request, object, subresource, Validation::Full)?;
+    let object = server.update_with(request, object, subresource, Validation::Full(api))?;
     Ok(Written { object: R::wrap(object), warnings })
 }

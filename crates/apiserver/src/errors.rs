@@ -42,6 +42,13 @@ pub(crate) fn must_be_specified_for_update(kind: Kind, name: &str) -> ApiError {
     ApiError::invalid(&kind.group_kind(), name, vec![error])
 }
 
+/// 422 for a patch of an object's uid.
+pub(crate) fn uid_is_immutable(kind: Kind, name: &str, uid: &Uid) -> ApiError {
+    let meta = Path::new("metadata");
+    let error = Error::invalid(&meta.child("uid"), uid.to_string(), "field is immutable");
+    ApiError::invalid(&kind.group_kind(), name, vec![error])
+}
+
 /// 422 for a negative number in the scale subresource.
 pub(crate) fn invalid_scale(name: &str, replicas: i32) -> ApiError {
     let spec = Path::new("spec");

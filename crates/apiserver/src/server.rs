@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::Metadata;
 use rustc_hash::FxHashMap;
 use seatrial_api::{ApiError, Object, Resource, Str, Time, Uid};
 
@@ -46,10 +47,10 @@ pub enum Subresource {
 }
 
 /// Whether a write is checked field by field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Validation {
-    /// A user's object: checked in full.
-    Full,
+#[derive(Debug)]
+pub(crate) enum Validation<Api> {
+    /// A user's object: checked in full, as it was sent, since the compact form holds only what is valid.
+    Full(Api),
     /// A controller's object, made from objects that were checked: only its name is new.
     Trusted,
 }
@@ -114,7 +115,7 @@ impl ApiServer {
         &mut self,
         request: &RequestInfo<'_>,
         mut object: R,
-        validation: Validation,
+        validation: Validation<R::Api>,
     ) -> Result<Arc<R>, ApiError> {
         let meta = object.meta_mut();
         if meta.resource_version != 0 {
@@ -131,8 +132,9 @@ impl ApiServer {
         self.check_namespace_for_create::<R>(object.meta())?;
         self.fill_name::<R>(&mut object)?;
         object.admit_create(&self.store, &mut self.admission)?;
-        if validation == Validation::Full {
-            let errors = R::validate(&object.to_api_object());
+        if let Validation::Full(mut api) = validation {
+            *api.metadata_mut() = object.meta().to_api();
+            let errors = R::validate(&api);
             if !errors.is_empty() {
                 return Err(ApiError::invalid(&R::KIND.group_kind(), &object.meta().name, errors));
             }
@@ -166,7 +168,7 @@ impl ApiServer {
         request: &RequestInfo<'_>,
         mut new: R,
         subresource: Subresource,
-        validation: Validation,
+        validation: Validation<R::Api>,
     ) -> Result<Arc<R>, ApiError> {
         let old = Arc::clone(self.get::<R>(&new.meta().namespace, &new.meta().name)?);
         check_preconditions::<R>(&new, &old)?;
@@ -179,8 +181,9 @@ impl ApiServer {
             new.admit_update(&old, &self.store, &mut self.admission)?;
         }
         new.meta_mut().resource_version = old.meta().resource_version;
-        if validation == Validation::Full {
-            let (new_api, old_api) = (new.to_api_object(), old.to_api_object());
+        if let Validation::Full(mut new_api) = validation {
+            *new_api.metadata_mut() = new.meta().to_api();
+            let old_api = old.to_api_object();
             let errors = match subresource {
                 Subresource::Main => R::validate_update(&new_api, &old_api),
                 Subresource::Status => R::validate_status_update(&new_api, &old_api),

@@ -45,8 +45,14 @@ const JSON_PATCH_OPERATIONS_MAX: usize = 10_000;
 /// # Errors
 /// 400 for a document that is no patch, 413 for one that is too long, 422 for one that does not apply.
 pub fn apply_json_patch(current: &Value, patch: &Value) -> Result<Value, ApiError> {
-    let operations: json_patch::Patch = serde_json::from_value(patch.clone())
-        .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?;
+    if !patch.is_array() {
+        let word = strategic::word(patch);
+        let text =
+            format!("error decoding patch: json: cannot unmarshal {word} into Go value of type []handlers.jsonPatchOp");
+        return Err(ApiError::bad_request(text));
+    }
+    // An operation that is not known, or lacks a part, is found out only when it is applied.
+    let operations: json_patch::Patch = serde_json::from_value(patch.clone()).map_err(|_| rejected())?;
     if operations.0.len() > JSON_PATCH_OPERATIONS_MAX {
         let text = format!(
             "The allowed maximum operations in a JSON patch is {JSON_PATCH_OPERATIONS_MAX}, got {}",

@@ -26,7 +26,8 @@ fn bad(text: String) -> ApiError {
     ApiError::bad_request(text)
 }
 
-fn word(value: &Value) -> &'static str {
+/// Go's word for a JSON value.
+pub(super) fn word(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
@@ -122,7 +123,8 @@ fn merge_list(current: &[Value], patch: &[Value], field: Option<&'static Field>)
             return Err(bad("invalid patch: list of objects expected".to_owned()));
         };
         let Some(id) = item.get(key) else {
-            return Err(bad(format!("map: {} does not contain declared merge key: {key}", go_map(item))));
+            let text = format!("map: {} does not contain declared merge key: {key}", go_map(item));
+            return Err(ApiError::unknown(text));
         };
         let place = merged.iter().position(|m| m.get(key) == Some(id));
         if item.get(DIRECTIVE).and_then(Value::as_str) == Some("delete") {

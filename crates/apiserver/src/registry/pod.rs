@@ -97,6 +97,10 @@ fn admitted_spec(pod: &Pod, store: &Store, state: &mut AdmissionState) -> Result
     let mut api = Api { spec: Some(pod.spec.api().clone()), ..Api::default() };
     defaults::set_defaults_pod(&mut api);
     let mut spec = api.spec.unwrap_or_default();
+    if let Some(seconds) = spec.termination_grace_period_seconds.filter(|s| *s < 0) {
+        // A negative grace period is an old way to ask for the shortest one.
+        spec.termination_grace_period_seconds = Some(seconds.max(1));
+    }
     admit_pod_spec(&mut spec, &pod.meta.name, store)?;
     let admitted = Arc::new(PodSpec::new(spec));
     if state.admitted_specs.len() >= ADMITTED_COUNT_MAX {
