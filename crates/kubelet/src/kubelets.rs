@@ -5,7 +5,6 @@ use seatrial_api::{Object, Pod, Uid};
 use seatrial_machinery::{Client, Delivery, EventContext, SimTime};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::behavior::Behavior;
 use crate::node::NodeState;
@@ -44,8 +43,6 @@ pub struct Kubelets {
     workers: FxHashMap<Uid, PodWorker>,
     behaviors: Vec<Behavior>,
     pub(crate) timers: Vec<KubeletTimer>,
-    /// The times of pending foreground timers, the earliest of which keeps a cluster from being settled.
-    pending: std::collections::BTreeMap<SimTime, usize>,
     pod_count: u32,
 }
 
@@ -98,9 +95,6 @@ impl Kubelets {
 
     fn add_worker_timers(&mut self, uid: &Uid, timers: Vec<(SimTime, bool, WorkerEvent)>) {
         for (due, background, event) in timers {
-            if !background {
-                *self.pending.entry(due).or_default() += 1;
-            }
             self.timers.push(KubeletTimer { due, background, event: KubeletEvent::Pod { uid: uid.clone(), event } });
         }
     }
@@ -110,15 +104,8 @@ impl Kubelets {
         std::mem::take(&mut self.timers)
     }
 
-    /// When the next thing happens that keeps a cluster from being settled.
-    pub fn next_foreground_due(&self) -> Option<SimTime> {
-        self.pending.keys().next().copied()
-    }
-
     /// A timer has come due.
     pub fn fire(&mut self, client: &mut Client<'_>, event: KubeletEvent) {
-        let now = client.clock().now();
-        self.pending = self.pending.split_off(&(now + Duration::from_nanos(1)));
         match event {
             KubeletEvent::Heartbeat => self.heartbeat(client),
             KubeletEvent::Pod { uid, event } => {

@@ -14,6 +14,8 @@ pub struct Timer {
     pub due: SimTime,
     /// What.
     pub key: NamespacedName,
+    /// Whether a cluster counts as settled although the timer is pending: retries and deadlines.
+    pub background: bool,
 }
 
 /// The queue of one controller. Mirrors `workqueue.TypedRateLimitingInterface`.
@@ -32,14 +34,21 @@ impl Queue {
     /// Queues a key after a delay; of several delays the shortest counts.
     pub fn add_after(&mut self, key: NamespacedName, delay: Duration, now: SimTime) {
         if let Some(due) = self.work.add_after(key.clone(), now + delay) {
-            self.timers.push(Timer { due, key });
+            self.timers.push(Timer { due, key, background: false });
+        }
+    }
+
+    /// Queues a key after a delay that nobody waits for: a deadline is only looked at when it has passed.
+    pub fn add_after_in_background(&mut self, key: NamespacedName, delay: Duration, now: SimTime) {
+        if let Some(due) = self.work.add_after(key.clone(), now + delay) {
+            self.timers.push(Timer { due, key, background: true });
         }
     }
 
     /// Queues a key after the delay of its retries: 5 ms, doubling.
     pub fn add_rate_limited(&mut self, key: NamespacedName, now: SimTime) {
         if let Some(due) = self.work.add_rate_limited(key.clone(), now) {
-            self.timers.push(Timer { due, key });
+            self.timers.push(Timer { due, key, background: true });
         }
     }
 

@@ -14,4 +14,4 @@ pub use seatrial_api as api;
 pub use seatrial_apiserver::Propagation;
 pub use seatrial_apiserver::patch::PatchType;
 pub use seatrial_engine::GoDuration;
-pub use seatrial_kubelet::Behavior;
+pub use seatrial_kubelet::{Behavior, behavior as kubelet};

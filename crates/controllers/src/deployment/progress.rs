@@ -77,7 +77,7 @@ impl DeploymentController {
         if after < DEADLINE_SLACK {
             self.queue.add_rate_limited(key(deployment), now);
         } else {
-            self.queue.add_after(key(deployment), after + DEADLINE_SLACK, now);
+            self.queue.add_after_in_background(key(deployment), after + DEADLINE_SLACK, now);
         }
     }
 }

@@ -24,6 +24,13 @@ pub(super) enum Stimulus {
     Scheduler,
 }
 
+/// A stimulus to be.
+pub(super) struct Timed {
+    pub(super) due: SimTime,
+    pub(super) background: bool,
+    pub(super) stimulus: Stimulus,
+}
+
 /// The controllers. The order of the fields is the order of their turns.
 #[derive(Debug, Default)]
 pub(super) struct Controllers {
@@ -108,10 +115,14 @@ impl Controllers {
     }
 
     /// The timers that controllers asked for since the last time.
-    pub(super) fn take_timers(&mut self, out: &mut Vec<(SimTime, Stimulus)>) {
+    pub(super) fn take_timers(&mut self, out: &mut Vec<Timed>) {
         for actor in Self::TURNS {
             let timers = for_controller!(self, actor, c => c.queue().take_timers(), else Vec::new());
-            out.extend(timers.into_iter().map(|t| (t.due, Stimulus::Requeue(actor, t.key))));
+            out.extend(timers.into_iter().map(|t| Timed {
+                due: t.due,
+                background: t.background,
+                stimulus: Stimulus::Requeue(actor, t.key),
+            }));
         }
     }
 }

@@ -8,7 +8,7 @@ use seatrial_apiserver::{Change, ChangeType};
 use seatrial_engine::SimTime;
 use seatrial_machinery::{Client, EventContext};
 
-use super::actors::{Controllers, Stimulus, Turn, outcome_code};
+use super::actors::{Controllers, Stimulus, Timed, Turn, outcome_code};
 use super::trace::{Actor, What};
 use super::{Cluster, Error, QUIET, SETTLE_TIMEOUT};
 use crate::runner::JournalEntry;
@@ -146,18 +146,21 @@ impl Cluster {
         if let Some(controllers) = &mut self.controllers {
             controllers.take_timers(&mut timers);
         }
-        for (due, stimulus) in timers {
-            self.queue.push(due, stimulus);
-        }
-        for due in self.scheduler.take_timers() {
-            self.queue.push(due, Stimulus::Scheduler);
-        }
-        for timer in self.kubelets.take_timers() {
-            let stimulus = Stimulus::Kubelet(timer.event);
-            if timer.background {
-                self.queue.push_background(timer.due, stimulus);
+        timers.extend(self.scheduler.take_timers().into_iter().map(|due| Timed {
+            due,
+            background: false,
+            stimulus: Stimulus::Scheduler,
+        }));
+        timers.extend(self.kubelets.take_timers().into_iter().map(|t| Timed {
+            due: t.due,
+            background: t.background,
+            stimulus: Stimulus::Kubelet(t.event),
+        }));
+        for Timed { due, background, stimulus } in timers {
+            if background {
+                self.queue.push_background(due, stimulus);
             } else {
-                self.queue.push(timer.due, stimulus);
+                self.queue.push(due, stimulus);
             }
         }
     }
@@ -208,15 +211,15 @@ impl Cluster {
         }
     }
 
-    /// Lets time pass until nothing changes any more: no object of the namespace for four seconds, and no container is
-    /// about to start, end or become ready.
+    /// Lets time pass until nothing changes any more: no object of the namespace for four seconds, and nothing is
+    /// about to: no container starts, ends or becomes ready, no pod becomes available.
     ///
-    /// Heartbeats and deadlines far away do not keep a cluster from being settled.
+    /// Heartbeats, retries and deadlines do not keep a cluster from being settled.
     ///
     /// # Errors
     /// An invariant that broke, or things that still change after an hour.
     pub fn settle(&mut self) -> Result<(), Error> {
-        match self.settle_within(QUIET, SETTLE_TIMEOUT, Patience::Kubelets) {
+        match self.settle_within(QUIET, SETTLE_TIMEOUT, Patience::Pending) {
             Settled::Quiet => self.invariant_result(),
             Settled::TimedOut => {
                 self.invariant_result()?;
@@ -232,8 +235,8 @@ impl Cluster {
         loop {
             since = since.max(self.last_change);
             let mut until = since + quiet;
-            if patience == Patience::Kubelets
-                && let Some(due) = self.kubelets.next_foreground_due()
+            if patience == Patience::Pending
+                && let Some(due) = self.queue.next_foreground_time()
             {
                 until = until.max(due);
             }
@@ -294,8 +297,8 @@ impl Cluster {
 pub(crate) enum Patience {
     /// Nothing.
     None,
-    /// What containers are about to do.
-    Kubelets,
+    /// What containers are about to do, and controllers to look at.
+    Pending,
 }
 
 /// Whether a change keeps a cluster from being settled: those of events and heartbeats do not.

@@ -186,10 +186,15 @@ impl<'a> Runner<'a> {
             self.apply(&manifest.object, steps::AsCreate::No);
         }
         self.tell_journal();
+        // Nothing is left to a later `expect` here: what is refused has failed.
+        for error in self.report.errors.clone() {
+            self.fail(None, error.message);
+        }
         if let Err(error) = self.cluster.settle() {
             self.fail(None, error.to_string());
         }
         self.tell_journal();
+        self.print_tables(manifests);
         self.finish()
     }
 

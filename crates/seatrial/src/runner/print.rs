@@ -1,8 +1,9 @@
 //! What `print` steps show: what kubectl would show.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use seatrial_api::{Deployment, Event, Object, Pod, PodPhase, Resource};
+use seatrial_api::{Deployment, Event, Kind, Object, Pod, PodPhase, Resource};
 
 use super::Runner;
 use super::journal::LineKind;
@@ -12,7 +13,7 @@ use crate::cluster::rollout::rollout_status;
 use crate::kubectl::describe::{Surroundings, describe};
 use crate::kubectl::history::history;
 use crate::kubectl::table::{Wide, table};
-use crate::manifest::Position;
+use crate::manifest::{Manifest, Position};
 use crate::scenario::model::{Print, Query, Target};
 
 impl Runner<'_> {
@@ -21,6 +22,23 @@ impl Runner<'_> {
             match self.cluster.printed(print) {
                 Ok(text) => self.say(LineKind::Print, text.trim_end_matches('\n')),
                 Err(message) => self.fail(Some(position), message),
+            }
+        }
+    }
+}
+
+impl Runner<'_> {
+    /// The tables of what plain manifests came to: the kinds they name, and the pods.
+    pub(super) fn print_tables(&mut self, manifests: &[Manifest]) {
+        let kinds: BTreeSet<Kind> = manifests
+            .iter()
+            .filter_map(|m| Kind::of(m.object["apiVersion"].as_str()?, m.object["kind"].as_str()?))
+            .chain([Kind::Pod])
+            .collect();
+        for kind in kinds {
+            let objects = self.cluster.objects_of(kind, None);
+            if let Some(text) = table(&objects, Wide::No, self.cluster.api_time()) {
+                self.say(LineKind::Print, text.trim_end_matches('\n'));
             }
         }
     }
