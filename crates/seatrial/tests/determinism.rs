@@ -1,0 +1,53 @@
+//! The same seed gives the same bytes, whatever the build.
+
+use seatrial::Cluster;
+use seatrial::runner::{RunOptions, Runner};
+use seatrial::scenario;
+
+fn hash_of(file: &str, seed: Option<u64>) -> u64 {
+    let path = format!("{}/../../scenarios/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).expect("the scenario");
+    let scenario = scenario::parse(&text, &path).expect("it can be read");
+    let mut silent = |_: &seatrial::runner::Line| {};
+    let options = RunOptions { seed, ..RunOptions::default() };
+    Runner::new(&scenario, options, &mut silent).run(&scenario).0.trace_hash
+}
+
+/// The hashes are written out, so that debug and release builds, and every process, are held against the same ones.
+#[test]
+fn trace_hashes_are_the_same_in_every_build_and_process() {
+    let rows = [
+        ("course/deployment.yaml", COURSE),
+        ("conformance/dep-proportional.yaml", PROPORTIONAL),
+        ("conformance/gc-missing-owner.yaml", MISSING_OWNER),
+    ];
+    for (file, want) in rows {
+        let got = hash_of(file, None);
+        assert_eq!(got, want, "{file}: {got:#018x}");
+        assert_eq!(hash_of(file, None), got, "{file} is not the same twice in one process");
+    }
+}
+
+const COURSE: u64 = 0x9f41_c3b3_a088_fd9e;
+const PROPORTIONAL: u64 = 0xbcba_ea11_1950_e9c5;
+const MISSING_OWNER: u64 = 0xcc3f_0db6_6d40_dcec;
+
+#[test]
+fn another_seed_makes_other_names_and_the_same_outcome() {
+    let names = |seed: u64| -> Vec<String> {
+        let mut cluster = Cluster::builder().seed(seed).build();
+        cluster
+            .apply_yaml(
+                "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 3, \
+                 selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, \
+                 spec: {containers: [{name: c, image: 'app:1'}]}}}}",
+            )
+            .expect("the API server takes it");
+        cluster.settle().expect("it settles");
+        assert_eq!(cluster.available("web"), 3);
+        cluster.pods().into_iter().filter_map(|p| p.metadata.name).collect()
+    };
+    assert_eq!(names(1), names(1));
+    assert_ne!(names(1), names(2));
+    assert_ne!(hash_of("course/deployment.yaml", Some(1)), hash_of("course/deployment.yaml", Some(2)));
+}
