@@ -1,6 +1,8 @@
 //! Kubernetes' workload controllers, one folder each, with upstream's folder and function names.
 
 mod deployment;
+#[cfg(test)]
+mod fixture;
 mod garbagecollector;
 mod namespace;
 mod replicaset;

@@ -1,24 +1,51 @@
-//! What becomes of one object: it is kept, deleted, or its owners' references are taken away.
+//! The collector's decisions: which objects go, which wait, which lose their dead owners.
 //!
 //! Mirrors pkg/controller/garbagecollector/garbagecollector.go (v1.36).
+//! Differs: an owner of a kind that is not served keeps its dependents without being looked up again and again, since no
+//! kind is ever added. Owners found absent are not remembered: the live read costs nothing here.
 
-use seatrial_api::{ApiError, NamespacedName, Object, ObjectKey, OwnerReference, Uid};
+use std::collections::VecDeque;
+
+use petgraph::stable_graph::NodeIndex;
+use seatrial_api::{ApiError, NamespacedName, Object, ObjectKey, ObjectMeta, OwnerReference, Uid};
 use seatrial_machinery::{
     Controller, Delivery, EventContext, EventText, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, ObjectRef,
     Propagation, Queue, SyncContext,
 };
 
-use super::graph::{Graph, queue_key};
-use super::graph_builder::owner_key;
-use super::operations;
+use super::graph::Graph;
+use super::operations::{
+    Lookup, delete_object, delete_owner_refs, get_object, ignore_not_found, remove_finalizer, unblock_owner_references,
+};
 
 const REASON_OWNER_REF_INVALID_NAMESPACE: &str = "OwnerRefInvalidNamespace";
+/// Stands where a namespace would in the keys of owners whose dependents are to be orphaned.
+const ORPHAN: &str = "orphan";
 
 /// The garbage collector. Its queue holds uids.
 #[derive(Debug, Default)]
 pub struct GarbageCollector {
     pub(super) queue: Queue,
     pub(super) graph: Graph,
+    /// References across namespaces that were found and not yet told of.
+    pub(super) reports: VecDeque<InvalidNamespace>,
+}
+
+/// A dependent that names an owner of another namespace.
+#[derive(Debug)]
+pub(super) struct InvalidNamespace {
+    pub(super) dependent: ObjectKey,
+    pub(super) uid: Uid,
+    pub(super) owner: OwnerReference,
+}
+
+/// An object's owners, by what they mean for it. Mirrors `classifyReferences`.
+#[derive(Debug, Default)]
+struct Owners {
+    solid: usize,
+    /// Owners that are gone or being deleted in the foreground, and how many of them are the latter.
+    to_strip: Vec<Uid>,
+    waiting: usize,
 }
 
 impl Controller for GarbageCollector {
@@ -29,151 +56,159 @@ impl Controller for GarbageCollector {
     }
 
     fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
-        self.process_graph_changes(cx, delivery);
+        self.process_graph_changes(delivery, cx.cause);
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
-        self.attempt_to_delete_item(cx, &Uid::parse(&key.name))
+        while let Some(report) = self.reports.pop_front() {
+            tell_of_invalid_namespace(cx, &report);
+        }
+        let Some(index) = self.graph.find(&Uid::parse(&key.name)) else { return Ok(()) };
+        if key.namespace == ORPHAN {
+            return self.attempt_to_orphan_item(cx, index);
+        }
+        self.attempt_to_delete_item(cx, index)
     }
 }
 
-/// An object's owners by what holds of them.
-#[derive(Debug, Default)]
-struct Owners {
-    /// Owners that exist.
-    solid: Vec<OwnerReference>,
-    /// Owners that do not exist.
-    dangling: Vec<OwnerReference>,
-    /// Owners that wait for their dependents to be deleted.
-    waiting: Vec<OwnerReference>,
+/// The queue's key of an object that may have to go.
+pub(super) fn delete_key(uid: &Uid) -> NamespacedName {
+    NamespacedName::new("", uid.to_string())
+}
+
+/// The queue's key of an owner whose dependents are to be orphaned.
+pub(super) fn orphan_key(uid: &Uid) -> NamespacedName {
+    NamespacedName::new(ORPHAN, uid.to_string())
 }
 
 impl GarbageCollector {
     /// Mirrors `attemptToDeleteItem`.
-    fn attempt_to_delete_item(&mut self, cx: &mut SyncContext<'_>, uid: &Uid) -> Result<(), ApiError> {
-        let Some(key) = self.graph.get(uid).and_then(|n| n.key.clone()) else { return Ok(()) };
-        let Some(object) = cx.client.lookup_live(&key).filter(|o| o.meta().uid == *uid) else { return Ok(()) };
-        let meta = object.meta();
-        if meta.is_deleting() && meta.has_finalizer(FINALIZER_ORPHAN_DEPENDENTS) {
-            return self.orphan_dependents(cx, &object);
-        }
-        if meta.is_deleting() && !meta.has_finalizer(FINALIZER_DELETE_DEPENDENTS) {
+    fn attempt_to_delete_item(&mut self, cx: &mut SyncContext<'_>, index: NodeIndex) -> Result<(), ApiError> {
+        // Deletion is a one-way trip: what has started on it needs nothing until it is gone.
+        if self.graph.is_being_deleted(index) && !self.graph.node(index).deleting_dependents {
             return Ok(());
         }
-        if meta.is_deleting() {
-            return self.process_deleting_dependents_item(cx, &object);
+        let latest = match get_object(cx, &self.graph.identity(index)) {
+            Lookup::Found(object) => object,
+            Lookup::Unresolvable => return Ok(()),
+            Lookup::Absent => return self.process_virtual_delete(index),
+        };
+        // An owner that was only named so far is there: its deletion will be in the watch.
+        self.graph.node_mut(index).observed = true;
+        if self.graph.node(index).deleting_dependents {
+            return self.process_deleting_dependents_item(cx, index);
         }
-        if meta.owner_references.is_empty() {
+        if latest.meta().owner_references.is_empty() {
             return Ok(());
         }
-        let Some(owners) = self.classify_references(cx, &object) else { return Ok(()) };
-        if !owners.solid.is_empty() {
-            if owners.dangling.is_empty() && owners.waiting.is_empty() {
+        let Some(owners) = self.classify_references(cx, index, latest.meta()) else { return Ok(()) };
+        if owners.solid > 0 {
+            if owners.to_strip.is_empty() {
                 return Ok(());
             }
-            let gone: Vec<&Uid> = owners.dangling.iter().chain(&owners.waiting).map(|r| &r.uid).collect();
-            return operations::remove_owner_references(&mut cx.client, &object, &gone);
+            return delete_owner_refs(cx, &latest.key(), &latest.meta().uid, &owners.to_strip);
         }
-        let has_dependents = !self.graph.dependents(uid).is_empty();
-        let propagation = if !owners.waiting.is_empty() && has_dependents {
-            self.unblock_cycle(cx, uid)?;
-            Propagation::Foreground
-        } else if meta.has_finalizer(FINALIZER_ORPHAN_DEPENDENTS) {
-            Propagation::Orphan
-        } else if meta.has_finalizer(FINALIZER_DELETE_DEPENDENTS) {
-            Propagation::Foreground
-        } else {
-            Propagation::Background
-        };
-        operations::delete_object(&mut cx.client, &object, propagation)
+        if owners.waiting > 0 && self.graph.dependent_count(index) > 0 {
+            return self.delete_in_foreground(cx, index, &latest);
+        }
+        delete_object(cx, &latest, propagation_of(latest.meta()))
     }
 
-    /// Sorts an object's owners; `None` where one of them cannot be looked up, which keeps the object.
-    fn classify_references(&mut self, cx: &mut SyncContext<'_>, object: &Object) -> Option<Owners> {
-        let meta = object.meta();
+    /// The owners go only after this object, so its own dependents have to go before it.
+    fn delete_in_foreground(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        index: NodeIndex,
+        latest: &Object,
+    ) -> Result<(), ApiError> {
+        let dependents = self.graph.dependents(index);
+        // A dependent that itself waits for dependents may wait for this object: the circle is broken here.
+        if dependents.into_iter().any(|dependent| self.graph.node(dependent).deleting_dependents) {
+            unblock_owner_references(cx, latest)?;
+        }
+        delete_object(cx, latest, Propagation::Foreground)
+    }
+
+    /// None where an owner can neither be found nor be said to be absent.
+    fn classify_references(&mut self, cx: &SyncContext<'_>, index: NodeIndex, meta: &ObjectMeta) -> Option<Owners> {
         let mut owners = Owners::default();
+        let dependent = self.graph.identity(index);
         for reference in meta.owner_references.iter() {
-            let key = owner_key(reference, meta)?;
-            if key.kind.info().namespaced && meta.namespace.is_empty() {
-                // A cluster-scoped object cannot have an owner in a namespace: nobody can say which.
-                return None;
-            }
-            match cx.client.lookup_live(&key).filter(|o| o.meta().uid == reference.uid) {
-                None => {
-                    self.warn_of_foreign_namespace(cx, object, reference, &key);
-                    owners.dangling.push(reference.clone());
+            let identity = self.owner_identity(&dependent, reference);
+            match get_object(cx, &identity) {
+                Lookup::Unresolvable => return None,
+                Lookup::Absent => owners.to_strip.push(reference.uid.clone()),
+                Lookup::Found(owner) if is_waiting_for_dependents(owner.meta()) => {
+                    owners.waiting += 1;
+                    owners.to_strip.push(reference.uid.clone());
                 }
-                Some(owner) => {
-                    let owner_meta = owner.meta();
-                    let waits = owner_meta.is_deleting() && owner_meta.has_finalizer(FINALIZER_DELETE_DEPENDENTS);
-                    self.graph.observe(&reference.uid, key);
-                    if waits { owners.waiting.push(reference.clone()) } else { owners.solid.push(reference.clone()) }
-                }
+                Lookup::Found(_) => owners.solid += 1,
             }
         }
         Some(owners)
     }
 
-    /// An owner that exists, but in another namespace, is no owner; the object's events say so.
-    fn warn_of_foreign_namespace(
-        &self,
-        cx: &mut SyncContext<'_>,
-        object: &Object,
-        reference: &OwnerReference,
-        key: &ObjectKey,
-    ) {
-        let is_elsewhere = self
-            .graph
-            .get(&reference.uid)
-            .and_then(|n| n.key.as_ref().filter(|_| n.is_observed))
-            .is_some_and(|k| k.namespace != key.namespace);
-        if !is_elsewhere {
-            return;
+    /// Mirrors `processDeletingDependentsItem`.
+    fn process_deleting_dependents_item(&mut self, cx: &mut SyncContext<'_>, index: NodeIndex) -> Result<(), ApiError> {
+        if !self.graph.is_blocked(index) {
+            return remove_finalizer(cx, &self.graph.identity(index), FINALIZER_DELETE_DEPENDENTS);
         }
-        let namespace = &object.meta().namespace;
-        let message = format!(
-            "ownerRef [{}/{}, namespace: {namespace}, name: {}, uid: {}] does not exist in namespace \"{namespace}\"",
-            reference.api_version, reference.kind, reference.name, reference.uid
-        );
-        let about = ObjectRef { kind: object.kind(), meta: object.meta(), field_path: "", host: "" };
-        cx.client.event(&about, &EventText::warning(REASON_OWNER_REF_INVALID_NAMESPACE, &message));
-    }
-
-    /// Before an object is deleted in the foreground: dependents that block it while they wait themselves would wait for
-    /// ever, so they block no more.
-    fn unblock_cycle(&mut self, cx: &mut SyncContext<'_>, uid: &Uid) -> Result<(), ApiError> {
-        for dependent in self.graph.dependents(uid) {
-            let Some(node) = self.graph.get(&dependent).filter(|n| n.is_deleting_dependents) else { continue };
-            let Some(object) = node.key.as_ref().and_then(|k| cx.client.lookup_live(k)) else { continue };
-            operations::unblock_owner_references(&mut cx.client, &object)?;
-        }
-        Ok(())
-    }
-
-    /// An owner that waits goes once nothing blocks it. Mirrors `processDeletingDependentsItem`.
-    fn process_deleting_dependents_item(&mut self, cx: &mut SyncContext<'_>, object: &Object) -> Result<(), ApiError> {
-        let uid = &object.meta().uid;
-        let blocking = self.graph.blocking_dependents(uid);
-        if blocking.is_empty() {
-            return operations::remove_finalizer(&mut cx.client, object, FINALIZER_DELETE_DEPENDENTS);
-        }
-        for dependent in blocking {
-            if self.graph.get(&dependent).is_some_and(|n| !n.is_deleting_dependents && !n.is_being_deleted) {
-                self.queue.add(queue_key(&dependent), 0);
+        for dependent in self.graph.blocking_dependents_to_delete(index) {
+            if !self.graph.node(dependent).deleting_dependents {
+                self.enqueue_delete(dependent, 0);
             }
         }
         Ok(())
     }
 
-    /// Takes an owner off all its dependents, then lets it go. Mirrors `attemptToOrphan`.
-    fn orphan_dependents(&mut self, cx: &mut SyncContext<'_>, owner: &Object) -> Result<(), ApiError> {
-        let uid = &owner.meta().uid;
-        for dependent in self.graph.dependents(uid) {
-            let key = self.graph.get_mut(&dependent).and_then(|n| n.key.clone());
-            if let Some(object) = key.and_then(|k| cx.client.lookup_live(&k)).filter(|o| o.meta().uid == dependent) {
-                operations::remove_owner_references(&mut cx.client, &object, &[uid])?;
-            }
+    /// Mirrors `attemptToOrphanWorker`: the dependents lose the owner first, then the owner its finalizer.
+    fn attempt_to_orphan_item(&mut self, cx: &mut SyncContext<'_>, index: NodeIndex) -> Result<(), ApiError> {
+        let owner = self.graph.identity(index);
+        let mut first_error = Ok(());
+        for dependent in self.graph.dependents(index) {
+            let dependent = self.graph.identity(dependent);
+            let Some(key) = dependent.key() else { continue };
+            let result = delete_owner_refs(cx, &key, &dependent.uid, std::slice::from_ref(&owner.uid));
+            first_error = first_error.and(ignore_not_found(result));
         }
-        operations::remove_finalizer(&mut cx.client, owner, FINALIZER_ORPHAN_DEPENDENTS)
+        first_error?;
+        remove_finalizer(cx, &owner, FINALIZER_ORPHAN_DEPENDENTS)
     }
+}
+
+fn is_waiting_for_dependents(meta: &ObjectMeta) -> bool {
+    meta.is_deleting() && meta.has_finalizer(FINALIZER_DELETE_DEPENDENTS)
+}
+
+/// The policy that an object's finalizers ask for.
+fn propagation_of(meta: &ObjectMeta) -> Propagation {
+    if meta.has_finalizer(FINALIZER_ORPHAN_DEPENDENTS) {
+        Propagation::Orphan
+    } else if meta.has_finalizer(FINALIZER_DELETE_DEPENDENTS) {
+        Propagation::Foreground
+    } else {
+        Propagation::Background
+    }
+}
+
+/// Mirrors `reportInvalidNamespaceOwnerRef`.
+fn tell_of_invalid_namespace(cx: &mut SyncContext<'_>, report: &InvalidNamespace) {
+    let InvalidNamespace { dependent, uid, owner } = report;
+    let namespace = &dependent.namespace;
+    let message = format!(
+        "ownerRef [{}/{}, namespace: {namespace}, name: {}, uid: {}] does not exist in namespace {:?}",
+        owner.api_version,
+        owner.kind,
+        owner.name,
+        owner.uid,
+        namespace.as_str()
+    );
+    let meta = ObjectMeta {
+        name: dependent.name.clone(),
+        namespace: namespace.clone(),
+        uid: uid.clone(),
+        ..ObjectMeta::default()
+    };
+    let about = ObjectRef { kind: dependent.kind, meta: &meta, field_path: "", host: "" };
+    cx.client.event(&about, &EventText::warning(REASON_OWNER_REF_INVALID_NAMESPACE, &message));
 }

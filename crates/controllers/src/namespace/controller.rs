@@ -1,17 +1,15 @@
-//! When a namespace is looked at.
+//! What wakes the controller, and how long it waits.
 //!
 //! Mirrors pkg/controller/namespace/namespace_controller.go (v1.36).
+//! Differs: retries of failed syncs back off up to 1000 s and not 60 s, as every other queue's.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use seatrial_api::{ApiError, NamespacedName, Object};
+use seatrial_api::{ApiError, Namespace, NamespacedName, Resource};
 use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SyncContext};
 
-use super::deletion::{Progress, delete_namespaced_content};
-
-/// How long after each change of a terminating namespace it is looked at, so that every API server has heard of it.
-const DELETION_GRACE: Duration = Duration::from_secs(5);
+/// How long content survives the deletion of its namespace. Mirrors `namespaceDeletionGracePeriod`.
+const NAMESPACE_DELETION_GRACE_PERIOD: Duration = Duration::from_secs(5);
 
 /// The namespace controller.
 #[derive(Debug, Default)]
@@ -27,28 +25,20 @@ impl Controller for NamespaceController {
     }
 
     fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
-        if let Some(Object::Namespace(namespace)) = &delivery.new
-            && namespace.meta.is_deleting()
-        {
-            self.queue.add_after(NamespacedName::new("", &namespace.meta.name), DELETION_GRACE, cx.clock.now());
-        }
+        let Some(namespace) = delivery.new_as::<Namespace>().filter(|n| n.meta.is_deleting()) else { return };
+        // Every event waits anew, the controller's own status writes included.
+        self.queue.add_after(namespace.namespaced_name(), NAMESPACE_DELETION_GRACE_PERIOD, cx.clock.now());
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
-        let Some(namespace) = cx.informers.namespaces.get("", &key.name).map(Arc::clone) else { return Ok(()) };
-        if !namespace.meta.is_deleting() {
+        if cx.informers.namespaces.get("", &key.name).is_none() {
             return Ok(());
         }
-        match delete_namespaced_content(cx, &namespace)? {
-            Progress::Done => {
-                let name = key.name.clone();
-                cx.client.counted(|server, _| server.finalize_namespace(&name, Vec::new())).map(drop)
-            }
-            Progress::Remaining { estimate_seconds } => {
-                let delay = Duration::from_secs(u64::try_from(estimate_seconds / 2 + 1).unwrap_or(1));
-                self.queue.add_after(key.clone(), delay, cx.clock().now());
-                Ok(())
-            }
+        let remaining = super::deletion::delete(cx, &key.name)?;
+        if remaining > 0 {
+            let wait = Duration::from_secs(remaining / 2 + 1);
+            self.queue.add_after(key.clone(), wait, cx.clock().now());
         }
+        Ok(())
     }
 }

@@ -1,14 +1,15 @@
-//! Recounting: when a quota changes, and when something that counts goes.
+//! When quotas are counted again, and what is written.
 //!
 //! Mirrors pkg/controller/resourcequota/resource_quota_controller.go (v1.36).
-//! Differs: no full resync every five minutes, since no delivery is ever lost.
+//! Differs: there is no full resync every five minutes; every change that frees something is heard of.
 
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, NamespacedName, Object, Pod, Resource, ResourceQuota};
-use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SyncContext, usage_of_namespace};
+use k8s_openapi::api::core::v1::ResourceQuotaStatus;
+use seatrial_api::{ApiError, Kind, NamespacedName, Object, Pod, Resource, ResourceQuota};
+use seatrial_machinery::{Clock, Controller, Delivery, EventContext, Queue, SyncContext, usage_of_namespace};
 
-/// The quota controller.
+/// The ResourceQuota controller.
 #[derive(Debug, Default)]
 pub struct ResourceQuotaController {
     queue: Queue,
@@ -22,51 +23,76 @@ impl Controller for ResourceQuotaController {
     }
 
     fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
-        match delivery.object() {
-            Some(Object::ResourceQuota(quota)) => {
-                let old = delivery.old_as::<ResourceQuota>();
-                // What admission charges is the quota's own status and no reason to count again.
-                if delivery.new.is_some() && old.is_none_or(|old| old.body.spec != quota.body.spec) {
-                    self.queue.add(quota.namespaced_name(), cx.cause);
-                }
+        if let Some(new) = delivery.new_as::<ResourceQuota>() {
+            // Changes of the status are this controller's own, or a charge that admission already counted.
+            let same = delivery.old_as::<ResourceQuota>().is_some_and(|old| old.body.spec == new.body.spec);
+            if !same {
+                self.queue.add(new.namespaced_name(), cx.cause);
             }
-            Some(Object::Pod(_)) => {
-                let ended = |p: &Arc<Pod>| p.status.phase.is_terminal();
-                let (old, new) = (delivery.old_as::<Pod>(), delivery.new_as::<Pod>());
-                let freed = new.is_none() || (new.is_some_and(ended) && !old.is_some_and(ended));
-                if freed {
-                    self.enqueue_namespace(cx, delivery);
-                }
-            }
-            Some(_) if delivery.new.is_none() => self.enqueue_namespace(cx, delivery),
-            _ => {}
+        }
+        if cx.informers.resource_quotas.is_empty() {
+            return;
+        }
+        if let Some(object) = replenishes(delivery, cx.clock) {
+            self.replenish_quota(cx, object);
         }
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
-        let Ok(quota) = cx.client.get_live::<ResourceQuota>(&key.namespace, &key.name) else { return Ok(()) };
-        let now = cx.clock().time();
-        let used = usage_of_namespace(cx.client.server().store(), &quota.body, &key.namespace, now);
-        let hard = quota.body.spec.as_ref().and_then(|s| s.hard.clone());
-        let mut new = ResourceQuota::clone(&quota);
-        let status = new.body.status.get_or_insert_default();
-        status.hard = hard;
-        status.used = (!used.is_empty()).then_some(used);
-        if new == *quota {
+        let Some(quota) = cx.informers.resource_quotas.get(&key.namespace, &key.name).map(Arc::clone) else {
             return Ok(());
-        }
-        cx.client.update_status(new).map(drop)
+        };
+        sync_resource_quota(cx, &quota)
     }
 }
 
 impl ResourceQuotaController {
-    fn enqueue_namespace(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
-        if cx.informers.resource_quotas.is_empty() {
-            return;
-        }
-        let Some(object) = delivery.object() else { return };
+    /// Something is no longer there to be counted: the quotas of its namespace that speak of its kind are.
+    fn replenish_quota(&mut self, cx: &EventContext<'_>, object: &Object) {
         for quota in cx.informers.resource_quotas.list(Some(&object.meta().namespace)) {
-            self.queue.add(quota.namespaced_name(), cx.cause);
+            let hard = quota.body.spec.as_ref().and_then(|s| s.hard.as_ref());
+            if hard.is_some_and(|hard| hard.keys().any(|resource| concerns(resource, object.kind()))) {
+                self.queue.add(quota.namespaced_name(), cx.cause);
+            }
         }
     }
+}
+
+/// The object that a delivery takes out of the count: it is gone, or a pod that no longer counts.
+fn replenishes(delivery: &Delivery, clock: Clock) -> Option<&Object> {
+    let Some(new) = &delivery.new else { return delivery.old.as_ref() };
+    let (old, pod) = (delivery.old_as::<Pod>()?, delivery.new_as::<Pod>()?);
+    (counts(old, clock) && !counts(pod, clock)).then_some(new)
+}
+
+/// Whether a pod uses anything: it has not ended, and is not past its grace period. Mirrors `QuotaV1Pod`.
+fn counts(pod: &Pod, clock: Clock) -> bool {
+    let past_grace = pod.meta.deletion.as_deref().is_some_and(|d| {
+        let grace = d.grace_period_seconds.unwrap_or(0);
+        clock.time() > d.timestamp.plus_seconds(grace)
+    });
+    !pod.status.phase.is_terminal() && !past_grace
+}
+
+/// Whether a resource that a quota limits is used by objects of a kind.
+fn concerns(resource: &str, kind: Kind) -> bool {
+    if let Some(counted) = resource.strip_prefix("count/") {
+        return counted == kind.resource().to_string();
+    }
+    let named = Kind::ALL.iter().copied().find(|k| k.info().plural == resource);
+    named.unwrap_or(Kind::Pod) == kind
+}
+
+/// Mirrors `syncResourceQuota`.
+fn sync_resource_quota(cx: &mut SyncContext<'_>, quota: &ResourceQuota) -> Result<(), ApiError> {
+    let now = cx.clock().time();
+    let hard = quota.body.spec.as_ref().and_then(|s| s.hard.clone()).unwrap_or_default();
+    let used = usage_of_namespace(cx.client.server().store(), &quota.body, &quota.meta.namespace, now);
+    let status = ResourceQuotaStatus { hard: Some(hard), used: Some(used) };
+    if quota.body.status.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    let mut new = quota.clone();
+    new.body.status = Some(status);
+    cx.client.update_status(new).map(drop)
 }
