@@ -19,6 +19,8 @@ const SYNCS_AT_ONE_INSTANT_MAX: u64 = 50_000_000;
 /// A check that runs after every write: the name and the check.
 pub(super) struct Invariant {
     pub(super) name: String,
+    /// The kind whose changes can break it; `None` where any can.
+    pub(super) kind: Option<Kind>,
     pub(super) holds: Box<dyn Fn(&Cluster) -> bool>,
 }
 
@@ -132,12 +134,16 @@ impl Cluster {
             }
             self.observed = next;
             let Some(delivery) = self.informers.deliver_next(self.server.store().log()) else { break };
-            let Some(controllers) = &mut self.controllers else { continue };
+            let kind = delivery.kind();
+            let Some(controllers) = &mut self.controllers else {
+                self.check_invariants(kind);
+                continue;
+            };
             let cx = EventContext { informers: &self.informers, clock: self.clock, cause };
             controllers.handle(&cx, &delivery);
             self.scheduler.handle(&cx, &delivery);
             self.kubelets.handle(&cx, &delivery);
-            self.check_invariants();
+            self.check_invariants(kind);
         }
     }
 
@@ -272,15 +278,22 @@ impl Cluster {
 
     /// Says what has to hold after every write. The first time it does not, time stops and every call fails.
     pub fn always(&mut self, name: impl Into<String>, holds: impl Fn(&Cluster) -> bool + 'static) {
-        self.invariants.push(Invariant { name: name.into(), holds: Box::new(holds) });
-        self.check_invariants();
+        self.always_of(None, name.into(), holds);
     }
 
-    fn check_invariants(&mut self) {
+    /// The same for an invariant that only looks at objects of one kind.
+    pub(crate) fn always_of(&mut self, kind: Option<Kind>, name: String, holds: impl Fn(&Cluster) -> bool + 'static) {
+        self.invariants.push(Invariant { name, kind, holds: Box::new(holds) });
+        self.check_invariants(None);
+    }
+
+    /// Checks the invariants that a change of a kind can break; all of them where no kind is given.
+    fn check_invariants(&mut self, changed: Option<Kind>) {
         if self.broken.is_some() {
             return;
         }
-        let broken = self.invariants.iter().find(|i| !(i.holds)(self)).map(|i| i.name.clone());
+        let concerns = |i: &&Invariant| changed.is_none() || i.kind.is_none() || i.kind == changed;
+        let broken = self.invariants.iter().filter(concerns).find(|i| !(i.holds)(self)).map(|i| i.name.clone());
         self.broken = broken.map(|name| Broken { name, at: self.now() });
     }
 

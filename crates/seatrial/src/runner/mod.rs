@@ -13,6 +13,7 @@ use seatrial_apiserver::ChangeType;
 use seatrial_kubelet::Behavior;
 use serde_json::{Value, json};
 
+use crate::cluster::reads::kind_named;
 use crate::cluster::{Builder, Cluster, Node, TraceMode};
 use crate::manifest::Manifest;
 use crate::scenario::Scenario;
@@ -141,9 +142,9 @@ impl<'a> Runner<'a> {
         runner.file = scenario.file.clone();
         for invariant in &scenario.always {
             let (target, that) = (invariant.target.clone(), invariant.that.clone());
-            runner
-                .cluster
-                .always(invariant.name.clone(), move |cluster| expect::invariant_holds(cluster, &target, &that));
+            let kind = kind_named(&target.kind).ok();
+            let holds = move |cluster: &Cluster| expect::invariant_holds(cluster, &target, &that);
+            runner.cluster.always_of(kind, invariant.name.clone(), holds);
         }
         runner
     }
