@@ -6,3 +6,6 @@ pub(crate) mod event;
 pub(crate) mod plain;
 pub(crate) mod pod;
 pub(crate) mod replica_set;
+
+#[cfg(test)]
+mod tests;

@@ -99,7 +99,11 @@ fn cleanup_unhealthy_replicas(
         let count = (budget - total).min(unavailable);
         let size = rs.spec.replicas - count;
         if size > rs.spec.replicas {
-            continue;
+            // The set was scaled and has not reported since: what it says of its pods is of no use yet.
+            return Err(ApiError::unknown(format!(
+                "when cleaning up unhealthy replicas, got invalid request to scale down {}/{} {} -> {size}",
+                rs.meta.namespace, rs.meta.name, rs.spec.replicas
+            )));
         }
         *rs = scale_replica_set_and_record_event(cx, rs, size, deployment)?;
         total += count;

@@ -223,3 +223,72 @@ pub(super) fn new_rs_new_replicas(deployment: &Deployment, all_rss: &[Arc<Replic
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deployment(replicas: i32, strategy: serde_json::Value) -> Deployment {
+        let template = serde_json::json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+        let value = serde_json::json!({
+            "metadata": {"name": "d"},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": {"a": "b"}}, "strategy": strategy, "template": template}
+        });
+        let api = serde_json::from_value(value).expect("a Deployment");
+        Deployment::from_api(api).expect("it converts")
+    }
+
+    #[test]
+    fn surge_rounds_up_unavailability_down_and_one_of_them_is_left() {
+        let rolling = |surge: &str, unavailable: &str| {
+            let value = |t: &str| t.parse::<i32>().map_or_else(|_| serde_json::json!(t), |n| serde_json::json!(n));
+            serde_json::json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": value(surge), "maxUnavailable": value(unavailable)}})
+        };
+        let rows = [
+            (10, rolling("25%", "25%"), 3, 2),
+            (4, rolling("25%", "25%"), 1, 1),
+            (3, rolling("25%", "25%"), 1, 0),
+            (1, rolling("0", "25%"), 0, 1),
+            (0, rolling("25%", "25%"), 0, 0),
+            (2, rolling("0", "5"), 0, 2),
+            (5, serde_json::json!({"type": "Recreate"}), 0, 0),
+        ];
+        for (replicas, strategy, surge, unavailable) in rows {
+            let d = deployment(replicas, strategy.clone());
+            assert_eq!((max_surge(&d), max_unavailable(&d)), (surge, unavailable), "{replicas} {strategy}");
+        }
+    }
+
+    #[test]
+    fn the_revision_history_stays_short() {
+        let mut annotations: StrMap = [(ANNOTATION_REVISION_HISTORY, "1,2")].into_iter().collect();
+        append_revision_history(&mut annotations, "3");
+        assert_eq!(annotations.get(ANNOTATION_REVISION_HISTORY), Some("1,2,3"));
+        let long: Vec<String> = (1000..1399).map(|n| n.to_string()).collect();
+        annotations.insert(ANNOTATION_REVISION_HISTORY, long.join(","));
+        append_revision_history(&mut annotations, "1399");
+        append_revision_history(&mut annotations, "1400");
+        let text = annotations.get(ANNOTATION_REVISION_HISTORY).unwrap_or_default();
+        assert!(text.len() <= REVISION_HISTORY_LENGTH_MAX && text.ends_with("1399,1400") && !text.starts_with("1000,"));
+    }
+
+    #[test]
+    fn annotations_that_are_the_deployments_own_are_not_copied() {
+        let mut d = deployment(2, serde_json::json!({}));
+        d.meta.annotations =
+            [("team", "blue"), (ANNOTATION_REVISION, "7"), (ANNOTATION_LAST_APPLIED, "{}")].into_iter().collect();
+        let mut annotations = StrMap::EMPTY;
+        assert!(set_new_replica_set_annotations(&d, &mut annotations, 1, Existing::No));
+        let want = [
+            (ANNOTATION_DESIRED_REPLICAS, "2"),
+            (ANNOTATION_MAX_REPLICAS, "3"),
+            (ANNOTATION_REVISION, "1"),
+            ("team", "blue"),
+        ];
+        assert_eq!(annotations.iter().collect::<Vec<_>>(), want);
+        assert!(
+            !set_new_replica_set_annotations(&d, &mut annotations, 1, Existing::Yes),
+            "the second time nothing changes"
+        );
+    }
+}

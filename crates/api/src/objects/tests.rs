@@ -1,0 +1,110 @@
+//! Objects come back from their compact form as they were.
+
+use serde_json::{Value, json};
+
+use crate::{Kind, Object, Resource};
+
+fn round_trip<R: Resource>(value: Value) {
+    let api: R::Api = serde_json::from_value(value.clone()).expect("the JSON is of the kind");
+    let object = R::wrap(std::sync::Arc::new(R::from_api_object(api).expect("it converts")));
+    assert_eq!(object.to_json(), value, "{:?}", object.kind());
+}
+
+fn meta() -> Value {
+    json!({
+        "name": "web", "namespace": "default", "uid": "0f0e0d0c-0b0a-4908-8706-050403020100", "resourceVersion": "12", "generation": 3,
+        "creationTimestamp": "2024-01-01T00:00:00Z", "labels": {"app": "web"}, "annotations": {"a": "b"}, "finalizers": ["x/y"],
+        "deletionTimestamp": "2024-01-01T00:00:30Z", "deletionGracePeriodSeconds": 30,
+        "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "rs", "uid": "not a uuid", "controller": true, "blockOwnerDeletion": true}]
+    })
+}
+
+fn template() -> Value {
+    json!({"metadata": {"labels": {"app": "web"}, "annotations": {"k": "v"}}, "spec": {"containers": [{"name": "c", "image": "app:1"}]}})
+}
+
+#[test]
+fn deployments_and_replica_sets() {
+    round_trip::<crate::Deployment>(json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta(),
+        "spec": {
+            "replicas": 0, "minReadySeconds": 3, "paused": true, "progressDeadlineSeconds": 600, "revisionHistoryLimit": 2,
+            "selector": {"matchLabels": {"app": "web"}, "matchExpressions": [{"key": "tier", "operator": "In", "values": ["b", "a"]}]},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}}, "template": template()
+        },
+        "status": {
+            "observedGeneration": 3, "replicas": 1, "readyReplicas": 1, "availableReplicas": 1, "updatedReplicas": 1, "unavailableReplicas": 2,
+            "terminatingReplicas": 0, "collisionCount": 1,
+            "conditions": [{"type": "Available", "status": "Unknown", "reason": "R", "message": "M", "lastUpdateTime": "2024-01-01T00:00:00Z", "lastTransitionTime": "2024-01-01T00:00:00Z"}]
+        }
+    }));
+    round_trip::<crate::ReplicaSet>(json!({
+        "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": meta(),
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template()},
+        "status": {"replicas": 0, "terminatingReplicas": 0, "conditions": [{"type": "ReplicaFailure", "status": "True"}]}
+    }));
+}
+
+#[test]
+fn pods_with_the_usual_and_the_unusual_status() {
+    let ended = json!({"terminated": {"exitCode": 137, "signal": 9, "reason": "OOMKilled", "message": "m", "startedAt": "2024-01-01T00:00:00Z", "finishedAt": "2024-01-01T00:00:01Z", "containerID": "cri://x"}});
+    round_trip::<crate::Pod>(json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": meta(),
+        "spec": {"nodeName": "node-0", "containers": [{"name": "c", "image": "app:1"}], "priority": 0, "enableServiceLinks": true},
+        "status": {
+            "phase": "Running", "qosClass": "BestEffort", "observedGeneration": 1, "reason": "R", "message": "M", "nominatedNodeName": "n",
+            "hostIP": "10.0.0.1", "hostIPs": [{"ip": "10.0.0.1"}], "podIP": "10.244.0.1", "podIPs": [{"ip": "10.244.0.1"}, {"ip": "fd00::1"}],
+            "startTime": "2024-01-01T00:00:00Z", "resize": "InProgress",
+            "conditions": [{"type": "Ready", "status": "False", "reason": "R", "message": "M", "observedGeneration": 1, "lastProbeTime": "2024-01-01T00:00:00Z", "lastTransitionTime": "2024-01-01T00:00:00Z"}],
+            "initContainerStatuses": [{"name": "i", "image": "i:1", "imageID": "", "ready": true, "restartCount": 0, "state": ended, "lastState": {}}],
+            "containerStatuses": [{
+                "name": "c", "image": "app:1", "imageID": "sha", "containerID": "seatrial://00000000000000ff", "ready": false, "started": false, "restartCount": 2,
+                "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}, "lastState": ended, "allocatedResources": {"cpu": "1"}
+            }]
+        }
+    }));
+}
+
+#[test]
+fn events_and_plain_kinds() {
+    round_trip::<crate::Event>(json!({
+        "apiVersion": "v1", "kind": "Event", "metadata": meta(), "type": "Normal", "reason": "R", "message": "m", "count": 2, "action": "Binding",
+        "involvedObject": {"kind": "Pod", "namespace": "default", "name": "p", "uid": "0f0e0d0c-0b0a-4908-8706-050403020100", "apiVersion": "v1", "resourceVersion": "7", "fieldPath": "spec.containers{c}"},
+        "source": {"component": "kubelet", "host": "node-0"}, "reportingComponent": "kubelet", "reportingInstance": "node-0",
+        "firstTimestamp": "2024-01-01T00:00:00Z", "lastTimestamp": "2024-01-01T00:00:05Z", "eventTime": "2024-01-01T00:00:00.000001Z",
+        "series": {"count": 2, "lastObservedTime": "2024-01-01T00:00:00.000000Z"}
+    }));
+    round_trip::<crate::ConfigMap>(
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(), "data": {"k": "v"}}),
+    );
+}
+
+#[test]
+fn users_find_kinds_by_every_spelling() {
+    let rows = [
+        ("deploy", Some(Kind::Deployment)),
+        ("deployments.apps", Some(Kind::Deployment)),
+        ("deployment.v1.apps", Some(Kind::Deployment)),
+        ("Deployment", Some(Kind::Deployment)),
+        ("deployments.extensions", None),
+        ("rs", Some(Kind::ReplicaSet)),
+        ("po", Some(Kind::Pod)),
+        ("pods", Some(Kind::Pod)),
+        ("no", Some(Kind::Node)),
+        ("gadget", None),
+    ];
+    for (text, want) in rows {
+        assert_eq!(Kind::from_user_text(text), want, "{text}");
+    }
+    assert_eq!(
+        (Kind::of("apps/v1", "Deployment"), Kind::of("apps/v1beta1", "Deployment")),
+        (Some(Kind::Deployment), None)
+    );
+}
+
+#[test]
+fn pods_stay_small() {
+    // A pod's own part; its spec, labels, owners, conditions and container statuses are shared or behind one pointer.
+    assert!(size_of::<crate::Pod>() <= 512, "{}", size_of::<crate::Pod>());
+    assert_eq!(size_of::<Object>(), 16);
+}
