@@ -40,6 +40,8 @@ pub struct KubeletTimer {
 pub struct Kubelets {
     pub(crate) nodes: FxHashMap<String, NodeState>,
     pub(crate) node_order: Vec<String>,
+    /// Whether the timer that renews all leases is running.
+    pub(crate) has_heartbeat: bool,
     workers: FxHashMap<Uid, PodWorker>,
     behaviors: Vec<Behavior>,
     pub(crate) timers: Vec<KubeletTimer>,
@@ -60,6 +62,12 @@ impl Kubelets {
 
     /// Hears of a change.
     pub fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+        if let (Some(Object::Node(node)), None) = (&delivery.old, &delivery.new) {
+            // A kubelet stops with its Node.
+            self.nodes.remove(node.meta.name.as_str());
+            self.node_order.retain(|name| *node.meta.name != **name);
+            return;
+        }
         let Some(Object::Pod(_)) = delivery.object() else { return };
         match (delivery.old_as::<Pod>(), delivery.new_as::<Pod>()) {
             (old, Some(pod)) => {

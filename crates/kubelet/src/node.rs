@@ -62,7 +62,8 @@ impl Kubelets {
         spec.taints = (!kept.is_empty()).then_some(kept);
         client.update(ready)?;
         client.create(lease(&config.name, now))?;
-        if self.node_order.is_empty() {
+        if !self.has_heartbeat {
+            self.has_heartbeat = true;
             self.schedule_heartbeat(client.clock().now());
         }
         self.nodes.insert(config.name.clone(), NodeState { ip, failed: false });

@@ -217,3 +217,18 @@ fn bounds_hold_in_every_rollout() {
         }
     }
 }
+
+#[test]
+fn a_node_that_is_removed_takes_its_kubelet_along() {
+    let mut cluster = cluster(2, json!({}));
+    let bound = |c: &Cluster| -> Vec<String> { c.pods().into_iter().filter_map(|p| p.spec?.node_name).collect() };
+    let node = bound(&cluster).first().cloned().expect("a bound pod");
+    let on_it = bound(&cluster).iter().filter(|n| **n == node).count();
+    cluster.delete(&format!("node/{node}")).expect("the node is deleted");
+    cluster.delete("deployment/web").expect("the Deployment is deleted");
+    cluster.advance(Duration::from_secs(60)).expect("time passes");
+    // Nobody finishes the pods of the node that is gone; the others end.
+    let left = cluster.pods();
+    assert_eq!(left.len(), on_it);
+    assert!(left.iter().all(|p| p.metadata.deletion_timestamp.is_some()));
+}

@@ -129,7 +129,7 @@ impl Cluster {
             if counts_as_change(change, &self.namespace) {
                 self.last_change = now;
             }
-            if let Some(journal) = &mut self.journal {
+            if let Some(journal) = self.journal.as_mut().filter(|_| change.object.kind() != Kind::Lease) {
                 journal.push(JournalEntry { at: now.since_start(), actor: by, change: change.clone() });
             }
             self.observed = next;
