@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::behavior::Behavior;
 use crate::node::NodeState;
-use crate::worker::{PodWorker, WorkerEvent};
+use crate::worker::{Host, PodWorker, WorkerEvent};
 
 /// What a kubelet's timer is about.
 #[derive(Clone, Debug)]
@@ -118,11 +118,11 @@ impl Kubelets {
             KubeletEvent::Heartbeat => self.heartbeat(client),
             KubeletEvent::Pod { uid, event } => {
                 let Some(worker) = self.workers.get_mut(&uid) else { return };
-                if self.nodes.get(worker.node()).is_none_or(|n| n.failed) {
-                    worker.missed(event);
-                    return;
-                }
-                let timers = worker.fire(client, &self.behaviors, event);
+                let Some(node) = self.nodes.get_mut(worker.node()).filter(|n| !n.failed) else {
+                    return worker.missed(event);
+                };
+                let mut host = Host { behaviors: &self.behaviors, images: &mut node.images };
+                let timers = worker.fire(client, &mut host, event);
                 self.add_worker_timers(&uid, timers);
             }
         }

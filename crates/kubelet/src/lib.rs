@@ -5,6 +5,7 @@
 
 pub mod behavior;
 mod conditions;
+mod container;
 mod kubelets;
 mod node;
 mod probe;

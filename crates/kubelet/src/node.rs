@@ -10,8 +10,9 @@ use k8s_openapi::api::coordination::v1::{Lease as ApiLease, LeaseSpec};
 use k8s_openapi::api::core::v1::{NodeAddress, NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo, Taint};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time as ApiTime;
+use rustc_hash::FxHashSet;
 use seatrial_api::quantity::Quantity;
-use seatrial_api::{ApiError, Lease, Node, ObjectMeta, StrMap, Time};
+use seatrial_api::{ApiError, Lease, Node, ObjectMeta, Str, StrMap, Time};
 use seatrial_machinery::{Client, SimTime};
 
 use crate::kubelets::{KubeletEvent, KubeletTimer, Kubelets};
@@ -43,6 +44,8 @@ pub(crate) struct NodeState {
     pub(crate) ip: IpAddr,
     /// Whether the kubelet has stopped.
     pub(crate) failed: bool,
+    /// The images that were pulled.
+    pub(crate) images: FxHashSet<Str>,
 }
 
 impl Kubelets {
@@ -66,7 +69,7 @@ impl Kubelets {
             self.has_heartbeat = true;
             self.schedule_heartbeat(client.clock().now());
         }
-        self.nodes.insert(config.name.clone(), NodeState { ip, failed: false });
+        self.nodes.insert(config.name.clone(), NodeState { ip, failed: false, images: FxHashSet::default() });
         self.node_order.push(config.name);
         Ok(())
     }

@@ -75,6 +75,11 @@ impl Worker {
         self.spec.termination_grace_period_seconds
     }
 
+    /// What the last attempt found.
+    pub(crate) fn last(&self) -> Option<bool> {
+        self.last
+    }
+
     /// Counts the ticks from now on from this moment.
     pub(crate) fn rebase(&mut self, base: SimTime) {
         self.base = base;
@@ -182,7 +187,9 @@ impl Seen<'_> {
     }
 
     fn is_current(&self, w: &Window) -> bool {
-        w.restarts.is_none_or(|life| life == self.life) && self.age >= w.from && w.to.is_none_or(|to| self.age < to)
+        // Nothing answers at the very moment of the start: the process has yet to open its port.
+        let opened = self.age >= w.from && !self.age.is_zero();
+        w.restarts.is_none_or(|life| life == self.life) && opened && w.to.is_none_or(|to| self.age < to)
     }
 
     fn is_open(&self, w: &Window, port: u16) -> bool {

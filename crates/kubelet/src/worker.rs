@@ -4,32 +4,23 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use seatrial_api::{
-    ContainerId, ContainerIdentity, ContainerState, ContainerStatus, ContainerTerminated, Kind, ObjectKey, Pod,
-    PodPhase, PodSpec, Str, Time, Uid,
-};
+use rustc_hash::FxHashSet;
+use seatrial_api::{ConditionStatus, ContainerStatus, Kind, ObjectKey, Pod, PodPhase, PodSpec, Str, Time, Uid};
 use seatrial_machinery::{Client, DeleteOptions, EventText, ObjectRef, SimTime};
 
-use crate::behavior::{
-    Behavior, DEFAULT_START, DEFAULT_TERMINATE, EXIT_CODE_SIGKILL, EXIT_CODE_SIGTERM, Terminate, When,
-};
+use crate::behavior::{Behavior, DEFAULT_START, When};
 use crate::conditions::{Facts, conditions, phase};
+use crate::container::Container;
 use crate::probe::{Attempt, ProbeKind, Seen, Worker};
-
-/// The first back-off of a container that keeps ending.
-const BACKOFF_INITIAL: Duration = Duration::from_secs(10);
-/// The longest back-off; a container that ran twice as long starts anew.
-const BACKOFF_MAX: Duration = Duration::from_secs(300);
-/// The shortest grace the runtime gives a container.
-const RUNTIME_GRACE_MIN: Duration = Duration::from_secs(2);
 
 /// Something in a pod's life on its node. Events of a container carry the life they are about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkerEvent {
     /// The kubelet sees the pod for the first time.
     Sync,
+    /// The status is to be written again.
+    Report,
     /// The containers start.
     Start,
     /// A container becomes ready by itself, without a probe.
@@ -48,29 +39,15 @@ pub enum WorkerEvent {
     Finish,
 }
 
-type Timers = Vec<(SimTime, bool, WorkerEvent)>;
+pub(crate) type Timers = Vec<(SimTime, bool, WorkerEvent)>;
 
-/// A container and its life.
+/// What a pod meets on its node.
 #[derive(Debug)]
-struct Container {
-    identity: Arc<ContainerIdentity>,
-    index: usize,
-    behavior: Option<Behavior>,
-    state: ContainerState,
-    last_state: Option<Box<ContainerState>>,
-    started_at: SimTime,
-    finished_at: SimTime,
-    ready: bool,
-    started: bool,
-    restarts: u32,
-    /// Counts the lives, so that timers of an earlier one are ignored.
-    life: u32,
-    backoff: Option<Duration>,
-    last_restart: SimTime,
-    id: u64,
-    probes: Vec<Worker>,
-    /// Whether it was told to end, and is started again after.
-    restart_after_kill: bool,
+pub(crate) struct Host<'a> {
+    /// How containers behave.
+    pub(crate) behaviors: &'a [Behavior],
+    /// The images the node has.
+    pub(crate) images: &'a mut FxHashSet<Str>,
 }
 
 /// A pod on its node.
@@ -88,6 +65,7 @@ pub(crate) struct PodWorker {
     terminating: Option<i64>,
     finished: bool,
     missed: Vec<WorkerEvent>,
+    gates: Vec<Option<ConditionStatus>>,
 }
 
 impl PodWorker {
@@ -107,6 +85,7 @@ impl PodWorker {
             terminating: None,
             finished: false,
             missed: Vec::new(),
+            gates: Vec::new(),
         }
     }
 
@@ -130,26 +109,38 @@ impl PodWorker {
         vec![(now, false, WorkerEvent::Sync)]
     }
 
-    /// The pod was changed: only that it is being deleted, or sooner than before, matters here.
+    /// The conditions that readiness gates ask for, as somebody set them.
+    fn gates(&self, pod: &Pod) -> Vec<Option<ConditionStatus>> {
+        let gates = self.spec.api().readiness_gates.iter().flatten();
+        gates.map(|g| pod.status.conditions.status(&g.condition_type)).collect()
+    }
+
+    /// The pod was changed: a gate's condition, or that it is being deleted.
     pub(crate) fn spec_changed(&mut self, now: SimTime, pod: &Arc<Pod>) -> Timers {
         self.spec = Arc::clone(&pod.spec);
-        let Some(deletion) = pod.meta.deletion.as_deref() else { return Vec::new() };
-        let grace = deletion.grace_period_seconds.unwrap_or(0);
-        if self.terminating.is_none_or(|before| grace < before) && !self.finished {
+        let gates = self.gates(pod);
+        if gates != self.gates {
+            // Somebody set a condition that a readiness gate asks for.
+            self.gates = gates;
+            return vec![(now, false, WorkerEvent::Report)];
+        }
+        // A kill that is under way keeps the grace period it began with, as the recordings show.
+        if pod.meta.is_deleting() && self.terminating.is_none() && !self.finished {
             return vec![(now, false, WorkerEvent::Terminate)];
         }
         Vec::new()
     }
 
-    pub(crate) fn fire(&mut self, client: &mut Client<'_>, behaviors: &[Behavior], event: WorkerEvent) -> Timers {
+    pub(crate) fn fire(&mut self, client: &mut Client<'_>, host: &mut Host<'_>, event: WorkerEvent) -> Timers {
         let Ok(pod) = client.get_live::<Pod>(&self.key.0, &self.key.1) else { return Vec::new() };
         if pod.meta.uid != self.uid || self.finished {
             return Vec::new();
         }
         let mut turn = Turn { pod, now: client.clock().now(), timers: Vec::new() };
         match event {
-            WorkerEvent::Sync => self.sync(client, behaviors, &mut turn),
-            WorkerEvent::Start => self.start(client, behaviors, &mut turn),
+            WorkerEvent::Sync => self.sync(client, host, &mut turn),
+            WorkerEvent::Report => self.write_status(client),
+            WorkerEvent::Start => self.start(client, host, &mut turn),
             WorkerEvent::ReadyAfter(index, life) => {
                 if self.is_alive(index, life) {
                     self.containers[index].ready = true;
@@ -165,14 +156,14 @@ impl PodWorker {
             WorkerEvent::Restart(index, life) => {
                 let due = self.containers.get(index).is_some_and(|c| c.life == life) && self.terminating.is_none();
                 if due {
-                    self.restart(client, behaviors, &mut turn, index);
+                    self.restart(client, host, &mut turn, index);
                 }
             }
             WorkerEvent::Terminate => self.terminate(client, &mut turn),
             WorkerEvent::Killed(index, life, code) => {
                 if self.is_alive(index, life) {
                     let reason = if code == 0 { "Completed" } else { "Error" };
-                    self.killed(client, behaviors, &mut turn, index, (code, reason));
+                    self.killed(client, host, &mut turn, index, (code, reason));
                 }
             }
             WorkerEvent::Finish => self.finish(client),
@@ -184,10 +175,10 @@ impl PodWorker {
         self.containers.get(index).is_some_and(|c| c.life == life && c.state.is_running())
     }
 
-    fn sync(&mut self, client: &mut Client<'_>, behaviors: &[Behavior], turn: &mut Turn) {
+    fn sync(&mut self, client: &mut Client<'_>, host: &mut Host<'_>, turn: &mut Turn) {
         self.start_time = Some(client.clock().time());
         let starts = self.spec.api().containers.iter().map(|c| {
-            let behavior = find(behaviors, &turn.pod, &c.name, c.image.as_deref().unwrap_or_default());
+            let behavior = find(host.behaviors, &turn.pod, &c.name, c.image.as_deref().unwrap_or_default());
             behavior.and_then(|b| b.start).unwrap_or(When::After(DEFAULT_START))
         });
         // The containers of a pod start together, the slowest decides.
@@ -201,24 +192,24 @@ impl PodWorker {
         self.write_status(client);
     }
 
-    fn start(&mut self, client: &mut Client<'_>, behaviors: &[Behavior], turn: &mut Turn) {
+    fn start(&mut self, client: &mut Client<'_>, host: &mut Host<'_>, turn: &mut Turn) {
         if self.terminating.is_some() {
             return;
         }
         self.has_sandbox = true;
         for index in 0..self.containers.len() {
-            self.run_container(client, behaviors, turn, index);
+            self.run_container(client, host, turn, index);
         }
         self.write_status(client);
     }
 
     /// Runs a container: its behavior is looked up anew for every life.
-    fn run_container(&mut self, client: &mut Client<'_>, behaviors: &[Behavior], turn: &mut Turn, index: usize) {
+    fn run_container(&mut self, client: &mut Client<'_>, host: &mut Host<'_>, turn: &mut Turn, index: usize) {
         let spec = Arc::clone(&self.spec);
         let api = &spec.api().containers[self.containers[index].index];
         let image = api.image.as_deref().unwrap_or_default();
-        let behavior = find(behaviors, &turn.pod, &api.name, image).cloned();
-        self.pull_events(client, turn, api.name.as_str(), image, api.image_pull_policy.as_deref());
+        let behavior = find(host.behaviors, &turn.pod, &api.name, image).cloned();
+        self.pull_events(client, host, turn, api);
         self.event(client, turn, index, &EventText::normal("Created", "Container created"));
         self.event(client, turn, index, &EventText::normal("Started", "Container started"));
         let container = &mut self.containers[index];
@@ -226,10 +217,20 @@ impl PodWorker {
         container.schedule(turn);
     }
 
-    fn pull_events(&self, client: &mut Client<'_>, turn: &Turn, name: &str, image: &str, policy: Option<&str>) {
-        let path = format!("spec.containers{{{name}}}");
+    /// An image is pulled where the policy asks for it every time, or the node does not have it yet.
+    fn pull_events(
+        &self,
+        client: &mut Client<'_>,
+        host: &mut Host<'_>,
+        turn: &Turn,
+        container: &k8s_openapi::api::core::v1::Container,
+    ) {
+        let image = container.image.as_deref().unwrap_or_default();
+        let path = format!("spec.containers{{{}}}", container.name);
         let about = self.about(turn, &path);
-        if policy == Some("Always") {
+        let always = container.image_pull_policy.as_deref() == Some("Always");
+        if always || !host.images.contains(image) {
+            host.images.insert(image.into());
             client.event(&about, &EventText::normal("Pulling", &format!("Pulling image {image:?}")));
             let text =
                 format!("Successfully pulled image {image:?} in 0s (0s including waiting). Image size: 0 bytes.");
@@ -354,12 +355,12 @@ impl PodWorker {
         }
     }
 
-    fn restart(&mut self, client: &mut Client<'_>, behaviors: &[Behavior], turn: &mut Turn, index: usize) {
+    fn restart(&mut self, client: &mut Client<'_>, host: &mut Host<'_>, turn: &mut Turn, index: usize) {
         let container = &mut self.containers[index];
         container.last_state = Some(Box::new(std::mem::take(&mut container.state)));
         container.restarts += 1;
         container.last_restart = turn.now;
-        self.run_container(client, behaviors, turn, index);
+        self.run_container(client, host, turn, index);
         self.write_status(client);
     }
 
@@ -386,7 +387,7 @@ impl PodWorker {
     fn killed(
         &mut self,
         client: &mut Client<'_>,
-        behaviors: &[Behavior],
+        host: &mut Host<'_>,
         turn: &mut Turn,
         index: usize,
         end: (i32, &'static str),
@@ -399,7 +400,7 @@ impl PodWorker {
         self.containers[index].end(end.0, end.1, turn.now, time);
         let due = self.containers[index].next_restart(turn.now);
         if due == turn.now {
-            return self.restart(client, behaviors, turn, index);
+            return self.restart(client, host, turn, index);
         }
         let life = self.containers[index].life;
         turn.timers.push((due, false, WorkerEvent::Restart(index, life)));
@@ -458,10 +459,10 @@ impl PodWorker {
 }
 
 /// What a worker does at one moment.
-struct Turn {
-    pod: Arc<Pod>,
-    now: SimTime,
-    timers: Timers,
+pub(crate) struct Turn {
+    pub(crate) pod: Arc<Pod>,
+    pub(crate) now: SimTime,
+    pub(crate) timers: Timers,
 }
 
 fn find<'b>(behaviors: &'b [Behavior], pod: &Pod, container: &str, image: &str) -> Option<&'b Behavior> {
@@ -477,195 +478,5 @@ fn will_restart(policy: &str, code: i32) -> bool {
         "Never" => false,
         "OnFailure" => code != 0,
         _ => true,
-    }
-}
-
-impl Container {
-    fn new(index: usize, spec: &k8s_openapi::api::core::v1::Container, uid: u64) -> Self {
-        let image: Str = spec.image.as_deref().unwrap_or_default().into();
-        Self {
-            identity: Arc::new(ContainerIdentity { name: spec.name.as_str().into(), image_id: image.clone(), image }),
-            index,
-            behavior: None,
-            state: ContainerState::Unset,
-            last_state: None,
-            started_at: SimTime::ZERO,
-            finished_at: SimTime::ZERO,
-            ready: false,
-            started: false,
-            restarts: 0,
-            life: 0,
-            backoff: None,
-            last_restart: SimTime::ZERO,
-            id: uid.wrapping_add((index as u64) << 32),
-            probes: Vec::new(),
-            restart_after_kill: false,
-        }
-    }
-
-    fn add_probes(&mut self, spec: &PodSpec, now: SimTime) {
-        let c = &spec.api().containers[self.index];
-        let probes = [
-            (ProbeKind::Startup, &c.startup_probe),
-            (ProbeKind::Liveness, &c.liveness_probe),
-            (ProbeKind::Readiness, &c.readiness_probe),
-        ];
-        self.probes = probes.into_iter().filter_map(|(kind, p)| Some(Worker::new(kind, p.as_ref()?, now))).collect();
-    }
-
-    fn has_probe(&self, kind: ProbeKind) -> bool {
-        self.probes.iter().any(|p| p.kind == kind)
-    }
-
-    /// A life begins.
-    fn begin(&mut self, behavior: Option<Behavior>, now: SimTime, time: Time) {
-        self.behavior = behavior;
-        self.life += 1;
-        self.started_at = now;
-        self.state = ContainerState::Running { started_at: Some(time) };
-        self.started = !self.has_probe(ProbeKind::Startup) || self.is_told();
-        self.ready = false;
-        self.restart_after_kill = false;
-        self.probes.iter_mut().for_each(Worker::new_life);
-    }
-
-    /// The timers of a life: its own end, its readiness, its probes.
-    fn schedule(&mut self, turn: &mut Turn) {
-        let behavior = self.behavior.clone().unwrap_or_default();
-        let (index, life) = (self.index, self.life);
-        let exit = usize::try_from(self.restarts).ok().and_then(|n| behavior.exit.get(n).or(behavior.exit.last()));
-        if let Some((after, code)) = exit.and_then(|e| Some((e.after.after()?, e.code))) {
-            let reason = if code == 0 { "Completed" } else { "Error" };
-            turn.timers.push((turn.now + after, false, WorkerEvent::Exit(index, life, code, reason)));
-        }
-        if let Some(after) = behavior.oom.and_then(When::after) {
-            turn.timers.push((turn.now + after, false, WorkerEvent::Exit(index, life, EXIT_CODE_SIGKILL, "OOMKilled")));
-        }
-        for kind in [ProbeKind::Startup, ProbeKind::Liveness].into_iter().filter(|_| !self.is_told()) {
-            if let Some(probe) = self.probes.iter().find(|p| p.kind == kind).filter(|_| self.may_change(kind, turn.now))
-            {
-                let background = kind == ProbeKind::Liveness;
-                turn.timers.push((
-                    probe.next_tick(turn.now, self.started_at),
-                    background,
-                    WorkerEvent::Probe(index, life, kind),
-                ));
-            }
-        }
-        if self.started {
-            self.start_readiness(turn);
-        }
-    }
-
-    /// The container has started up: it is ready at once, after a time, or when its probe says so.
-    fn start_readiness(&mut self, turn: &mut Turn) {
-        let (index, life, started_at) = (self.index, self.life, self.started_at);
-        let never = self.never_ready();
-        let told = self.is_told();
-        if let Some(probe) = self.probes.iter_mut().find(|p| p.kind == ProbeKind::Readiness && !told) {
-            probe.rebase(turn.now);
-            let tick = probe.next_tick(turn.now, started_at);
-            turn.timers.push((tick, never, WorkerEvent::Probe(index, life, ProbeKind::Readiness)));
-            return;
-        }
-        match self.behavior.as_ref().and_then(|b| b.ready).unwrap_or(When::After(Duration::ZERO)) {
-            When::After(Duration::ZERO) => self.ready = true,
-            When::After(after) => turn.timers.push((started_at + after, false, WorkerEvent::ReadyAfter(index, life))),
-            When::Never => {}
-        }
-    }
-
-    /// Whether a behavior says when the container is ready, whatever the probes' own timing would be.
-    fn is_told(&self) -> bool {
-        self.behavior.as_ref().is_some_and(|b| b.healthy.is_empty() && b.ready.is_some())
-    }
-
-    fn never_ready(&self) -> bool {
-        self.behavior.as_ref().is_some_and(|b| b.healthy.is_empty() && b.ready == Some(When::Never))
-    }
-
-    /// Whether a later tick of a probe can find anything else than this one did.
-    fn may_change(&self, kind: ProbeKind, now: SimTime) -> bool {
-        let Some(behavior) = &self.behavior else {
-            return kind != ProbeKind::Liveness && !(kind == ProbeKind::Readiness && self.ready);
-        };
-        if behavior.healthy.is_empty() {
-            return match kind {
-                ProbeKind::Liveness => false,
-                ProbeKind::Startup => true,
-                ProbeKind::Readiness => !self.ready,
-            };
-        }
-        let age = now - self.started_at;
-        let edges_ahead = behavior.healthy.iter().any(|w| w.from > age || w.to.is_some_and(|to| to > age));
-        edges_ahead || kind != ProbeKind::Readiness || !self.ready
-    }
-
-    /// The timer of the end that SIGTERM, or at last SIGKILL, brings.
-    fn kill_timer(&self, now: SimTime, grace_seconds: i64) -> (SimTime, bool, WorkerEvent) {
-        let grace = Duration::from_secs(u64::try_from(grace_seconds).unwrap_or(0)).max(RUNTIME_GRACE_MIN);
-        let terminate = self.behavior.as_ref().and_then(|b| b.terminate);
-        let (after, code) = match terminate {
-            None => (DEFAULT_TERMINATE, EXIT_CODE_SIGTERM),
-            Some(Terminate::Ends { after, code }) if after <= grace => (after, code),
-            Some(_) => (grace, EXIT_CODE_SIGKILL),
-        };
-        (now + after, false, WorkerEvent::Killed(self.index, self.life, code))
-    }
-
-    fn end(&mut self, code: i32, reason: &'static str, now: SimTime, time: Time) {
-        let started_at = match self.state {
-            ContainerState::Running { started_at } => started_at,
-            _ => None,
-        };
-        self.state = ContainerState::Terminated(Box::new(ContainerTerminated {
-            exit_code: code,
-            signal: None,
-            reason: Str::new_static(reason),
-            message: self.behavior.as_ref().and_then(|b| b.message.as_deref()).unwrap_or_default().into(),
-            started_at,
-            finished_at: Some(time),
-            container_id: self.container_id(),
-        }));
-        self.finished_at = now;
-        self.ready = false;
-        self.started = false;
-    }
-
-    /// When the container is started again: at once the first time, then after a back-off that doubles.
-    fn next_restart(&mut self, now: SimTime) -> SimTime {
-        if self.backoff.is_some() && now - self.last_restart > BACKOFF_MAX * 2 {
-            self.backoff = None;
-        }
-        match self.backoff {
-            None => {
-                self.backoff = Some(BACKOFF_INITIAL);
-                now
-            }
-            Some(delay) => {
-                self.backoff = Some((delay * 2).min(BACKOFF_MAX));
-                now + delay
-            }
-        }
-    }
-
-    fn container_id(&self) -> ContainerId {
-        if self.life == 0 { ContainerId::None } else { ContainerId::Own(self.id.wrapping_add(u64::from(self.life))) }
-    }
-
-    fn status(&self, seen: bool) -> ContainerStatus {
-        let waiting =
-            || ContainerState::Waiting { reason: Str::new_static("ContainerCreating"), message: Str::default() };
-        let state = if self.state == ContainerState::Unset && seen { waiting() } else { self.state.clone() };
-        ContainerStatus {
-            identity: Arc::clone(&self.identity),
-            state,
-            last_state: self.last_state.clone(),
-            ready: self.ready,
-            started: Some(self.started && self.life > 0),
-            restart_count: i32::try_from(self.restarts).unwrap_or(i32::MAX),
-            container_id: self.container_id(),
-            other: None,
-        }
     }
 }

@@ -29,8 +29,8 @@ fn trace_hashes_are_the_same_in_every_build_and_process() {
 }
 
 const COURSE: u64 = 0xba60_05ae_dc42_9bc8;
-const PROPORTIONAL: u64 = 0x74b3_c666_e5ea_4311;
-const MISSING_OWNER: u64 = 0x6e93_2d7e_3ace_1c8d;
+const PROPORTIONAL: u64 = 0x9c70_bdbd_dd96_de09;
+const MISSING_OWNER: u64 = 0x78b5_1757_1464_fb88;
 
 #[test]
 fn another_seed_makes_other_names_and_the_same_outcome() {
