@@ -3,9 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
+use k8s_openapi::api::batch::v1 as batchv1;
 use k8s_openapi::api::coordination::v1 as coordinationv1;
 use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::api::discovery::v1 as discoveryv1;
+use k8s_openapi::api::policy::v1 as policyv1;
 use k8s_openapi::api::scheduling::v1 as schedulingv1;
+use k8s_openapi::api::storage::v1 as storagev1;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as metav1;
 use serde_json::Value;
 
@@ -20,20 +26,52 @@ pub use crate::objects::replica_set::ReplicaSet;
 
 /// A ConfigMap.
 pub type ConfigMap = Plain<corev1::ConfigMap>;
+/// A ControllerRevision.
+pub type ControllerRevision = Plain<appsv1::ControllerRevision>;
+/// A CronJob.
+pub type CronJob = Plain<batchv1::CronJob>;
+/// A DaemonSet.
+pub type DaemonSet = Plain<appsv1::DaemonSet>;
+/// An EndpointSlice.
+pub type EndpointSlice = Plain<discoveryv1::EndpointSlice>;
+/// An Endpoints.
+pub type Endpoints = Plain<corev1::Endpoints>;
+/// A HorizontalPodAutoscaler.
+pub type HorizontalPodAutoscaler = Plain<autoscalingv2::HorizontalPodAutoscaler>;
+/// A Job.
+pub type Job = Plain<batchv1::Job>;
 /// A Lease.
 pub type Lease = Plain<coordinationv1::Lease>;
+/// A LimitRange.
+pub type LimitRange = Plain<corev1::LimitRange>;
 /// A Namespace.
 pub type Namespace = Plain<corev1::Namespace>;
 /// A Node.
 pub type Node = Plain<corev1::Node>;
+/// A PersistentVolume.
+pub type PersistentVolume = Plain<corev1::PersistentVolume>;
+/// A PersistentVolumeClaim.
+pub type PersistentVolumeClaim = Plain<corev1::PersistentVolumeClaim>;
+/// A PodDisruptionBudget.
+pub type PodDisruptionBudget = Plain<policyv1::PodDisruptionBudget>;
+/// A PodTemplate.
+pub type PodTemplate = Plain<corev1::PodTemplate>;
 /// A PriorityClass.
 pub type PriorityClass = Plain<schedulingv1::PriorityClass>;
+/// A ReplicationController.
+pub type ReplicationController = Plain<corev1::ReplicationController>;
 /// A ResourceQuota.
 pub type ResourceQuota = Plain<corev1::ResourceQuota>;
 /// A Secret.
 pub type Secret = Plain<corev1::Secret>;
+/// A Service.
+pub type Service = Plain<corev1::Service>;
 /// A ServiceAccount.
 pub type ServiceAccount = Plain<corev1::ServiceAccount>;
+/// A StatefulSet.
+pub type StatefulSet = Plain<appsv1::StatefulSet>;
+/// A StorageClass.
+pub type StorageClass = Plain<storagev1::StorageClass>;
 
 /// What is known of a kind without looking at any object.
 #[derive(Debug)]
@@ -193,18 +231,34 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Namespace:      corev1::Namespace,            ""                    "v1", "namespaces"      "namespace"      ["ns"]     false;
-    Node:           corev1::Node,                 ""                    "v1", "nodes"           "node"           ["no"]     false;
-    PriorityClass:  schedulingv1::PriorityClass,  "scheduling.k8s.io"   "v1", "priorityclasses" "priorityclass"  ["pc"]     false;
-    ConfigMap:      corev1::ConfigMap,            ""                    "v1", "configmaps"      "configmap"      ["cm"]     true;
-    Secret:         corev1::Secret,               ""                    "v1", "secrets"         "secret"         []         true;
-    ServiceAccount: corev1::ServiceAccount,       ""                    "v1", "serviceaccounts" "serviceaccount" ["sa"]     true;
-    ResourceQuota:  corev1::ResourceQuota,        ""                    "v1", "resourcequotas"  "resourcequota"  ["quota"]  true;
-    Lease:          coordinationv1::Lease,        "coordination.k8s.io" "v1", "leases"          "lease"          []         true;
-    Deployment:     k8s_openapi::api::apps::v1::Deployment, "apps"      "v1", "deployments"     "deployment"     ["deploy"] true;
-    ReplicaSet:     k8s_openapi::api::apps::v1::ReplicaSet, "apps"      "v1", "replicasets"     "replicaset"     ["rs"]     true;
-    Pod:            corev1::Pod,                  ""                    "v1", "pods"            "pod"            ["po"]     true;
-    Event:          corev1::Event,                ""                    "v1", "events"          "event"          ["ev"]     true;
+    Namespace:               corev1::Namespace,                       ""                    "v1", "namespaces"               "namespace"               ["ns"]     false;
+    Node:                    corev1::Node,                            ""                    "v1", "nodes"                    "node"                    ["no"]     false;
+    PriorityClass:           schedulingv1::PriorityClass,             "scheduling.k8s.io"   "v1", "priorityclasses"          "priorityclass"           ["pc"]     false;
+    StorageClass:            storagev1::StorageClass,                 "storage.k8s.io"      "v1", "storageclasses"           "storageclass"            ["sc"]     false;
+    PersistentVolume:        corev1::PersistentVolume,                ""                    "v1", "persistentvolumes"        "persistentvolume"        ["pv"]     false;
+    ConfigMap:               corev1::ConfigMap,                       ""                    "v1", "configmaps"               "configmap"               ["cm"]     true;
+    Secret:                  corev1::Secret,                          ""                    "v1", "secrets"                  "secret"                  []         true;
+    ServiceAccount:          corev1::ServiceAccount,                  ""                    "v1", "serviceaccounts"          "serviceaccount"          ["sa"]     true;
+    LimitRange:              corev1::LimitRange,                      ""                    "v1", "limitranges"              "limitrange"              ["limits"] true;
+    ResourceQuota:           corev1::ResourceQuota,                   ""                    "v1", "resourcequotas"           "resourcequota"           ["quota"]  true;
+    Lease:                   coordinationv1::Lease,                   "coordination.k8s.io" "v1", "leases"                   "lease"                   []         true;
+    PersistentVolumeClaim:   corev1::PersistentVolumeClaim,           ""                    "v1", "persistentvolumeclaims"   "persistentvolumeclaim"   ["pvc"]    true;
+    Service:                 corev1::Service,                         ""                    "v1", "services"                 "service"                 ["svc"]    true;
+    Endpoints:               corev1::Endpoints,                       ""                    "v1", "endpoints"                "endpoints"               ["ep"]     true;
+    EndpointSlice:           discoveryv1::EndpointSlice,              "discovery.k8s.io"    "v1", "endpointslices"           "endpointslice"           []         true;
+    PodTemplate:             corev1::PodTemplate,                     ""                    "v1", "podtemplates"             "podtemplate"             []         true;
+    ControllerRevision:      appsv1::ControllerRevision,              "apps"                "v1", "controllerrevisions"      "controllerrevision"      []         true;
+    Deployment:              appsv1::Deployment,                      "apps"                "v1", "deployments"              "deployment"              ["deploy"] true;
+    ReplicaSet:              appsv1::ReplicaSet,                      "apps"                "v1", "replicasets"              "replicaset"              ["rs"]     true;
+    StatefulSet:             appsv1::StatefulSet,                     "apps"                "v1", "statefulsets"             "statefulset"             ["sts"]    true;
+    DaemonSet:               appsv1::DaemonSet,                       "apps"                "v1", "daemonsets"               "daemonset"               ["ds"]     true;
+    ReplicationController:   corev1::ReplicationController,           ""                    "v1", "replicationcontrollers"   "replicationcontroller"   ["rc"]     true;
+    Job:                     batchv1::Job,                            "batch"               "v1", "jobs"                     "job"                     []         true;
+    CronJob:                 batchv1::CronJob,                        "batch"               "v1", "cronjobs"                 "cronjob"                 ["cj"]     true;
+    HorizontalPodAutoscaler: autoscalingv2::HorizontalPodAutoscaler,  "autoscaling"         "v2", "horizontalpodautoscalers" "horizontalpodautoscaler" ["hpa"]    true;
+    PodDisruptionBudget:     policyv1::PodDisruptionBudget,           "policy"              "v1", "poddisruptionbudgets"     "poddisruptionbudget"     ["pdb"]    true;
+    Pod:                     corev1::Pod,                             ""                    "v1", "pods"                     "pod"                     ["po"]     true;
+    Event:                   corev1::Event,                           ""                    "v1", "events"                   "event"                   ["ev"]     true;
 }
 
 /// Serialises a value that cannot fail to serialise: k8s-openapi types hold only strings, numbers, lists and string maps.

@@ -36,7 +36,7 @@ pub use objects::event::{EventSource, ObjectReference};
 pub use objects::plain::Plain;
 pub use objects::pod::{PodPhase, PodStatus, condition_type as pod_condition};
 pub use objects::replica_set::{ReplicaSetSpec, ReplicaSetStatus};
-pub use pod_template::{PodSpec, PodTemplate};
+pub use pod_template::{PodSpec, PodTemplateSpec};
 pub use resources::{PodRequests, QosClass, ResourceAmounts};
 pub use str::Str;
 pub use str_map::StrMap;

@@ -61,7 +61,7 @@ impl PartialEq for PodSpec {
 
 /// What a workload makes pods from. Mirrors `v1.PodTemplateSpec`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PodTemplate {
+pub struct PodTemplateSpec {
     /// The labels every pod gets.
     pub labels: StrMap,
     /// The annotations every pod gets.
@@ -72,7 +72,7 @@ pub struct PodTemplate {
     pub spec: Arc<PodSpec>,
 }
 
-impl PodTemplate {
+impl PodTemplateSpec {
     /// Reads a template as k8s-openapi holds it.
     pub fn from_api(template: corev1::PodTemplateSpec) -> Self {
         let mut meta = template.metadata.unwrap_or_default();

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use seatrial_api::{
-    ApiError, Kind, ObjectKey, ObjectMeta, OwnerReference, Pod, PodPhase, PodStatus, PodTemplate, Str, names,
+    ApiError, Kind, ObjectKey, ObjectMeta, OwnerReference, Pod, PodPhase, PodStatus, PodTemplateSpec, Str, names,
 };
 use seatrial_apiserver::DeleteOptions;
 
@@ -24,7 +24,7 @@ const REASON_FAILED_DELETE: &str = "FailedDelete";
 const ANNOTATION_POD_DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
 /// Makes the pod of a template, without creating it. Mirrors `GetPodFromTemplate`.
-pub fn get_pod_from_template(template: &PodTemplate, parent: &ObjectMeta, controller: OwnerReference) -> Pod {
+pub fn get_pod_from_template(template: &PodTemplateSpec, parent: &ObjectMeta, controller: OwnerReference) -> Pod {
     Pod {
         meta: ObjectMeta {
             generate_name: pods_prefix(&parent.name),

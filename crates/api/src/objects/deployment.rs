@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::condition::{Conditions, deployment_conditions_from_api, deployment_conditions_to_api};
 use crate::label_selector::LabelSelector;
-use crate::pod_template::PodTemplate;
+use crate::pod_template::PodTemplateSpec;
 use crate::{ApiError, ObjectMeta};
 
 /// A Deployment. Mirrors `appsv1.Deployment`, defaulted.
@@ -29,7 +29,7 @@ pub struct DeploymentSpec {
     /// Which ReplicaSets and pods belong to it.
     pub selector: LabelSelector,
     /// What pods are made from.
-    pub template: Arc<PodTemplate>,
+    pub template: Arc<PodTemplateSpec>,
     /// How pods are replaced.
     pub strategy: DeploymentStrategy,
     /// Seconds a pod has to be ready before it is available.
@@ -93,7 +93,7 @@ impl Deployment {
             spec: DeploymentSpec {
                 replicas: spec.replicas.unwrap_or(1),
                 selector: LabelSelector::from_api(spec.selector),
-                template: Arc::new(PodTemplate::from_api(spec.template)),
+                template: Arc::new(PodTemplateSpec::from_api(spec.template)),
                 strategy: DeploymentStrategy::from_api(spec.strategy),
                 min_ready_seconds: spec.min_ready_seconds.unwrap_or(0),
                 revision_history_limit: spec.revision_history_limit,

@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1 as appsv1;
 
 use crate::condition::{Conditions, replica_set_conditions_from_api, replica_set_conditions_to_api};
 use crate::label_selector::LabelSelector;
-use crate::pod_template::PodTemplate;
+use crate::pod_template::PodTemplateSpec;
 use crate::{ApiError, ObjectMeta};
 
 /// A ReplicaSet. Mirrors `appsv1.ReplicaSet`, defaulted.
@@ -30,7 +30,7 @@ pub struct ReplicaSetSpec {
     /// Which pods belong to it.
     pub selector: LabelSelector,
     /// What pods are made from.
-    pub template: Arc<PodTemplate>,
+    pub template: Arc<PodTemplateSpec>,
 }
 
 /// A ReplicaSet's status.
@@ -66,7 +66,7 @@ impl ReplicaSet {
                 replicas: spec.replicas.unwrap_or(1),
                 min_ready_seconds: spec.min_ready_seconds.unwrap_or(0),
                 selector: LabelSelector::from_api(spec.selector),
-                template: Arc::new(PodTemplate::from_api(spec.template.unwrap_or_default())),
+                template: Arc::new(PodTemplateSpec::from_api(spec.template.unwrap_or_default())),
             },
             status: ReplicaSetStatus {
                 replicas: status.replicas,

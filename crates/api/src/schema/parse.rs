@@ -79,6 +79,7 @@ fn parse_type(text: &str, names: &[&str]) -> (Type, String) {
         "i" => own(Type::Int32, "int32"),
         "l" => own(Type::Int64, "int64"),
         "m" => own(Type::Map(Box::new(Type::String)), "map[string]string"),
+        "map[Time]" => own(Type::Map(Box::new(Type::Time)), "map[string]v1.Time"),
         "map[bytes]" => own(Type::Map(Box::new(Type::Bytes)), "map[string][]uint8"),
         "raw" => own(Type::Raw, "runtime.RawExtension"),
         "resource.Quantity" => own(Type::Quantity, text),

@@ -2,9 +2,14 @@
 //!
 //! Mirrors pkg/printers/internalversion (v1.36). The server computes all columns; leaving the wide ones out is the client's.
 
+mod autoscaling;
+mod batch;
 mod core;
 mod human_duration;
+mod network;
 mod pod;
+mod policy;
+mod storage;
 mod workloads;
 
 use seatrial_api::{Kind, Object, Time};
@@ -47,6 +52,22 @@ pub fn columns(kind: Kind) -> &'static [Column] {
         Kind::Lease => core::LEASE_COLUMNS,
         Kind::ResourceQuota => core::RESOURCE_QUOTA_COLUMNS,
         Kind::PriorityClass => core::PRIORITY_CLASS_COLUMNS,
+        Kind::StatefulSet => workloads::STATEFUL_SET_COLUMNS,
+        Kind::DaemonSet => workloads::DAEMON_SET_COLUMNS,
+        Kind::ReplicationController => workloads::REPLICATION_CONTROLLER_COLUMNS,
+        Kind::ControllerRevision => workloads::CONTROLLER_REVISION_COLUMNS,
+        Kind::PodTemplate => workloads::POD_TEMPLATE_COLUMNS,
+        Kind::Job => batch::JOB_COLUMNS,
+        Kind::CronJob => batch::CRON_JOB_COLUMNS,
+        Kind::Service => network::SERVICE_COLUMNS,
+        Kind::Endpoints => network::ENDPOINTS_COLUMNS,
+        Kind::EndpointSlice => network::ENDPOINT_SLICE_COLUMNS,
+        Kind::StorageClass => storage::STORAGE_CLASS_COLUMNS,
+        Kind::PersistentVolume => storage::PERSISTENT_VOLUME_COLUMNS,
+        Kind::PersistentVolumeClaim => storage::PERSISTENT_VOLUME_CLAIM_COLUMNS,
+        Kind::HorizontalPodAutoscaler => autoscaling::HORIZONTAL_POD_AUTOSCALER_COLUMNS,
+        Kind::PodDisruptionBudget => policy::POD_DISRUPTION_BUDGET_COLUMNS,
+        Kind::LimitRange => policy::LIMIT_RANGE_COLUMNS,
     }
 }
 
@@ -65,6 +86,22 @@ pub fn cells(object: &Object, now: Time) -> Cells {
         Object::Lease(o) => core::lease_cells(o, now),
         Object::ResourceQuota(o) => core::resource_quota_cells(o, now),
         Object::PriorityClass(o) => core::priority_class_cells(o, now),
+        Object::StatefulSet(o) => workloads::stateful_set_cells(o, now),
+        Object::DaemonSet(o) => workloads::daemon_set_cells(o, now),
+        Object::ReplicationController(o) => workloads::replication_controller_cells(o, now),
+        Object::ControllerRevision(o) => workloads::controller_revision_cells(o, now),
+        Object::PodTemplate(o) => workloads::pod_template_cells(o, now),
+        Object::Job(o) => batch::job_cells(o, now),
+        Object::CronJob(o) => batch::cron_job_cells(o, now),
+        Object::Service(o) => network::service_cells(o, now),
+        Object::Endpoints(o) => network::endpoints_cells(o, now),
+        Object::EndpointSlice(o) => network::endpoint_slice_cells(o, now),
+        Object::StorageClass(o) => storage::storage_class_cells(o, now),
+        Object::PersistentVolume(o) => storage::persistent_volume_cells(o, now),
+        Object::PersistentVolumeClaim(o) => storage::persistent_volume_claim_cells(o, now),
+        Object::HorizontalPodAutoscaler(o) => autoscaling::horizontal_pod_autoscaler_cells(o, now),
+        Object::PodDisruptionBudget(o) => policy::pod_disruption_budget_cells(o, now),
+        Object::LimitRange(o) => policy::limit_range_cells(o, now),
     }
 }
 

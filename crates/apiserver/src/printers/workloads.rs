@@ -1,6 +1,8 @@
 //! The rows of Deployments and ReplicaSets.
 
-use seatrial_api::{Deployment, ReplicaSet, Time};
+use seatrial_api::{
+    ControllerRevision, DaemonSet, Deployment, PodTemplate, ReplicaSet, ReplicationController, StatefulSet, Time,
+};
 use serde_json::json;
 
 use super::{Cells, Column, age, column, container_cells, or_none, wide};
@@ -53,4 +55,34 @@ pub(super) fn replica_set_cells(rs: &ReplicaSet, now: Time) -> Cells {
         json!(images),
         json!(or_none(rs.spec.selector.compiled().to_string())),
     ]
+}
+
+pub(super) const STATEFUL_SET_COLUMNS: &[Column] = &[column("Name"), column("Age")];
+
+pub(super) fn stateful_set_cells(o: &StatefulSet, now: Time) -> Cells {
+    vec![json!(o.meta.name.as_str()), json!(age(o.meta.creation_timestamp, now))]
+}
+
+pub(super) const DAEMON_SET_COLUMNS: &[Column] = &[column("Name"), column("Age")];
+
+pub(super) fn daemon_set_cells(o: &DaemonSet, now: Time) -> Cells {
+    vec![json!(o.meta.name.as_str()), json!(age(o.meta.creation_timestamp, now))]
+}
+
+pub(super) const REPLICATION_CONTROLLER_COLUMNS: &[Column] = &[column("Name"), column("Age")];
+
+pub(super) fn replication_controller_cells(o: &ReplicationController, now: Time) -> Cells {
+    vec![json!(o.meta.name.as_str()), json!(age(o.meta.creation_timestamp, now))]
+}
+
+pub(super) const CONTROLLER_REVISION_COLUMNS: &[Column] = &[column("Name"), column("Age")];
+
+pub(super) fn controller_revision_cells(o: &ControllerRevision, now: Time) -> Cells {
+    vec![json!(o.meta.name.as_str()), json!(age(o.meta.creation_timestamp, now))]
+}
+
+pub(super) const POD_TEMPLATE_COLUMNS: &[Column] = &[column("Name"), column("Age")];
+
+pub(super) fn pod_template_cells(o: &PodTemplate, now: Time) -> Cells {
+    vec![json!(o.meta.name.as_str()), json!(age(o.meta.creation_timestamp, now))]
 }

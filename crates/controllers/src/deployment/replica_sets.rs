@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use seatrial_api::schema::hash::compute_hash;
 use seatrial_api::{
-    ApiError, Condition, ConditionStatus, Deployment, LabelSelector, ObjectMeta, PodTemplate, ReplicaSet,
+    ApiError, Condition, ConditionStatus, Deployment, LabelSelector, ObjectMeta, PodTemplateSpec, ReplicaSet,
     ReplicaSetSpec, ReplicaSetStatus,
 };
 use seatrial_machinery::{ControllerRefManager, EventText, ObjectRef, SyncContext, new_controller_ref};
@@ -221,7 +221,7 @@ fn new_replica_set(deployment: &Arc<Deployment>, old_rss: &[Arc<ReplicaSet>], ne
             replicas: new_rs_new_replicas(deployment, old_rss, 0),
             min_ready_seconds: deployment.spec.min_ready_seconds,
             selector: LabelSelector::from_api(selector),
-            template: Arc::new(PodTemplate { labels, ..PodTemplate::clone(template) }),
+            template: Arc::new(PodTemplateSpec { labels, ..PodTemplateSpec::clone(template) }),
         },
         status: ReplicaSetStatus::default(),
     }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, Deployment, PodTemplate, ReplicaSet, StrMap};
+use seatrial_api::{ApiError, Deployment, PodTemplateSpec, ReplicaSet, StrMap};
 use seatrial_machinery::{EventText, ObjectRef, SyncContext};
 
 use super::controller::DeploymentController;
@@ -66,7 +66,7 @@ fn finish(cx: &mut SyncContext<'_>, deployment: &Arc<Deployment>) -> Result<(), 
     cx.client.update(new).map(drop)
 }
 
-fn template_without_hash(template: &PodTemplate) -> Arc<PodTemplate> {
+fn template_without_hash(template: &PodTemplateSpec) -> Arc<PodTemplateSpec> {
     let mut template = template.clone();
     template.labels.remove(LABEL_POD_TEMPLATE_HASH);
     Arc::new(template)

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use seatrial_api::int_or_string::resolve_fenceposts;
-use seatrial_api::{Deployment, DeploymentStrategy, PodTemplate, ReplicaSet, StrMap};
+use seatrial_api::{Deployment, DeploymentStrategy, PodTemplateSpec, ReplicaSet, StrMap};
 
 pub(super) const LABEL_POD_TEMPLATE_HASH: &str = "pod-template-hash";
 pub(super) const ANNOTATION_REVISION: &str = "deployment.kubernetes.io/revision";
@@ -176,8 +176,8 @@ fn append_revision_history(annotations: &mut StrMap, old_revision: &str) {
 }
 
 /// Whether two templates are equal but for the hash label. Mirrors `EqualIgnoreHash`.
-pub(super) fn equal_ignore_hash(a: &PodTemplate, b: &PodTemplate) -> bool {
-    let labels = |t: &PodTemplate| -> Vec<(String, String)> {
+pub(super) fn equal_ignore_hash(a: &PodTemplateSpec, b: &PodTemplateSpec) -> bool {
+    let labels = |t: &PodTemplateSpec| -> Vec<(String, String)> {
         let own = t.labels.iter().filter(|(key, _)| *key != LABEL_POD_TEMPLATE_HASH);
         own.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
     };

@@ -184,7 +184,7 @@ fn revision_to_undo_to(
     previous.ok_or_else(|| RolloutError(format!("no rollout history found for deployment {:?}", deployment.meta.name)))
 }
 
-fn template_without_hash(template: &seatrial_api::PodTemplate) -> k8s_openapi::api::core::v1::PodTemplateSpec {
+fn template_without_hash(template: &seatrial_api::PodTemplateSpec) -> k8s_openapi::api::core::v1::PodTemplateSpec {
     let mut template = template.clone();
     template.labels.remove(LABEL_POD_TEMPLATE_HASH);
     template.to_api()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use seatrial_api::{Condition, Deployment, DeploymentStrategy, PodTemplate, ReplicaSet, StrMap};
+use seatrial_api::{Condition, Deployment, DeploymentStrategy, PodTemplateSpec, ReplicaSet, StrMap};
 
 use super::pod_template::describe_pod_template;
 use super::{Surroundings, annotations, labels, name_lines};
@@ -69,7 +69,8 @@ fn replica_sets(out: &mut TabWriter, d: &Deployment, sets: &[Arc<ReplicaSet>]) {
     out.line(0, &format!("NewReplicaSet:\t{}", list(new.into_iter().map(text).collect())));
 }
 
-fn same_template(a: &PodTemplate, b: &PodTemplate) -> bool {
-    let labels = |t: &PodTemplate| -> StrMap { t.labels.iter().filter(|(k, _)| *k != "pod-template-hash").collect() };
+fn same_template(a: &PodTemplateSpec, b: &PodTemplateSpec) -> bool {
+    let labels =
+        |t: &PodTemplateSpec| -> StrMap { t.labels.iter().filter(|(k, _)| *k != "pod-template-hash").collect() };
     a.spec == b.spec && a.annotations == b.annotations && labels(a) == labels(b)
 }

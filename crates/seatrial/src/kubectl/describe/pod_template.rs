@@ -5,13 +5,13 @@
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, Probe};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use seatrial_api::PodTemplate;
+use seatrial_api::PodTemplateSpec;
 use std::collections::BTreeMap;
 
 use super::{annotations, labels};
 use crate::kubectl::TabWriter;
 
-pub(crate) fn describe_pod_template(out: &mut TabWriter, template: &PodTemplate) {
+pub(crate) fn describe_pod_template(out: &mut TabWriter, template: &PodTemplateSpec) {
     let spec = template.spec.api();
     out.line(0, "Pod Template:");
     labels(out, 1, "Labels", &template.labels);
