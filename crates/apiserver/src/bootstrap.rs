@@ -17,6 +17,7 @@ impl ApiServer {
         for name in INITIAL_NAMESPACES {
             self.create_namespace(request, name)?;
         }
+        self.oldest_version = self.store.resource_version();
         Ok(())
     }
 

@@ -20,6 +20,62 @@ pub enum FieldValidation {
     Strict,
 }
 
+/// A request's body, as JSON.
+#[derive(Clone, Debug, Default)]
+pub struct Body {
+    /// The value.
+    pub value: Value,
+    /// Fields that stand twice in the text, as the strict decoder words them.
+    pub duplicates: Vec<String>,
+}
+
+impl From<Value> for Body {
+    fn from(value: Value) -> Self {
+        Self { value, duplicates: Vec::new() }
+    }
+}
+
+/// Reads a body of a media type; JSON where none is given.
+///
+/// # Errors
+/// 400 for broken text, 415 for a media type that is not read.
+pub fn parse_body(bytes: &[u8], content_type: Option<&str>) -> Result<Body, ApiError> {
+    let media = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !matches!(media, "" | "application/json" | "application/yaml") {
+        return Err(ApiError::unsupported_media_type(&[
+            "application/json",
+            "application/yaml",
+            "application/vnd.kubernetes.protobuf",
+        ]));
+    }
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    Ok(Body::from(value))
+}
+
+/// The 400 of a body that does not decode into a kind.
+pub(crate) fn cannot_be_handled(kind: &str, version: &str, why: &str) -> ApiError {
+    ApiError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))
+}
+
+/// What a strict decoder finds in a value of a type: in strict mode the first finding is the error, in warn mode the texts.
+///
+/// # Errors
+/// The text of a value of the wrong type, or in strict mode of all findings.
+pub(crate) fn strict_issues(value: &Value, ty: TypeRef, validation: FieldValidation) -> Result<Vec<String>, String> {
+    let mut unknown = Vec::new();
+    for issue in check(value, ty) {
+        match issue {
+            Issue::Type(text) => return Err(text),
+            Issue::UnknownField(_) => unknown.push(issue.to_string()),
+        }
+    }
+    match validation {
+        FieldValidation::Strict if !unknown.is_empty() => Err(format!("strict decoding error: {}", unknown.join(", "))),
+        FieldValidation::Ignore => Ok(Vec::new()),
+        _ => Ok(unknown),
+    }
+}
+
 /// The schema of a kind.
 pub fn type_of(kind: Kind) -> Option<TypeRef> {
     type_named(kind.info().kind)
@@ -36,9 +92,7 @@ pub(crate) fn decode<R: Strategy>(
     let info = R::KIND.info();
     let api_version = R::KIND.api_version();
     let kind = info.kind;
-    let cannot = |why: &str| {
-        ApiError::bad_request(format!("{kind} in version \"{}\" cannot be handled as a {kind}: {why}", info.version))
-    };
+    let cannot = |why: &str| cannot_be_handled(kind, info.version, why);
     let (given_version, given_kind) =
         (body.get("apiVersion").and_then(Value::as_str), body.get("kind").and_then(Value::as_str));
     if let Some(given) = given_version.filter(|v| !v.is_empty() && *v != api_version) {
@@ -53,19 +107,7 @@ pub(crate) fn decode<R: Strategy>(
         )));
     }
     let ty = type_of(R::KIND).ok_or_else(|| ApiError::internal("no schema"))?;
-    let mut unknown = Vec::new();
-    for issue in check(body, ty) {
-        match issue {
-            Issue::Type(text) => return Err(cannot(&text)),
-            Issue::UnknownField(_) => unknown.push(issue.to_string()),
-        }
-    }
-    if validation == FieldValidation::Strict && !unknown.is_empty() {
-        return Err(cannot(&format!("strict decoding error: {}", unknown.join(", "))));
-    }
-    if validation == FieldValidation::Ignore {
-        unknown.clear();
-    }
+    let unknown = strict_issues(body, ty, validation).map_err(|why| cannot(&why))?;
     let mut value = body.clone();
     canonicalize(&mut value, ty);
     if let Value::Object(map) = &mut value {

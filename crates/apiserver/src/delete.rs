@@ -47,6 +47,8 @@ pub struct Deleted {
     pub object: Object,
     /// Whether it is gone; otherwise it waits for its grace period or its finalizers.
     pub gone: bool,
+    /// Whether the answer shows the object although it is gone, as that of pods and services does.
+    pub shows_object: bool,
 }
 
 impl ApiServer {
@@ -75,7 +77,9 @@ fn delete_typed<R: Strategy>(
     old.check_delete()?;
     let mut new = R::clone(&old);
     let graceful = match before_delete(&mut new, request, options) {
-        Graceful::Pending => return Ok(Deleted { object: wrap(old), gone: false }),
+        Graceful::Pending => {
+            return Ok(Deleted { object: wrap(old), gone: false, shows_object: R::RETURN_DELETED_OBJECT });
+        }
         Graceful::No => None,
         Graceful::Yes(seconds) => Some(seconds),
     };
@@ -87,13 +91,13 @@ fn delete_typed<R: Strategy>(
     new.on_mark_deleted(request.now);
     if held || graceful.is_some_and(|seconds| seconds > 0) {
         let object = if request.dry_run { Arc::new(new) } else { server.store.put(new) };
-        return Ok(Deleted { object: wrap(object), gone: false });
+        return Ok(Deleted { object: wrap(object), gone: false, shows_object: R::RETURN_DELETED_OBJECT });
     }
     if request.dry_run {
-        return Ok(Deleted { object: wrap(old), gone: true });
+        return Ok(Deleted { object: wrap(old), gone: true, shows_object: R::RETURN_DELETED_OBJECT });
     }
     let object = server.store.remove(key).unwrap_or_else(|| wrap(old));
-    Ok(Deleted { object, gone: true })
+    Ok(Deleted { object, gone: true, shows_object: R::RETURN_DELETED_OBJECT })
 }
 
 fn check_preconditions<R: Strategy>(kind: Kind, old: &R, options: &DeleteOptions) -> Result<(), ApiError> {

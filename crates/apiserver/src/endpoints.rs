@@ -11,7 +11,7 @@ use seatrial_api::{
 };
 use serde_json::Value;
 
-use crate::decode::{FieldValidation, decode, patch_result_error, type_of};
+use crate::decode::{Body, decode, patch_result_error, type_of};
 use crate::errors;
 use crate::patch::{PatchType, apply_patch};
 use crate::registry::for_kind;
@@ -37,7 +37,7 @@ impl ApiServer {
         request: &RequestInfo<'_>,
         kind: Kind,
         namespace: &str,
-        body: &Value,
+        body: &Body,
     ) -> Result<Written, ApiError> {
         for_kind!(kind, create_typed(self, request, namespace, body))
     }
@@ -51,7 +51,7 @@ impl ApiServer {
         request: &RequestInfo<'_>,
         key: &ObjectKey,
         subresource: Subresource,
-        body: &Value,
+        body: &Body,
     ) -> Result<Written, ApiError> {
         for_kind!(key.kind, update_typed(self, request, key, subresource, body))
     }
@@ -221,9 +221,9 @@ fn create_typed<R: Strategy>(
     server: &mut ApiServer,
     request: &RequestInfo<'_>,
     namespace: &str,
-    body: &Value,
+    body: &Body,
 ) -> Result<Written, ApiError> {
-    let (mut api, mut warnings) = decode::<R>(body, FieldValidation::Warn)?;
+    let (mut api, mut warnings) = decode::<R>(&body.value, request.field_validation)?;
     R::set_defaults(&mut api);
     warnings.extend(R::warnings_on_create(&api));
     let mut object = R::from_api_object(api.clone())?;
@@ -246,9 +246,9 @@ fn update_typed<R: Strategy>(
     request: &RequestInfo<'_>,
     key: &ObjectKey,
     subresource: Subresource,
-    body: &Value,
+    body: &Body,
 ) -> Result<Written, ApiError> {
-    let (mut api, warnings) = decode::<R>(body, FieldValidation::Warn)?;
+    let (mut api, warnings) = decode::<R>(&body.value, request.field_validation)?;
     R::set_defaults(&mut api);
     let mut object = R::from_api_object(api.clone())?;
     let meta = object.meta_mut();
@@ -287,7 +287,7 @@ fn patch_typed<R: Strategy>(
     let ty = type_of(R::KIND).ok_or_else(|| ApiError::internal("no schema"))?;
     let patched = apply_patch(patch_type, &current, patch, ty)?;
     let (mut api, warnings) =
-        decode::<R>(&patched, FieldValidation::Warn).map_err(|error| patch_result_error(&error, &patched))?;
+        decode::<R>(&patched, request.field_validation).map_err(|error| patch_result_error(&error, &patched))?;
     R::set_defaults(&mut api);
     let mut object = R::from_api_object(api.clone())?;
     let meta = object.meta_mut();

@@ -10,6 +10,7 @@ mod errors;
 pub mod patch;
 pub mod printers;
 mod registry;
+pub mod rest;
 mod server;
 mod store;
 mod strategy;
@@ -18,7 +19,7 @@ mod watch_log;
 
 pub use admission::{QuotaUsage, usage_of_namespace};
 pub use bootstrap::INITIAL_NAMESPACES;
-pub use decode::{FieldValidation, type_of};
+pub use decode::{Body, FieldValidation, parse_body, type_of};
 pub use delete::{DeleteOptions, Deleted, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, Propagation};
 pub use endpoints::{Scale, Written, set_pod_condition};
 pub use server::{ApiServer, ApiServerOptions, RequestInfo, Subresource};

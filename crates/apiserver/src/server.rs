@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use seatrial_api::{ApiError, Object, Resource, Str, Time, Uid};
 
 use crate::admission::AdmissionState;
+use crate::decode::FieldValidation;
 use crate::errors::{self, not_found};
 use crate::store::Store;
 use crate::strategy::Strategy;
@@ -28,12 +29,16 @@ pub struct RequestInfo<'a> {
     pub manager: &'a str,
     /// Whether everything is done but the writing.
     pub dry_run: bool,
+    /// What becomes of fields that the kind does not have.
+    pub field_validation: FieldValidation,
+    /// Whether an apply takes fields from other managers.
+    pub force: bool,
 }
 
 impl<'a> RequestInfo<'a> {
     /// A request that writes.
     pub fn new(now: Time, manager: &'a str) -> Self {
-        Self { now, manager, dry_run: false }
+        Self { now, manager, dry_run: false, field_validation: FieldValidation::Warn, force: false }
     }
 }
 
@@ -44,6 +49,10 @@ pub enum Subresource {
     Main,
     /// `/status`
     Status,
+    /// `/ephemeralcontainers` of a pod.
+    EphemeralContainers,
+    /// `/resize` of a pod.
+    Resize,
 }
 
 /// Whether a write is checked field by field.
@@ -69,6 +78,8 @@ pub struct ApiServer {
     pub(crate) admission: AdmissionState,
     options: ApiServerOptions,
     uid_count: u64,
+    /// The version after the bootstrap: nobody is told of anything before it.
+    pub(crate) oldest_version: u64,
     /// How many names each `generateName` has given, so that one more fault renames no pod elsewhere.
     name_counts: FxHashMap<Str, u64>,
 }
@@ -81,6 +92,7 @@ impl ApiServer {
             admission: AdmissionState::default(),
             options,
             uid_count: 0,
+            oldest_version: 0,
             name_counts: FxHashMap::default(),
         }
     }
@@ -93,6 +105,11 @@ impl ApiServer {
     /// What is stored, to have its log trimmed.
     pub fn store_mut(&mut self) -> &mut Store {
         &mut self.store
+    }
+
+    /// The version from which on history is told: what the server was started with is not part of it.
+    pub fn oldest_version(&self) -> u64 {
+        self.oldest_version
     }
 
     /// Reads one object.
@@ -176,8 +193,9 @@ impl ApiServer {
         match subresource {
             Subresource::Main => new.prepare_for_update(&old),
             Subresource::Status => new.prepare_for_status_update(&old),
+            part => new.prepare_for_part_update(&old, part),
         }
-        if subresource == Subresource::Main {
+        if subresource != Subresource::Status {
             new.admit_update(&old, &self.store, &mut self.admission)?;
         }
         new.meta_mut().resource_version = old.meta().resource_version;
@@ -187,6 +205,7 @@ impl ApiServer {
             let errors = match subresource {
                 Subresource::Main => R::validate_update(&new_api, &old_api),
                 Subresource::Status => R::validate_status_update(&new_api, &old_api),
+                part => R::validate_part_update(&new_api, &old_api, part),
             };
             if !errors.is_empty() {
                 return Err(ApiError::invalid(&R::KIND.group_kind(), &new.meta().name, errors));

@@ -7,6 +7,7 @@ use seatrial_api::{ApiError, Resource, Time};
 use serde_json::Value;
 
 use crate::admission::{AdmissionState, QuotaUsage};
+use crate::server::Subresource;
 use crate::store::Store;
 
 /// What a DELETE without a policy does to dependents. Mirrors `rest.GarbageCollectionPolicy`.
@@ -49,6 +50,11 @@ pub trait Strategy: Resource {
         Vec::new()
     }
 
+    /// What to warn of when an object is changed.
+    fn warnings_on_update(_new: &Self::Api, _old: &Self::Api) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Takes over from the stored object what a PUT may not change, and sets the generation.
     fn prepare_for_update(&mut self, _old: &Self) {}
 
@@ -60,6 +66,14 @@ pub trait Strategy: Resource {
 
     /// Checks a changed status.
     fn validate_status_update(_new: &Self::Api, _old: &Self::Api) -> ErrorList {
+        ErrorList::new()
+    }
+
+    /// Takes over from the stored object what a write of another subresource may not change.
+    fn prepare_for_part_update(&mut self, _old: &Self, _part: Subresource) {}
+
+    /// Checks an object that was changed through another subresource.
+    fn validate_part_update(_new: &Self::Api, _old: &Self::Api, _part: Subresource) -> ErrorList {
         ErrorList::new()
     }
 

@@ -70,6 +70,11 @@ impl WatchLog {
         Some((self.changes.get(index)?, Cursor(cursor.0 + 1)))
     }
 
+    /// Whether everything after a cursor is still there.
+    pub fn reaches_back_to(&self, cursor: Cursor) -> bool {
+        cursor.0 >= self.trimmed
+    }
+
     /// The changes from a cursor to the end.
     pub fn since(&self, cursor: Cursor) -> impl Iterator<Item = &Change> {
         let index = usize::try_from(cursor.0.saturating_sub(self.trimmed)).unwrap_or(usize::MAX);

@@ -143,6 +143,9 @@ fn write_snapshots(dir: &Path, report: &Report) -> Result<(), String> {
     }
     let errors: Vec<Value> = report.errors.iter().map(|e| e.to_json()).collect();
     write(&dir.join("errors.json"), &json!(errors).to_string())?;
+    if !report.responses.is_empty() {
+        write(&dir.join("responses.json"), &json!(report.responses).to_string())?;
+    }
     let changes: Vec<String> = report.changes.iter().map(|c| format!("{}\n", c.to_json())).collect();
     write(&dir.join("watch.jsonl"), &changes.concat())
 }

@@ -6,6 +6,7 @@ mod merge;
 mod strategic;
 mod three_way;
 
+use seatrial_api::error::{StatusDetails, StatusReason};
 use seatrial_api::schema::TypeRef;
 use seatrial_api::{ApiError, GroupKind};
 use serde_json::Value;
@@ -23,6 +24,26 @@ pub enum PatchType {
     Merge,
     /// `application/strategic-merge-patch+json`
     Strategic,
+    /// `application/apply-patch+yaml`: server-side apply.
+    Apply,
+}
+
+impl PatchType {
+    /// The kind of patch behind a media type.
+    ///
+    /// # Errors
+    /// 415 for a media type that is no patch.
+    pub fn of(content_type: Option<&str>) -> Result<Self, ApiError> {
+        let media = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        match media {
+            "application/json-patch+json" => Ok(Self::Json),
+            "application/merge-patch+json" => Ok(Self::Merge),
+            "application/strategic-merge-patch+json" => Ok(Self::Strategic),
+            "application/apply-patch+yaml" => Ok(Self::Apply),
+            _ => Err(ApiError::new(415, StatusReason::UnsupportedMediaType, "415: Unsupported Media Type")
+                .with_details(StatusDetails::default())),
+        }
+    }
 }
 
 /// Applies a patch to an object's JSON.
@@ -34,6 +55,7 @@ pub fn apply_patch(type_: PatchType, current: &Value, patch: &Value, ty: TypeRef
         PatchType::Json => apply_json_patch(current, patch),
         PatchType::Merge => Ok(apply_merge_patch(current, patch)),
         PatchType::Strategic => apply_strategic_merge_patch(current, patch, ty),
+        PatchType::Apply => Err(ApiError::internal("an apply patch is not applied to JSON alone")),
     }
 }
 

@@ -13,7 +13,7 @@ mod storage;
 mod workloads;
 
 use seatrial_api::{Kind, Object, Time};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use human_duration::human_duration;
 
@@ -24,17 +24,24 @@ pub struct Column {
     pub name: &'static str,
     /// 0 for columns that are always shown, 1 for those of `-o wide`.
     pub priority: u8,
+    /// `string` or `integer`.
+    pub type_: &'static str,
 }
 
 /// An object's cells, one a column: strings, integers and booleans.
 pub type Cells = Vec<Value>;
 
 const fn column(name: &'static str) -> Column {
-    Column { name, priority: 0 }
+    Column { name, priority: 0, type_: "string" }
 }
 
 const fn wide(name: &'static str) -> Column {
-    Column { name, priority: 1 }
+    Column { name, priority: 1, type_: "string" }
+}
+
+/// A column of whole numbers.
+const fn integer(name: &'static str) -> Column {
+    Column { name, priority: 0, type_: "integer" }
 }
 
 /// The columns of a kind.
@@ -103,6 +110,17 @@ pub fn cells(object: &Object, now: Time) -> Cells {
         Object::PodDisruptionBudget(o) => policy::pod_disruption_budget_cells(o, now),
         Object::LimitRange(o) => policy::limit_range_cells(o, now),
     }
+}
+
+/// What a row says of its object beside the cells: that a pod is over. Mirrors the conditions of `printPod`.
+pub fn row_condition(object: &Object) -> Option<Value> {
+    let Object::Pod(pod) = object else { return None };
+    let (reason, message) = match pod.status.phase {
+        seatrial_api::PodPhase::Succeeded => ("Succeeded", "The pod has completed successfully."),
+        seatrial_api::PodPhase::Failed => ("Failed", "The pod failed."),
+        _ => return None,
+    };
+    Some(json!({"type": "Completed", "status": "True", "reason": reason, "message": message}))
 }
 
 /// An object's age as tables print it. Mirrors `translateTimestampSince`.

@@ -5,7 +5,7 @@ use seatrial_api::{
 };
 use serde_json::json;
 
-use super::{Cells, Column, age, column, container_cells, or_none, wide};
+use super::{Cells, Column, age, column, container_cells, integer, or_none, wide};
 
 pub(super) const DEPLOYMENT_COLUMNS: &[Column] = &[
     column("Name"),
@@ -34,9 +34,9 @@ pub(super) fn deployment_cells(d: &Deployment, now: Time) -> Cells {
 
 pub(super) const REPLICA_SET_COLUMNS: &[Column] = &[
     column("Name"),
-    column("Desired"),
-    column("Current"),
-    column("Ready"),
+    integer("Desired"),
+    integer("Current"),
+    integer("Ready"),
     column("Age"),
     wide("Containers"),
     wide("Images"),

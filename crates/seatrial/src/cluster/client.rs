@@ -2,6 +2,7 @@
 
 use seatrial_api::{ApiError, Kind, Object, ObjectKey};
 use seatrial_apiserver::patch::{PatchType, create_three_way_merge_patch};
+use seatrial_apiserver::rest::{Request, Response, Watch};
 use seatrial_apiserver::{DeleteOptions, Propagation, RequestInfo, Subresource, type_of};
 use serde_json::{Map, Value, json};
 
@@ -47,6 +48,16 @@ impl Cluster {
         RequestInfo::new(self.api_time(), "seatrial")
     }
 
+    /// Answers an API request as the API server does, then lets the control plane come to rest.
+    pub fn serve(&mut self, request: &Request<'_>) -> Response {
+        self.as_user(|cluster| cluster.server.serve(cluster.api_time(), request))
+    }
+
+    /// What a watch has to tell since the last time.
+    pub fn poll_watch(&mut self, watch: &mut Watch) -> Vec<Value> {
+        watch.poll(&self.server, self.api_time())
+    }
+
     /// Creates every object of a YAML or JSON text.
     ///
     /// # Errors
@@ -76,7 +87,7 @@ impl Cluster {
         let (kind, key) = self.identify(object)?;
         self.as_user(|cluster| {
             let request = cluster.user_request();
-            let written = cluster.server.create_json(&request, kind, &key.namespace, object)?;
+            let written = cluster.server.create_json(&request, kind, &key.namespace, &object.clone().into())?;
             Ok(Written { name: written.object.key().to_string(), warnings: written.warnings })
         })
     }

@@ -209,6 +209,19 @@ impl Cluster {
         self.invariant_result()
     }
 
+    /// Takes the next stimulus before a calendar time, or moves the clock there; false once it is there.
+    pub(crate) fn step_towards(&mut self, end: seatrial_api::Time) -> bool {
+        let left = u64::try_from(end.unix() - self.clock.time().unix()).unwrap_or(0);
+        if left == 0 || self.broken.is_some() {
+            return false;
+        }
+        let end = self.clock.now() + Duration::from_secs(left);
+        if !self.step_until(end) {
+            self.advance_to(end);
+        }
+        true
+    }
+
     pub(crate) fn advance_to(&mut self, end: SimTime) {
         while self.broken.is_none() && self.step_until(end) {}
         if self.broken.is_none() && self.clock.now() < end {

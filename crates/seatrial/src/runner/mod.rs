@@ -1,5 +1,6 @@
 //! Running a scenario: its steps one by one, and a report of what came of them.
 
+mod call;
 mod cel;
 mod expect;
 mod journal;
@@ -88,6 +89,8 @@ pub struct Report {
     pub snapshots: Vec<(String, Value)>,
     /// Every change in the namespace, where they were asked for.
     pub changes: Vec<JournalEntry>,
+    /// What each `call` was answered: `{step, code, warnings, body}`.
+    pub responses: Vec<Value>,
     /// How many expectations and waits held.
     pub passed: usize,
     /// The virtual time at the end.
@@ -111,6 +114,7 @@ pub struct Runner<'a> {
     file: String,
     /// The step under way, from 1.
     step: usize,
+    last_answer: call::LastAnswer,
     tell: &'a mut dyn FnMut(&Line),
 }
 
@@ -160,11 +164,12 @@ impl<'a> Runner<'a> {
             broken: None,
             snapshots: Vec::new(),
             changes: Vec::new(),
+            responses: Vec::new(),
             passed: 0,
             elapsed: Duration::ZERO,
             trace_hash: 0,
         };
-        Self { cluster, report, options, file: String::new(), step: 0, tell }
+        Self { cluster, report, options, file: String::new(), step: 0, last_answer: call::LastAnswer::default(), tell }
     }
 
     /// Runs every step of a scenario; returns the report and the cluster as it ended.

@@ -67,7 +67,8 @@ impl Runner<'_> {
                 self.tell_journal();
                 self.print(prints, step.position);
             }
-            Verb::Call(_) | Verb::Evict(_) | Verb::Drain(_) | Verb::Fault(_) | Verb::Exec(_) => {
+            Verb::Call(call) => self.call(call),
+            Verb::Evict(_) | Verb::Drain(_) | Verb::Fault(_) | Verb::Exec(_) => {
                 let message = format!("`{}` is not supported by this version", describe(&step.verb));
                 self.fail(Some(step.position), message);
             }

@@ -1,0 +1,108 @@
+//! The scale subresource: the number of replicas of whatever has replicas.
+//!
+//! Mirrors pkg/registry/apps/*/storage (`ScaleREST`) and autoscaling/v1 `Scale` (v1.36).
+
+use seatrial_api::schema::type_named;
+use seatrial_api::{ApiError, ObjectMeta};
+use serde_json::{Value, json};
+
+use super::get::{find, key_of};
+use super::options::WriteOptions;
+use super::{Call, Response};
+use crate::decode::{FieldValidation, cannot_be_handled, parse_body};
+use crate::endpoints::Scale;
+use crate::errors;
+use crate::patch::{PatchType, apply_patch};
+use crate::server::ApiServer;
+
+const API_VERSION: &str = "autoscaling/v1";
+
+/// GET of `/scale`.
+///
+/// # Errors
+/// 404
+pub(crate) fn get(server: &ApiServer, call: &Call<'_>) -> Result<Value, ApiError> {
+    let object = find(server, call)?;
+    let scale = server.get_scale(&key_of(call))?;
+    Ok(to_json(object.meta(), &scale))
+}
+
+fn to_json(meta: &ObjectMeta, scale: &Scale) -> Value {
+    let mut value = json!({
+        "kind": "Scale", "apiVersion": API_VERSION,
+        "metadata": {
+            "name": meta.name.as_str(), "namespace": meta.namespace.as_str(), "uid": meta.uid.to_string(),
+            "resourceVersion": meta.resource_version.to_string(),
+            "creationTimestamp": meta.creation_timestamp.map(|t| t.to_string()),
+        },
+        "spec": {}, "status": {"replicas": scale.status_replicas},
+    });
+    if scale.replicas != 0 {
+        value["spec"]["replicas"] = json!(scale.replicas);
+    }
+    if !scale.selector.is_empty() {
+        value["status"]["selector"] = json!(scale.selector);
+    }
+    value
+}
+
+/// PUT or PATCH of `/scale`.
+///
+/// # Errors
+/// 400 for what is no Scale, 404, 409 for a stale resourceVersion, 422 for a negative number.
+pub(crate) fn write(server: &mut ApiServer, call: &Call<'_>) -> Result<Response, ApiError> {
+    let options = WriteOptions::of(call)?;
+    let current = get(server, call)?;
+    let (sent, keeps_version) = match call.request.method {
+        "PATCH" => (patched(call, &current)?, true),
+        _ => (parse_body(call.request.body, call.request.content_type)?.value, false),
+    };
+    check_kind(&sent)?;
+    let key = key_of(call);
+    let text = |pointer: &str| sent.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let name = text("/metadata/name");
+    if !keeps_version && name != key.name {
+        return Err(ApiError::bad_request(format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            key.name
+        )));
+    }
+    let replicas = sent.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
+    let replicas = i32::try_from(replicas).unwrap_or(i32::MAX);
+    if replicas < 0 {
+        return Err(errors::invalid_scale(&key.name, replicas));
+    }
+    let version = text("/metadata/resourceVersion");
+    let stored = find(server, call)?;
+    if !version.is_empty() && version != stored.meta().resource_version.to_string() {
+        return Err(ApiError::optimistic_lock(&key.kind.resource(), &key.name));
+    }
+    let written = server.update_scale(&options.request(call), &key, replicas)?;
+    let mut scale = server.get_scale(&key)?;
+    scale.replicas = replicas;
+    Ok(Response::json(200, to_json(written.object.meta(), &scale)).with_warnings(written.warnings))
+}
+
+fn patched(call: &Call<'_>, current: &Value) -> Result<Value, ApiError> {
+    let patch_type = PatchType::of(call.request.content_type)?;
+    let patch = parse_body(call.request.body, Some("application/json"))?.value;
+    let ty = type_named("Scale").ok_or_else(|| ApiError::internal("no schema"))?;
+    apply_patch(patch_type, current, &patch, ty)
+}
+
+fn check_kind(sent: &Value) -> Result<(), ApiError> {
+    let text = |key: &str| sent.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (version, kind) = (text("apiVersion"), text("kind"));
+    if kind != "Scale" && !kind.is_empty() {
+        let version = version.rsplit('/').next().unwrap_or_default();
+        let why = format!("converting ({version}.{kind}) to (autoscaling.Scale): unknown conversion");
+        return Err(ApiError::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a Scale: {why}"
+        )));
+    }
+    let ty = type_named("Scale").ok_or_else(|| ApiError::internal("no schema"))?;
+    match crate::decode::strict_issues(sent, ty, FieldValidation::Ignore) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(cannot_be_handled("Scale", "v1", &why)),
+    }
+}
