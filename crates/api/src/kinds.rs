@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::group::{GroupKind, GroupResource};
 use crate::objects::plain::Plain;
+use crate::schema::{print_zero_times, type_named};
 use crate::{ApiError, NamespacedName, ObjectMeta, Str};
 
 pub use crate::objects::deployment::Deployment;
@@ -196,7 +197,11 @@ macro_rules! kinds {
 
             /// The object as JSON, with `apiVersion` and `kind`.
             pub fn to_json(&self) -> Value {
-                match self { $( Object::$name(o) => json_of(o.to_api()), )* }
+                let mut value = match self { $( Object::$name(o) => json_of(o.to_api()), )* };
+                if let Some(ty) = type_named(self.kind().info().kind) {
+                    print_zero_times(&mut value, ty);
+                }
+                value
             }
 
             /// A copy with other metadata.

@@ -7,11 +7,13 @@ mod canonical;
 mod check;
 pub mod hash;
 mod parse;
+mod zero;
 
 use std::sync::LazyLock;
 
 pub use canonical::canonicalize;
 pub use check::{Issue, check};
+pub use zero::print_zero_times;
 
 /// A struct type of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +86,18 @@ impl Type {
             other => other,
         }
     }
+
+    /// Whether a time that is no pointer is somewhere inside, given whether one is in a struct.
+    fn holds_times(&self, in_struct: impl Fn(TypeRef) -> bool) -> bool {
+        match self {
+            Type::Time | Type::MicroTime => true,
+            Type::Struct(inner) => in_struct(*inner),
+            Type::Slice(inner) | Type::Map(inner) | Type::Pointer(inner) => {
+                matches!(&**inner, Type::Struct(inner) if in_struct(*inner))
+            }
+            _ => false,
+        }
+    }
 }
 
 static TABLE: LazyLock<parse::Table> = LazyLock::new(|| parse::Table::parse(include_str!("types.txt")));
@@ -102,6 +116,11 @@ impl TypeRef {
     /// The fields in the order of Go, embedded structs as one.
     pub fn fields(self) -> &'static [Field] {
         &TABLE.types[self.0].fields
+    }
+
+    /// Whether a time that is no pointer is somewhere inside.
+    fn holds_times(self) -> bool {
+        TABLE.types[self.0].holds_times
     }
 
     /// The field with a JSON key; keys of embedded structs are found too.

@@ -11,6 +11,8 @@ pub(super) struct Table {
 pub(super) struct TypeDef {
     pub(super) name: String,
     pub(super) fields: Vec<Field>,
+    /// Whether a time that is no pointer is somewhere inside.
+    pub(super) holds_times: bool,
 }
 
 impl Table {
@@ -25,9 +27,28 @@ impl Table {
             .map(|(name, fields)| TypeDef {
                 name: (*name).to_owned(),
                 fields: fields.split(", ").filter_map(|f| parse_field(f, &names)).collect(),
+                holds_times: false,
             })
             .collect();
-        Self { types }
+        let mut table = Self { types };
+        table.mark_times();
+        table
+    }
+
+    /// Finds the types that hold times, from the inside out.
+    fn mark_times(&mut self) {
+        loop {
+            let marked = |ty: TypeRef| self.types[ty.0].holds_times;
+            let holds = |ty: &TypeDef| ty.name != "ObjectMeta" && ty.fields.iter().any(|f| f.ty.holds_times(marked));
+            let found: Vec<usize> =
+                (0..self.types.len()).filter(|i| !self.types[*i].holds_times && holds(&self.types[*i])).collect();
+            if found.is_empty() {
+                return;
+            }
+            for index in found {
+                self.types[index].holds_times = true;
+            }
+        }
     }
 
     pub(super) fn find(&self, name: &str) -> Option<TypeRef> {

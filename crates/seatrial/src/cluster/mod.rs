@@ -114,6 +114,11 @@ impl Cluster {
         self.trace.records()
     }
 
+    /// Whether anybody but the API server acts.
+    pub(crate) fn has_controllers(&self) -> bool {
+        self.controllers.is_some()
+    }
+
     /// Keeps every change from now on, to be taken by [`Cluster::take_journal`].
     pub(crate) fn keep_journal(&mut self) {
         self.journal = Some(Vec::new());

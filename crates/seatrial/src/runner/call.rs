@@ -1,6 +1,7 @@
 //! The step `call`: a raw API request, and its answer as it is.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use seatrial_apiserver::rest::{Request, Response, ResponseBody, Watch};
 use serde_json::{Value, json};
@@ -11,6 +12,9 @@ use crate::scenario::model::Call;
 
 /// The client's name: its first part is the field manager of calls that name none.
 const USER_AGENT: &str = "seatrial/1";
+
+/// How far apart calls are in a cluster without controllers.
+const CALL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What `$continue`, `$resourceVersion` and `$uid` stand for: those of the latest answer that had one.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +39,11 @@ impl LastAnswer {
 
 impl Runner<'_> {
     pub(super) fn call(&mut self, call: &Call) {
+        if !self.cluster.has_controllers() {
+            // Where nothing else takes time, calls are a second apart: timestamps tell them from each other.
+            let next = self.cluster.clock.now() + CALL_INTERVAL;
+            self.cluster.advance_to(next);
+        }
         let fill = |text: &str| self.last_answer.fill(text);
         let path = fill(&call.path);
         let query: Vec<(String, String)> = call.query.iter().map(|(k, v)| (k.clone(), fill(v))).collect();
