@@ -89,15 +89,19 @@ fn delete_typed<R: Strategy>(
         mark_as_deleting(&mut new, request);
     }
     new.on_mark_deleted(request.now);
-    if held || graceful.is_some_and(|seconds| seconds > 0) {
-        let object = if request.dry_run { Arc::new(new) } else { server.store.put(new) };
-        return Ok(Deleted { object: wrap(object), gone: false, shows_object: R::RETURN_DELETED_OBJECT });
+    let gone = !held && graceful.is_none_or(|seconds| seconds == 0);
+    // An object that has a grace period is written once more before it goes, even with a grace period of 0.
+    let mut object = if gone && graceful.is_none() || new == *old {
+        wrap(old)
+    } else if request.dry_run {
+        wrap(Arc::new(new))
+    } else {
+        wrap(server.store.put(new))
+    };
+    if gone && !request.dry_run {
+        object = server.store.remove(key).unwrap_or(object);
     }
-    if request.dry_run {
-        return Ok(Deleted { object: wrap(old), gone: true, shows_object: R::RETURN_DELETED_OBJECT });
-    }
-    let object = server.store.remove(key).unwrap_or_else(|| wrap(old));
-    Ok(Deleted { object, gone: true, shows_object: R::RETURN_DELETED_OBJECT })
+    Ok(Deleted { object, gone, shows_object: R::RETURN_DELETED_OBJECT })
 }
 
 fn check_preconditions<R: Strategy>(kind: Kind, old: &R, options: &DeleteOptions) -> Result<(), ApiError> {
@@ -121,12 +125,12 @@ enum Graceful {
 }
 
 fn before_delete<R: Strategy>(new: &mut R, request: &RequestInfo<'_>, options: &DeleteOptions) -> Graceful {
-    if let Some(deletion) = new.meta().deletion.as_deref().copied() {
-        return shorten(new, request, options, deletion);
-    }
     let Some(seconds) = new.grace_period_seconds(options.grace_period_seconds) else {
         return Graceful::No;
     };
+    if let Some(deletion) = new.meta().deletion.as_deref().copied() {
+        return shorten(new, request, options, deletion);
+    }
     let meta = new.meta_mut();
     meta.deletion =
         Some(Box::new(Deletion { timestamp: request.now.plus_seconds(seconds), grace_period_seconds: Some(seconds) }));

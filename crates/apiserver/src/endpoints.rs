@@ -163,8 +163,7 @@ impl ApiServer {
         let mut pod = Pod::clone(old);
         pod.node_name = node.into();
         pod.status.nominated_node_name = Str::default();
-        let mut scheduled = Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::True, request.now);
-        scheduled.observed_generation = Some(pod.meta.generation);
+        let scheduled = Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::True, request.now);
         pod.status.conditions = set_pod_condition(&pod.status.conditions, scheduled);
         Ok(self.store.put(pod))
     }
@@ -177,12 +176,11 @@ impl ApiServer {
         let mut namespace = Namespace::clone(self.get::<Namespace>("", name)?);
         namespace.body.spec.get_or_insert_default().finalizers = (!finalizers.is_empty()).then_some(finalizers);
         let gone = namespace.meta.is_deleting() && namespace.meta.finalizers.is_empty() && !namespace.is_held();
-        let key = namespace.key();
-        let stored = self.store.put(namespace);
         if gone {
-            self.store.remove(&key);
+            self.store.remove(&namespace.key());
+            return Ok(Arc::new(namespace));
         }
-        Ok(stored)
+        Ok(self.store.put(namespace))
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::Metadata;
 use rustc_hash::FxHashMap;
+use seatrial_api::field::Path;
 use seatrial_api::{ApiError, Object, Resource, Str, Time, Uid};
 
 use crate::admission::AdmissionState;
@@ -11,6 +12,7 @@ use crate::decode::FieldValidation;
 use crate::errors::{self, not_found};
 use crate::store::Store;
 use crate::strategy::Strategy;
+use crate::validation::validate_object_meta_update;
 
 /// How often a name is made up before the server gives up. Mirrors `maxNameGenerationCreateAttempts`.
 const GENERATE_NAME_ATTEMPTS_MAX: u32 = 8;
@@ -202,11 +204,14 @@ impl ApiServer {
         if let Validation::Full(mut new_api) = validation {
             *new_api.metadata_mut() = new.meta().to_api();
             let old_api = old.to_api_object();
-            let errors = match subresource {
+            // The metadata is checked for every kind, and by most kinds once more: the causes say it twice.
+            let (new_meta, old_meta) = (new_api.metadata(), old_api.metadata());
+            let mut errors = validate_object_meta_update(new_meta, old_meta, &Path::new("metadata"));
+            errors.extend(match subresource {
                 Subresource::Main => R::validate_update(&new_api, &old_api),
                 Subresource::Status => R::validate_status_update(&new_api, &old_api),
                 part => R::validate_part_update(&new_api, &old_api, part),
-            };
+            });
             if !errors.is_empty() {
                 return Err(ApiError::invalid(&R::KIND.group_kind(), &new.meta().name, errors));
             }
@@ -218,10 +223,9 @@ impl ApiServer {
             return Ok(Arc::new(new));
         }
         if is_finished_deletion(&new) {
-            let key = new.key();
-            let stored = self.store.put(new);
-            self.store.remove(&key);
-            return Ok(stored);
+            // Nothing is written: watchers see the object go as it was stored, the caller sees what he sent.
+            self.store.remove(&new.key());
+            return Ok(Arc::new(new));
         }
         Ok(self.store.put(new))
     }

@@ -21,16 +21,20 @@ fn trace_hashes_are_the_same_in_every_build_and_process() {
         ("conformance/dep-proportional.yaml", PROPORTIONAL),
         ("conformance/gc-missing-owner.yaml", MISSING_OWNER),
     ];
+    let mut moved = Vec::new();
     for (file, want) in rows {
         let got = hash_of(file, None);
-        assert_eq!(got, want, "{file}: {got:#018x}");
         assert_eq!(hash_of(file, None), got, "{file} is not the same twice in one process");
+        if got != want {
+            moved.push(format!("{file}: {got:#018x}"));
+        }
     }
+    assert!(moved.is_empty(), "hashes moved:\n{}", moved.join("\n"));
 }
 
-const COURSE: u64 = 0xba60_05ae_dc42_9bc8;
-const PROPORTIONAL: u64 = 0x9c70_bdbd_dd96_de09;
-const MISSING_OWNER: u64 = 0x78b5_1757_1464_fb88;
+const COURSE: u64 = 0xb879_d435_381b_e976;
+const PROPORTIONAL: u64 = 0x91ef_0509_5182_1185;
+const MISSING_OWNER: u64 = 0xd512_e4bc_8fd5_da1d;
 
 #[test]
 fn another_seed_makes_other_names_and_the_same_outcome() {

@@ -17,6 +17,9 @@ use crate::decode::{FieldValidation, cannot_be_handled, parse_body, strict_issue
 use crate::delete::{DeleteOptions, Deleted, Propagation};
 use crate::server::{ApiServer, RequestInfo};
 
+/// Where upstream registers what a DELETE takes; its errors name the place.
+const SCHEME: &str = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27";
+
 /// The options of a DELETE, with what only its answer depends on.
 struct Options {
     delete: DeleteOptions,
@@ -91,6 +94,13 @@ fn options_of(call: &Call<'_>) -> Result<Options, ApiError> {
 
 fn from_body(call: &Call<'_>) -> Result<Value, ApiError> {
     let sent = parse_body(call.request.body, call.request.content_type)?.value;
+    let text = |key: &str| sent.get(key).and_then(Value::as_str).unwrap_or_default();
+    if !matches!(text("kind"), "" | "DeleteOptions") {
+        let (kind, version) = (text("kind"), text("apiVersion"));
+        return Err(ApiError::bad_request(format!(
+            "no kind {kind:?} is registered for version {version:?} in scheme {SCHEME:?}"
+        )));
+    }
     let ty = type_named("DeleteOptions").ok_or_else(|| ApiError::internal("no schema"))?;
     match strict_issues(&sent, ty, FieldValidation::Ignore) {
         Ok(_) => Ok(sent),

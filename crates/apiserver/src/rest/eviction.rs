@@ -107,7 +107,6 @@ impl ApiServer {
 
     fn mark_disrupted(&mut self, request: &RequestInfo<'_>, pod: &Pod) -> Result<(), ApiError> {
         let mut condition = Condition::new(pod_condition::DISRUPTION_TARGET, ConditionStatus::True, request.now);
-        condition.observed_generation = Some(pod.meta.generation);
         condition.reason = "EvictionByEvictionAPI".into();
         condition.message = "Eviction API: evicting".into();
         let mut marked = pod.clone();
