@@ -1,7 +1,9 @@
 //! Reduces a snapshot to what two correct control planes must agree on: names that were made up, times, uids and versions
 //! become stable stand-ins or are dropped. The recordings were reduced in the same way.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fancy_regex::{Captures, Regex};
 use serde_json::{Map, Value, json};
@@ -54,8 +56,17 @@ fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
 }
 
 fn replace(pattern: &str, text: &str, with: impl Fn(&Captures<'_>) -> String) -> String {
-    let regex = Regex::new(pattern).expect("the pattern is a constant");
+    let regex = compiled(pattern);
     regex.replace_all(text, |c: &Captures<'_>| with(c)).into_owned()
+}
+
+/// Compiles a pattern once: the same few are used for every text.
+fn compiled(pattern: &str) -> Arc<Regex> {
+    thread_local! {
+        static KNOWN: RefCell<BTreeMap<String, Arc<Regex>>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    let new = || Arc::new(Regex::new(pattern).expect("the patterns are constants and escaped names"));
+    KNOWN.with_borrow_mut(|known| Arc::clone(known.entry(pattern.to_owned()).or_insert_with(new)))
 }
 
 fn escaped(text: &str) -> String {
@@ -117,7 +128,7 @@ impl Aliases {
         for event in events.iter().filter(|e| text(e, "/involvedObject/kind") == "Deployment") {
             let name = escaped(text(event, "/involvedObject/name"));
             let pattern = format!("replica set \"?{name}-([bcdfghjklmnpqrstvwxz2456789]{{5,10}})(?![a-z0-9-])");
-            let regex = Regex::new(&pattern).expect("a pattern of an escaped name");
+            let regex = compiled(&pattern);
             for found in regex.captures_iter(text(event, "/message")).flatten() {
                 self.set(&found[1], "<hash:gone>");
             }
