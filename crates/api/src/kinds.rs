@@ -201,6 +201,7 @@ macro_rules! kinds {
                 if let Some(ty) = type_named(self.kind().info().kind) {
                     print_zero_times(&mut value, ty);
                 }
+                crate::objects::nil::print_nil_lists(self.kind(), &mut value);
                 value
             }
 

@@ -100,6 +100,9 @@ fn delete_typed<R: Strategy>(
     };
     if gone && !request.dry_run {
         object = server.store.remove(key).unwrap_or(object);
+        if let Some(object) = R::unwrap(&object) {
+            object.after_delete(server, request);
+        }
     }
     Ok(Deleted { object, gone, shows_object: R::RETURN_DELETED_OBJECT })
 }

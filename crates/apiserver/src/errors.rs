@@ -35,11 +35,12 @@ pub(crate) fn delete_precondition_version(kind: Kind, name: &str, wanted: u64, a
     ApiError::conflict(&GroupResource::new_static("", kind.info().kind), name, text)
 }
 
-/// 422 for a PUT without the resourceVersion that its kind demands.
+/// 422 for a PUT without the resourceVersion that its kind demands; it names the resource where others name the kind.
 pub(crate) fn must_be_specified_for_update(kind: Kind, name: &str) -> ApiError {
     let meta = Path::new("metadata");
     let error = Error::invalid(&meta.child("resourceVersion"), 0, "must be specified for an update");
-    ApiError::invalid(&kind.group_kind(), name, vec![error])
+    let info = kind.info();
+    ApiError::invalid(&GroupKind::new_static(info.group, info.plural), name, vec![error])
 }
 
 /// 422 for a patch of an object's uid.

@@ -12,12 +12,13 @@ pub mod printers;
 mod registry;
 pub mod rest;
 mod server;
+mod service;
 mod store;
 mod strategy;
 pub mod validation;
 mod watch_log;
 
-pub use admission::{QuotaUsage, usage_of_namespace};
+pub use admission::{PV_PROTECTION_FINALIZER, PVC_PROTECTION_FINALIZER, QuotaUsage, usage_of_namespace};
 pub use bootstrap::INITIAL_NAMESPACES;
 pub use decode::{Body, FieldValidation, parse_body, type_of};
 pub use delete::{DeleteOptions, Deleted, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, Propagation};

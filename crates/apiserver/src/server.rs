@@ -10,6 +10,7 @@ use seatrial_api::{ApiError, Object, Resource, Str, Time, Uid};
 use crate::admission::AdmissionState;
 use crate::decode::FieldValidation;
 use crate::errors::{self, not_found};
+use crate::service::ServiceAllocators;
 use crate::store::Store;
 use crate::strategy::Strategy;
 use crate::validation::validate_object_meta_update;
@@ -78,6 +79,7 @@ pub struct ApiServerOptions {
 pub struct ApiServer {
     pub(crate) store: Store,
     pub(crate) admission: AdmissionState,
+    pub(crate) service_allocators: ServiceAllocators,
     options: ApiServerOptions,
     uid_count: u64,
     /// The version after the bootstrap: nobody is told of anything before it.
@@ -92,6 +94,7 @@ impl ApiServer {
         Self {
             store: Store::default(),
             admission: AdmissionState::default(),
+            service_allocators: ServiceAllocators::new(options.seed),
             options,
             uid_count: 0,
             oldest_version: 0,
@@ -151,7 +154,11 @@ impl ApiServer {
         self.check_namespace_for_create::<R>(object.meta())?;
         self.fill_name::<R>(&mut object)?;
         object.admit_create(&self.store, &mut self.admission)?;
+        object.begin_create(&self.store, &mut self.service_allocators, request.dry_run)?;
         if let Validation::Full(mut api) = validation {
+            if R::VALIDATES_AS_PREPARED {
+                api = object.to_api_object();
+            }
             *api.metadata_mut() = object.meta().to_api();
             let errors = R::validate(&api);
             if !errors.is_empty() {
@@ -163,7 +170,9 @@ impl ApiServer {
         if request.dry_run {
             return Ok(Arc::new(object));
         }
-        Ok(self.store.put(object))
+        let stored = self.store.put(object);
+        stored.after_write(None, &mut self.service_allocators);
+        Ok(stored)
     }
 
     /// Replaces an object a controller changed; with a resourceVersion only if nobody wrote since.
@@ -193,8 +202,14 @@ impl ApiServer {
         check_preconditions::<R>(&new, &old)?;
         keep_system_metadata(&mut new, &old);
         match subresource {
-            Subresource::Main => new.prepare_for_update(&old),
-            Subresource::Status => new.prepare_for_status_update(&old),
+            Subresource::Main => {
+                new.begin_update(&old, &self.store, &mut self.service_allocators, request.dry_run)?;
+                new.prepare_for_update(&old);
+            }
+            Subresource::Status => {
+                new.prepare_for_status_update(&old);
+                new.stamp_status_update(&old, request.now);
+            }
             part => new.prepare_for_part_update(&old, part),
         }
         if subresource != Subresource::Status {
@@ -202,6 +217,9 @@ impl ApiServer {
         }
         new.meta_mut().resource_version = old.meta().resource_version;
         if let Validation::Full(mut new_api) = validation {
+            if R::VALIDATES_AS_PREPARED {
+                new_api = new.to_api_object();
+            }
             *new_api.metadata_mut() = new.meta().to_api();
             let old_api = old.to_api_object();
             // The metadata is checked for every kind, and by most kinds once more: the causes say it twice.
@@ -216,6 +234,9 @@ impl ApiServer {
                 return Err(ApiError::invalid(&R::KIND.group_kind(), &new.meta().name, errors));
             }
         }
+        if subresource == Subresource::Main {
+            new.check_update(&old, &self.store)?;
+        }
         if new == *old {
             return Ok(old);
         }
@@ -225,9 +246,12 @@ impl ApiServer {
         if is_finished_deletion(&new) {
             // Nothing is written: watchers see the object go as it was stored, the caller sees what he sent.
             self.store.remove(&new.key());
+            new.after_delete(self, request);
             return Ok(Arc::new(new));
         }
-        Ok(self.store.put(new))
+        let stored = self.store.put(new);
+        stored.after_write(Some(&old), &mut self.service_allocators);
+        Ok(stored)
     }
 
     fn next_uid(&mut self) -> Uid {
@@ -323,12 +347,12 @@ fn truncate(text: &str, length: usize) -> &str {
 }
 
 /// FNV-1a over the text's bytes.
-fn hash_text(text: &str) -> u64 {
+pub(crate) fn hash_text(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// The finaliser of splitmix64: every bit of the input reaches every bit of the output.
-fn mix(bits: u64) -> u64 {
+pub(crate) fn mix(bits: u64) -> u64 {
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)

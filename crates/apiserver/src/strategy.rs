@@ -7,7 +7,8 @@ use seatrial_api::{ApiError, Resource, Time};
 use serde_json::Value;
 
 use crate::admission::{AdmissionState, QuotaUsage};
-use crate::server::Subresource;
+use crate::server::{ApiServer, RequestInfo, Subresource};
+use crate::service::ServiceAllocators;
 use crate::store::Store;
 
 /// What a DELETE without a policy does to dependents. Mirrors `rest.GarbageCollectionPolicy`.
@@ -30,6 +31,10 @@ pub trait Strategy: Resource {
     /// Whether there is a `/status`.
     const HAS_STATUS: bool = false;
 
+    /// Whether validation looks at the object as it was prepared and completed, and not as it was sent; for kinds that
+    /// are held as they are sent.
+    const VALIDATES_AS_PREPARED: bool = false;
+
     /// What a DELETE without a policy does to dependents.
     const DEFAULT_PROPAGATION: DefaultPropagation = DefaultPropagation::Background;
 
@@ -41,6 +46,39 @@ pub trait Strategy: Resource {
 
     /// Clears what a create may not set, before validation; the generation is set here.
     fn prepare_for_create(&mut self) {}
+
+    /// Completes a new object with what the server gives out, after admission and before validation.
+    ///
+    /// # Errors
+    /// 422 for what cannot be had.
+    fn begin_create(
+        &mut self,
+        _store: &Store,
+        _allocators: &mut ServiceAllocators,
+        _dry_run: bool,
+    ) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    /// The same for a changed object, before [`Strategy::prepare_for_update`].
+    ///
+    /// # Errors
+    /// 422 for what cannot be had.
+    fn begin_update(
+        &mut self,
+        _old: &Self,
+        _store: &Store,
+        _allocators: &mut ServiceAllocators,
+        _dry_run: bool,
+    ) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    /// Hears that the object was stored.
+    fn after_write(&self, _old: Option<&Self>, _allocators: &mut ServiceAllocators) {}
+
+    /// Removes what cannot be without the object that is gone.
+    fn after_delete(&self, _server: &mut ApiServer, _request: &RequestInfo<'_>) {}
 
     /// Checks a new object.
     fn validate(_api: &Self::Api) -> ErrorList;
@@ -63,6 +101,9 @@ pub trait Strategy: Resource {
 
     /// Takes over from the stored object what a write of `/status` may not change.
     fn prepare_for_status_update(&mut self, _old: &Self) {}
+
+    /// Sets what a write of `/status` sets by the clock.
+    fn stamp_status_update(&mut self, _old: &Self, _now: Time) {}
 
     /// Checks a changed status.
     fn validate_status_update(_new: &Self::Api, _old: &Self::Api) -> ErrorList {
@@ -90,6 +131,14 @@ pub trait Strategy: Resource {
     /// # Errors
     /// 403 with the plugin's text.
     fn admit_update(&mut self, _old: &Self, _store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    /// Refuses a changed object that is valid, as admission plugins that only look do.
+    ///
+    /// # Errors
+    /// 403 with the plugin's text.
+    fn check_update(&self, _old: &Self, _store: &Store) -> Result<(), ApiError> {
         Ok(())
     }
 

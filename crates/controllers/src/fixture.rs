@@ -72,7 +72,7 @@ impl Fixture {
             none if none.is_empty() && kind.info().namespaced => "default".to_owned(),
             namespace => namespace,
         };
-        let written = self.server.create_json(&self.request(), kind, &namespace, &body);
+        let written = self.server.create_json(&self.request(), kind, &namespace, &body.into());
         written.expect("a valid object").object.meta().uid.clone()
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod container_status;
 pub(crate) mod deployment;
 pub(crate) mod event;
+pub(crate) mod nil;
 pub(crate) mod plain;
 pub(crate) mod pod;
 pub(crate) mod replica_set;

@@ -5,6 +5,7 @@
 mod namespace_lifecycle;
 mod pod;
 mod resource_quota;
+mod storage;
 
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use seatrial_api::PodSpec;
 
 pub(crate) use pod::admit_pod_spec;
 pub use resource_quota::{QuotaUsage, usage_of_namespace};
+pub use storage::{PV_PROTECTION_FINALIZER, PVC_PROTECTION_FINALIZER};
+pub(crate) use storage::{check_claim_resize, protect_object_in_use, set_default_storage_class};
 
 /// What admission remembers between requests.
 #[derive(Debug, Default)]

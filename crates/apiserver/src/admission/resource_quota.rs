@@ -8,8 +8,9 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{PodSpec, ResourceQuota as ApiQuota};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use seatrial_api::quantity::{Format, Quantity};
-use seatrial_api::{ApiError, Kind, Object, Pod, ResourceQuota, Time};
+use seatrial_api::{ApiError, Kind, Object, PersistentVolumeClaim, Pod, ResourceQuota, Service, Time};
 
+use super::storage::{class_of, requested_storage};
 use crate::server::{ApiServer, RequestInfo};
 use crate::store::Store;
 use crate::strategy::Strategy;
@@ -54,6 +55,47 @@ impl QuotaUsage {
         usage.amounts.insert("pods".to_owned(), count(1));
         for resource in COMPUTE_RESOURCES {
             usage.add_compute(spec, resource);
+        }
+        usage
+    }
+
+    /// What a Service costs. Mirrors `serviceEvaluator.Usage`.
+    pub fn of_service(service: &Service) -> Self {
+        let mut usage = Self::default();
+        let spec = service.body.spec.clone().unwrap_or_default();
+        let ports = spec.ports.unwrap_or_default();
+        let mut add = |name: &str, amount: usize| {
+            usage.amounts.insert(name.to_owned(), count(i64::try_from(amount).unwrap_or(i64::MAX)));
+        };
+        match spec.type_.as_deref() {
+            Some("NodePort") => add("services.nodeports", ports.len()),
+            Some("LoadBalancer") => {
+                add("services.loadbalancers", 1);
+                let with_node_port = ports.iter().filter(|port| port.node_port.is_some_and(|number| number != 0));
+                let node_ports = match spec.allocate_load_balancer_node_ports {
+                    Some(false) => with_node_port.count(),
+                    _ => ports.len(),
+                };
+                add("services.nodeports", node_ports);
+            }
+            _ => {}
+        }
+        usage
+    }
+
+    /// What a PersistentVolumeClaim costs, also by class. Mirrors `pvcEvaluator.Usage`.
+    pub fn of_persistent_volume_claim(claim: &PersistentVolumeClaim) -> Self {
+        let mut usage = Self::default();
+        let class = class_of(claim);
+        let of_class = |name: &str| format!("{class}.storageclass.storage.k8s.io/{name}");
+        if !class.is_empty() {
+            usage.amounts.insert(of_class("persistentvolumeclaims"), count(1));
+        }
+        if let Some(size) = claim.body.spec.as_ref().and_then(requested_storage) {
+            usage.amounts.insert("requests.storage".to_owned(), size);
+            if !class.is_empty() {
+                usage.amounts.insert(of_class("requests.storage"), size);
+            }
         }
         usage
     }
@@ -120,10 +162,18 @@ pub fn usage_of_namespace(
 fn counts_kind(resource: &str, kind: Kind) -> bool {
     resource == object_count_name(kind)
         || resource == kind.info().plural
-        || (kind == Kind::Pod
-            && (resource.starts_with("requests.")
-                || resource.starts_with("limits.")
-                || COMPUTE_RESOURCES.contains(&resource)))
+        || match kind {
+            Kind::Pod => {
+                resource.starts_with("requests.")
+                    || resource.starts_with("limits.")
+                    || COMPUTE_RESOURCES.contains(&resource)
+            }
+            Kind::Service => resource.starts_with("services."),
+            Kind::PersistentVolumeClaim => {
+                resource == "requests.storage" || resource.contains(".storageclass.storage.k8s.io/")
+            }
+            _ => false,
+        }
 }
 
 /// `count/deployments.apps`
@@ -141,6 +191,8 @@ fn usage_of(object: &Object, now: Time) -> QuotaUsage {
                 QuotaUsage::of_pod(pod)
             }
         }
+        Object::Service(service) => QuotaUsage::of_service(service),
+        Object::PersistentVolumeClaim(claim) => QuotaUsage::of_persistent_volume_claim(claim),
         _ => QuotaUsage::default(),
     };
     add_object_count(&mut usage, object.kind());
@@ -149,7 +201,16 @@ fn usage_of(object: &Object, now: Time) -> QuotaUsage {
 
 fn add_object_count(usage: &mut QuotaUsage, kind: Kind) {
     usage.amounts.insert(object_count_name(kind), count(1));
-    if matches!(kind, Kind::ConfigMap | Kind::Secret | Kind::ResourceQuota) {
+    let has_short_name = matches!(
+        kind,
+        Kind::ConfigMap
+            | Kind::Secret
+            | Kind::ResourceQuota
+            | Kind::Service
+            | Kind::PersistentVolumeClaim
+            | Kind::ReplicationController
+    );
+    if has_short_name {
         usage.amounts.insert(kind.info().plural.to_owned(), count(1));
     }
 }

@@ -6,21 +6,29 @@
 //! upstream's field is no pointer. ConfigMap, ServiceAccount and Lease have no defaults.
 
 mod apps;
+mod autoscaling;
 mod container;
 mod core;
 mod image;
+mod network;
 mod pod;
 mod resources;
 mod scheduling;
+mod storage;
 mod volume;
 
 pub use apps::{set_defaults_deployment, set_defaults_replica_set};
+pub use autoscaling::{set_defaults_horizontal_pod_autoscaler, set_defaults_pod_disruption_budget};
 pub use core::{
     set_defaults_event, set_defaults_limit_range, set_defaults_namespace, set_defaults_node,
     set_defaults_replication_controller, set_defaults_resource_quota, set_defaults_secret,
 };
+pub use network::{set_defaults_endpoint_slice, set_defaults_endpoints, set_defaults_service};
 pub use pod::{set_defaults_pod, set_defaults_pod_spec, set_defaults_pod_template};
 pub use scheduling::set_defaults_priority_class;
+pub use storage::{
+    set_defaults_persistent_volume, set_defaults_persistent_volume_claim, set_defaults_storage_class,
+};
 
 /// Fills a text that is absent or empty.
 fn default_text(field: &mut Option<String>, value: &str) {

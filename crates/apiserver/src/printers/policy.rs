@@ -1,14 +1,34 @@
 //! The rows of PodDisruptionBudget, LimitRange.
 
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use seatrial_api::{LimitRange, PodDisruptionBudget, Time};
 use serde_json::json;
 
-use super::{Cells, Column, age, column};
+use super::{Cells, Column, age, column, integer};
 
-pub(super) const POD_DISRUPTION_BUDGET_COLUMNS: &[Column] = &[column("Name"), column("Age")];
+pub(super) const POD_DISRUPTION_BUDGET_COLUMNS: &[Column] = &[
+    column("Name"),
+    column("Min Available"),
+    column("Max Unavailable"),
+    integer("Allowed Disruptions"),
+    column("Age"),
+];
 
-pub(super) fn pod_disruption_budget_cells(o: &PodDisruptionBudget, now: Time) -> Cells {
-    vec![json!(o.meta.name.as_str()), json!(age(o.meta.creation_timestamp, now))]
+pub(super) fn pod_disruption_budget_cells(budget: &PodDisruptionBudget, now: Time) -> Cells {
+    let spec = budget.body.spec.clone().unwrap_or_default();
+    let allowed = budget.body.status.as_ref().and_then(|status| status.disruptions_allowed).unwrap_or_default();
+    let shown = |value: Option<IntOrString>| match value {
+        None => "N/A".to_owned(),
+        Some(IntOrString::Int(number)) => number.to_string(),
+        Some(IntOrString::String(text)) => text,
+    };
+    vec![
+        json!(budget.meta.name.as_str()),
+        json!(shown(spec.min_available)),
+        json!(shown(spec.max_unavailable)),
+        json!(allowed),
+        json!(age(budget.meta.creation_timestamp, now)),
+    ]
 }
 
 pub(super) const LIMIT_RANGE_COLUMNS: &[Column] = &[column("Name"), column("Age")];

@@ -2,13 +2,18 @@
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler as Api;
 use seatrial_api::HorizontalPodAutoscaler;
-use seatrial_api::field::{ErrorList, Path};
+use seatrial_api::field::ErrorList;
 
 use crate::strategy::Strategy;
-use crate::validation;
+use crate::{defaults, validation};
 
 impl Strategy for HorizontalPodAutoscaler {
     const HAS_STATUS: bool = true;
+    const VALIDATES_AS_PREPARED: bool = true;
+
+    fn set_defaults(api: &mut Api) {
+        defaults::set_defaults_horizontal_pod_autoscaler(api);
+    }
 
     fn prepare_for_create(&mut self) {
         self.body.status = Some(Default::default());
@@ -23,11 +28,14 @@ impl Strategy for HorizontalPodAutoscaler {
     }
 
     fn validate(api: &Api) -> ErrorList {
-        let name = seatrial_api::names::name_is_dns_subdomain;
-        validation::validate_object_meta(&api.metadata, validation::Scope::Namespaced, name, &Path::new("metadata"))
+        validation::validate_horizontal_pod_autoscaler(api)
     }
 
     fn validate_update(new: &Api, old: &Api) -> ErrorList {
-        validation::validate_object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"))
+        validation::validate_horizontal_pod_autoscaler_update(new, old)
+    }
+
+    fn validate_status_update(new: &Api, old: &Api) -> ErrorList {
+        validation::validate_horizontal_pod_autoscaler_status_update(new, old)
     }
 }

@@ -1,18 +1,29 @@
 //! PersistentVolumes. Mirrors pkg/registry/core/persistentvolume/strategy.go (v1.36).
 
-use k8s_openapi::api::core::v1::PersistentVolume as Api;
-use seatrial_api::PersistentVolume;
-use seatrial_api::field::{ErrorList, Path};
+use k8s_openapi::api::core::v1::{PersistentVolume as Api, PersistentVolumeStatus};
+use seatrial_api::field::ErrorList;
+use seatrial_api::{ApiError, PersistentVolume, Time};
 
+use crate::admission::{AdmissionState, PV_PROTECTION_FINALIZER, protect_object_in_use};
+use crate::store::Store;
 use crate::strategy::Strategy;
-use crate::validation;
+use crate::{defaults, validation};
 
 impl Strategy for PersistentVolume {
     const RETURN_DELETED_OBJECT: bool = true;
     const HAS_STATUS: bool = true;
+    const VALIDATES_AS_PREPARED: bool = true;
+
+    fn set_defaults(api: &mut Api) {
+        defaults::set_defaults_persistent_volume(api);
+    }
 
     fn prepare_for_create(&mut self) {
-        self.body.status = Some(Default::default());
+        self.body.status = Some(PersistentVolumeStatus {
+            phase: Some("Pending".to_owned()),
+            last_phase_transition_time: self.meta.creation_timestamp.map(Into::into),
+            ..PersistentVolumeStatus::default()
+        });
     }
 
     fn prepare_for_update(&mut self, old: &Self) {
@@ -23,12 +34,42 @@ impl Strategy for PersistentVolume {
         self.body.spec.clone_from(&old.body.spec);
     }
 
+    /// A phase that changed has the time of now, unless the writer has set another.
+    fn stamp_status_update(&mut self, old: &Self, now: Time) {
+        let old = old.body.status.clone().unwrap_or_default();
+        let new = self.body.status.get_or_insert_default();
+        let time = &mut new.last_phase_transition_time;
+        if new.phase == old.phase {
+            if time.is_none() {
+                *time = old.last_phase_transition_time;
+            }
+        } else if time.is_none() || *time == old.last_phase_transition_time {
+            *time = Some(now.into());
+        }
+    }
+
+    fn admit_create(&mut self, _store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
+        protect_object_in_use(&mut self.meta, PV_PROTECTION_FINALIZER);
+        Ok(())
+    }
+
     fn validate(api: &Api) -> ErrorList {
-        let name = seatrial_api::names::name_is_dns_subdomain;
-        validation::validate_object_meta(&api.metadata, validation::Scope::Cluster, name, &Path::new("metadata"))
+        validation::validate_persistent_volume(api)
     }
 
     fn validate_update(new: &Api, old: &Api) -> ErrorList {
-        validation::validate_object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"))
+        validation::validate_persistent_volume_update(new, old)
+    }
+
+    fn validate_status_update(new: &Api, old: &Api) -> ErrorList {
+        validation::validate_persistent_volume_status_update(new, old)
+    }
+
+    fn warnings_on_create(api: &Api) -> Vec<String> {
+        validation::warnings_for_persistent_volume(api)
+    }
+
+    fn warnings_on_update(new: &Api, _old: &Api) -> Vec<String> {
+        validation::warnings_for_persistent_volume(new)
     }
 }

@@ -1,34 +1,106 @@
-//! PersistentVolumeClaims. Mirrors pkg/registry/core/persistentvolumeclaim/strategy.go (v1.36).
+//! PersistentVolumeClaims. Mirrors pkg/registry/core/persistentvolumeclaim/strategy.go and pkg/api/persistentvolumeclaim
+//! (v1.36).
 
-use k8s_openapi::api::core::v1::PersistentVolumeClaim as Api;
-use seatrial_api::PersistentVolumeClaim;
-use seatrial_api::field::{ErrorList, Path};
+use k8s_openapi::api::core::v1::{
+    PersistentVolumeClaim as Api, PersistentVolumeClaimSpec, PersistentVolumeClaimStatus, TypedLocalObjectReference,
+    TypedObjectReference,
+};
+use seatrial_api::field::ErrorList;
+use seatrial_api::{ApiError, PersistentVolumeClaim};
 
+use crate::admission::{
+    AdmissionState, PVC_PROTECTION_FINALIZER, QuotaUsage, check_claim_resize, protect_object_in_use,
+    set_default_storage_class,
+};
+use crate::store::Store;
 use crate::strategy::Strategy;
-use crate::validation;
+use crate::{defaults, validation};
 
 impl Strategy for PersistentVolumeClaim {
     const RETURN_DELETED_OBJECT: bool = true;
     const HAS_STATUS: bool = true;
+    const VALIDATES_AS_PREPARED: bool = true;
+
+    fn set_defaults(api: &mut Api) {
+        defaults::set_defaults_persistent_volume_claim(api);
+    }
 
     fn prepare_for_create(&mut self) {
-        self.body.status = Some(Default::default());
+        let phase = Some("Pending".to_owned());
+        self.body.status = Some(PersistentVolumeClaimStatus { phase, ..PersistentVolumeClaimStatus::default() });
+        normalize_data_sources(self.body.spec.get_or_insert_default(), false);
     }
 
     fn prepare_for_update(&mut self, old: &Self) {
         self.body.status.clone_from(&old.body.status);
+        let had_source = old.body.spec.as_ref().is_some_and(|spec| spec.data_source.is_some());
+        normalize_data_sources(self.body.spec.get_or_insert_default(), had_source);
     }
 
     fn prepare_for_status_update(&mut self, old: &Self) {
         self.body.spec.clone_from(&old.body.spec);
     }
 
+    fn admit_create(&mut self, store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
+        set_default_storage_class(self, store);
+        protect_object_in_use(&mut self.meta, PVC_PROTECTION_FINALIZER);
+        Ok(())
+    }
+
+    fn check_update(&self, old: &Self, store: &Store) -> Result<(), ApiError> {
+        check_claim_resize(self, old, store)
+    }
+
     fn validate(api: &Api) -> ErrorList {
-        let name = seatrial_api::names::name_is_dns_subdomain;
-        validation::validate_object_meta(&api.metadata, validation::Scope::Namespaced, name, &Path::new("metadata"))
+        validation::validate_persistent_volume_claim(api)
     }
 
     fn validate_update(new: &Api, old: &Api) -> ErrorList {
-        validation::validate_object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"))
+        validation::validate_persistent_volume_claim_update(new, old)
+    }
+
+    fn validate_status_update(new: &Api, old: &Api) -> ErrorList {
+        validation::validate_persistent_volume_claim_status_update(new, old)
+    }
+
+    fn quota_usage(&self) -> QuotaUsage {
+        QuotaUsage::of_persistent_volume_claim(self)
+    }
+}
+
+/// A source of a kind that is none is dropped, and the two fields for a source say the same.
+/// Mirrors `EnforceDataSourceBackwardsCompatibility` and `NormalizeDataSources`.
+fn normalize_data_sources(spec: &mut PersistentVolumeClaimSpec, had_source: bool) {
+    let is_known = |source: &TypedLocalObjectReference| {
+        let group = source.api_group.as_deref().unwrap_or_default();
+        matches!(
+            (group, source.kind.as_str()),
+            ("", "PersistentVolumeClaim") | ("snapshot.storage.k8s.io", "VolumeSnapshot")
+        )
+    };
+    if !had_source {
+        spec.data_source = spec.data_source.take().filter(is_known);
+    }
+    // Sources in other namespaces are an alpha feature.
+    if let Some(source) = &mut spec.data_source_ref {
+        source.namespace = None;
+    }
+    match (&spec.data_source, &spec.data_source_ref) {
+        (Some(source), None) => {
+            spec.data_source_ref = Some(TypedObjectReference {
+                api_group: source.api_group.clone(),
+                kind: source.kind.clone(),
+                name: source.name.clone(),
+                namespace: None,
+            });
+        }
+        (None, Some(source)) => {
+            spec.data_source = Some(TypedLocalObjectReference {
+                api_group: source.api_group.clone(),
+                kind: source.kind.clone(),
+                name: source.name.clone(),
+            });
+        }
+        _ => {}
     }
 }

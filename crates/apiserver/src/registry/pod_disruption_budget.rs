@@ -2,17 +2,24 @@
 
 use k8s_openapi::api::policy::v1::PodDisruptionBudget as Api;
 use seatrial_api::PodDisruptionBudget;
-use seatrial_api::field::{ErrorList, Path};
+use seatrial_api::field::ErrorList;
 
 use crate::strategy::Strategy;
-use crate::validation;
+use crate::{defaults, validation};
 
 impl Strategy for PodDisruptionBudget {
     const HAS_STATUS: bool = true;
     const ALLOW_UNCONDITIONAL_UPDATE: bool = false;
+    const VALIDATES_AS_PREPARED: bool = true;
+
+    fn set_defaults(api: &mut Api) {
+        defaults::set_defaults_pod_disruption_budget(api);
+    }
 
     fn prepare_for_create(&mut self) {
-        self.body.status = Some(Default::default());
+        let mut empty = Api::default();
+        defaults::set_defaults_pod_disruption_budget(&mut empty);
+        self.body.status = empty.status;
         self.meta.generation = 1;
     }
 
@@ -28,11 +35,14 @@ impl Strategy for PodDisruptionBudget {
     }
 
     fn validate(api: &Api) -> ErrorList {
-        let name = seatrial_api::names::name_is_dns_subdomain;
-        validation::validate_object_meta(&api.metadata, validation::Scope::Namespaced, name, &Path::new("metadata"))
+        validation::validate_pod_disruption_budget(api)
     }
 
-    fn validate_update(new: &Api, old: &Api) -> ErrorList {
-        validation::validate_object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"))
+    fn validate_update(new: &Api, _old: &Api) -> ErrorList {
+        validation::validate_pod_disruption_budget_update(new)
+    }
+
+    fn validate_status_update(new: &Api, _old: &Api) -> ErrorList {
+        validation::validate_pod_disruption_budget_status_update(new)
     }
 }

@@ -2,20 +2,24 @@
 
 use k8s_openapi::api::storage::v1::StorageClass as Api;
 use seatrial_api::StorageClass;
-use seatrial_api::field::{ErrorList, Path};
+use seatrial_api::field::ErrorList;
 
 use crate::strategy::Strategy;
-use crate::validation;
+use crate::{defaults, validation};
 
 impl Strategy for StorageClass {
     const RETURN_DELETED_OBJECT: bool = true;
+    const VALIDATES_AS_PREPARED: bool = true;
+
+    fn set_defaults(api: &mut Api) {
+        defaults::set_defaults_storage_class(api);
+    }
 
     fn validate(api: &Api) -> ErrorList {
-        let name = seatrial_api::names::name_is_dns_subdomain;
-        validation::validate_object_meta(&api.metadata, validation::Scope::Cluster, name, &Path::new("metadata"))
+        validation::validate_storage_class(api)
     }
 
     fn validate_update(new: &Api, old: &Api) -> ErrorList {
-        validation::validate_object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"))
+        validation::validate_storage_class_update(new, old)
     }
 }

@@ -174,7 +174,7 @@ fn validate_rolling_update_deployment(errs: &mut ErrorList, update: &RollingUpda
 }
 
 /// Mirrors `ValidatePositiveIntOrPercent`.
-fn validate_positive_int_or_percent(errs: &mut ErrorList, value: &IntOrString, path: &Path<'_>) {
+pub(super) fn validate_positive_int_or_percent(errs: &mut ErrorList, value: &IntOrString, path: &Path<'_>) {
     match value {
         IntOrString::String(value) => invalid_each(errs, path, value, is_valid_percent(value)),
         IntOrString::Int(value) => validate_nonnegative_field(errs, i64::from(*value), path),
@@ -199,7 +199,7 @@ fn int_or_percent_value(value: &IntOrString) -> i64 {
 }
 
 /// Mirrors `IsNotMoreThan100Percent`.
-fn is_not_more_than_100_percent(errs: &mut ErrorList, value: &IntOrString, path: &Path<'_>) {
+pub(super) fn is_not_more_than_100_percent(errs: &mut ErrorList, value: &IntOrString, path: &Path<'_>) {
     if percent_value(value).is_some_and(|percent| percent > 100) {
         let detail = "must not be greater than 100%";
         errs.push(Error::invalid(path, BadValue::json(value), detail));

@@ -7,15 +7,21 @@
 
 mod annotations;
 mod apps;
+mod autoscaling;
 mod config;
 mod container;
+mod endpoints;
 mod env;
 mod event;
+mod ip;
 mod lease;
 mod limit_range;
 mod meta;
 mod node;
+mod persistent_volume;
+mod persistent_volume_claim;
 mod pod;
+mod pod_disruption_budget;
 mod pod_spec;
 mod pod_template;
 mod priority_class;
@@ -26,6 +32,8 @@ mod scale;
 mod scheduling;
 mod security;
 mod selector;
+mod service;
+mod storage_class;
 mod volume;
 mod volume_mount;
 mod warnings;
@@ -39,16 +47,38 @@ pub use apps::{
     validate_deployment, validate_deployment_status_update, validate_deployment_update, validate_replica_set,
     validate_replica_set_status_update, validate_replica_set_update,
 };
+pub use autoscaling::{
+    validate_horizontal_pod_autoscaler, validate_horizontal_pod_autoscaler_status_update,
+    validate_horizontal_pod_autoscaler_update,
+};
 pub use config::{
     validate_config_map, validate_config_map_update, validate_namespace, validate_namespace_update, validate_secret,
     validate_secret_update,
 };
+pub use endpoints::{
+    validate_endpoint_slice, validate_endpoint_slice_update, validate_endpoints, validate_endpoints_update,
+    warnings_for_endpoint_slice, warnings_for_endpoints,
+};
 pub use event::validate_event_create;
+pub(crate) use ip::parse_ip_sloppy;
 pub use lease::{validate_lease, validate_lease_update};
 pub use limit_range::{validate_limit_range, validate_limit_range_update};
 pub use meta::{Scope, validate_object_meta, validate_object_meta_update};
 pub use node::{validate_node, validate_node_update};
+pub use persistent_volume::{
+    validate_persistent_volume, validate_persistent_volume_status_update, validate_persistent_volume_update,
+    warnings_for_persistent_volume,
+};
+pub(crate) use persistent_volume_claim::BETA_STORAGE_CLASS_ANNOTATION;
+pub use persistent_volume_claim::{
+    validate_persistent_volume_claim, validate_persistent_volume_claim_status_update,
+    validate_persistent_volume_claim_update,
+};
 pub use pod::{validate_pod_create, validate_pod_status_update, validate_pod_update};
+pub use pod_disruption_budget::{
+    validate_pod_disruption_budget, validate_pod_disruption_budget_status_update,
+    validate_pod_disruption_budget_update,
+};
 pub use pod_template::{
     validate_pod_template_spec, validate_replication_controller, validate_replication_controller_update,
 };
@@ -56,6 +86,11 @@ pub use priority_class::{validate_priority_class, validate_priority_class_update
 pub use quota::{validate_resource_quota, validate_resource_quota_update};
 pub use scale::validate_scale;
 pub use selector::{keep_empty_selector, validate_label_selector};
+pub(crate) use service::{CLUSTER_IP_NONE, validate_service_cluster_ips_related_fields};
+pub use service::{
+    validate_service, validate_service_status_update, validate_service_update, warnings_for_service,
+};
+pub use storage_class::{validate_storage_class, validate_storage_class_update};
 pub use warnings::{warnings_for_deployment, warnings_for_pod, warnings_for_replica_set, warnings_for_secret};
 
 /// The text for a negative number.

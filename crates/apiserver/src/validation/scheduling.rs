@@ -117,7 +117,12 @@ fn validate_weight(errs: &mut ErrorList, weight: i32, path: &Path<'_>) {
 }
 
 /// Mirrors `ValidateNodeSelectorTerm`; a preference may name impossible label values.
-fn validate_node_selector_term(errs: &mut ErrorList, term: &NodeSelectorTerm, checks_values: bool, path: &Path<'_>) {
+pub(super) fn validate_node_selector_term(
+    errs: &mut ErrorList,
+    term: &NodeSelectorTerm,
+    checks_values: bool,
+    path: &Path<'_>,
+) {
     let expressions_path = path.child("matchExpressions");
     for (index, requirement) in items(&term.match_expressions).iter().enumerate() {
         let path = expressions_path.index(index);

@@ -213,7 +213,7 @@ fn validate_mode(errs: &mut ErrorList, mode: Option<i32>, path: &Path<'_>) {
     }
 }
 
-fn validate_host_path_volume_source(errs: &mut ErrorList, host_path: &HostPathVolumeSource, path: &Path<'_>) {
+pub(super) fn validate_host_path_volume_source(errs: &mut ErrorList, host_path: &HostPathVolumeSource, path: &Path<'_>) {
     require(errs, &host_path.path, &path.child("path"));
     if host_path.path.is_empty() {
         return;
@@ -224,7 +224,7 @@ fn validate_host_path_volume_source(errs: &mut ErrorList, host_path: &HostPathVo
     }
 }
 
-fn validate_nfs_volume_source(errs: &mut ErrorList, nfs: &NFSVolumeSource, path: &Path<'_>) {
+pub(super) fn validate_nfs_volume_source(errs: &mut ErrorList, nfs: &NFSVolumeSource, path: &Path<'_>) {
     require(errs, &nfs.server, &path.child("server"));
     require(errs, &nfs.path, &path.child("path"));
     if !nfs.path.starts_with('/') {

@@ -302,7 +302,8 @@ pub(crate) fn normalize(objects: &[Value]) -> Normalized {
     let mut by_kind: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for object in objects {
         let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
-        if KINDS.contains(&kind) && name != "kube-root-ca.crt" {
+        let is_of_every_cluster = name == "kube-root-ca.crt" || (kind == "Service" && name == "kubernetes");
+        if KINDS.contains(&kind) && !is_of_every_cluster {
             by_kind.entry(kind.to_owned()).or_default().push(canonical(object, &aliases));
         }
     }

@@ -1,0 +1,1 @@
+//! Allocation, one row a rule.

@@ -1,0 +1,1 @@
+//! Rules of validation, one row a rule.
