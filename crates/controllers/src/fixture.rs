@@ -12,7 +12,9 @@ use seatrial_machinery::{
 };
 use serde_json::{Value, json};
 
-use crate::{GarbageCollector, NamespaceController, ResourceQuotaController};
+use crate::{
+    GarbageCollector, NamespaceController, PvProtectionController, PvcProtectionController, ResourceQuotaController,
+};
 
 /// 2024-01-01T00:00:00Z
 const START: Time = Time::from_unix(1_704_067_200);
@@ -34,6 +36,8 @@ pub(crate) struct Fixture {
     clock: Clock,
     namespaces: NamespaceController,
     quotas: ResourceQuotaController,
+    claims: PvcProtectionController,
+    volumes: PvProtectionController,
     timers: Vec<(SimTime, Due)>,
 }
 
@@ -49,6 +53,8 @@ impl Fixture {
             clock: Clock::starting_at(START),
             namespaces: NamespaceController::default(),
             quotas: ResourceQuotaController::default(),
+            claims: PvcProtectionController::default(),
+            volumes: PvProtectionController::default(),
             timers: Vec::new(),
         };
         fixture.settle();
@@ -153,6 +159,8 @@ impl Fixture {
         self.gc.handle(&cx, &delivery);
         self.namespaces.handle(&cx, &delivery);
         self.quotas.handle(&cx, &delivery);
+        self.claims.handle(&cx, &delivery);
+        self.volumes.handle(&cx, &delivery);
         true
     }
 
@@ -163,6 +171,8 @@ impl Fixture {
         process_next_work_item(&mut self.gc, &mut cx).is_some()
             || process_next_work_item(&mut self.namespaces, &mut cx).is_some()
             || process_next_work_item(&mut self.quotas, &mut cx).is_some()
+            || process_next_work_item(&mut self.claims, &mut cx).is_some()
+            || process_next_work_item(&mut self.volumes, &mut cx).is_some()
     }
 
     fn collect_timers(&mut self) {

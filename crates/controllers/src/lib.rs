@@ -5,11 +5,15 @@ mod deployment;
 mod fixture;
 mod garbagecollector;
 mod namespace;
+mod pvcprotection;
+mod pvprotection;
 mod replicaset;
 mod resourcequota;
 
 pub use deployment::DeploymentController;
 pub use garbagecollector::GarbageCollector;
 pub use namespace::NamespaceController;
+pub use pvcprotection::PvcProtectionController;
+pub use pvprotection::PvProtectionController;
 pub use replicaset::ReplicaSetController;
 pub use resourcequota::ResourceQuotaController;

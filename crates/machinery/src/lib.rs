@@ -26,7 +26,7 @@ pub use lister::{Lister, OwnerIndex, key_of};
 pub use queue::{Queue, Timer};
 pub use recorder::{EventRecorder, EventText, ObjectRef};
 pub use seatrial_apiserver::{
-    DeleteOptions, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, Propagation, set_pod_condition,
-    usage_of_namespace,
+    DeleteOptions, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, PV_PROTECTION_FINALIZER,
+    PVC_PROTECTION_FINALIZER, Propagation, set_pod_condition, usage_of_namespace,
 };
 pub use seatrial_engine::{Rng, SimTime};

@@ -60,9 +60,7 @@ pub(crate) fn check_claim_resize(
     if size(new).cmp_value(&size(old)).is_le() {
         return Ok(());
     }
-    let forbidden = |why: &str| {
-        Err(ApiError::forbidden(&Kind::PersistentVolumeClaim.resource(), &new.meta.name, why))
-    };
+    let forbidden = |why: &str| Err(ApiError::forbidden(&Kind::PersistentVolumeClaim.resource(), &new.meta.name, why));
     if old.body.status.as_ref().and_then(|status| status.phase.as_deref()) != Some("Bound") {
         return forbidden("Only bound persistent volume claims can be expanded");
     }

@@ -26,9 +26,7 @@ pub use core::{
 pub use network::{set_defaults_endpoint_slice, set_defaults_endpoints, set_defaults_service};
 pub use pod::{set_defaults_pod, set_defaults_pod_spec, set_defaults_pod_template};
 pub use scheduling::set_defaults_priority_class;
-pub use storage::{
-    set_defaults_persistent_volume, set_defaults_persistent_volume_claim, set_defaults_storage_class,
-};
+pub use storage::{set_defaults_persistent_volume, set_defaults_persistent_volume_claim, set_defaults_storage_class};
 
 /// Fills a text that is absent or empty.
 fn default_text(field: &mut Option<String>, value: &str) {

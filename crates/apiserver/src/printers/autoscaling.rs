@@ -100,9 +100,8 @@ fn resource_text(source: Option<(&str, &MetricTarget)>, current: Option<&MetricV
         let current = amount(current.and_then(|current| current.average_value.as_ref()));
         return format!("{name}: {current}/{}", plain(target.average_value.as_ref()));
     }
-    let percent = |value: Option<i32>, missing: &str| {
-        value.map_or_else(|| missing.to_owned(), |percent| format!("{percent}%"))
-    };
+    let percent =
+        |value: Option<i32>, missing: &str| value.map_or_else(|| missing.to_owned(), |percent| format!("{percent}%"));
     let current = percent(current.and_then(|current| current.average_utilization), UNKNOWN);
     format!("{name}: {current}/{}", percent(target.average_utilization, "<auto>"))
 }

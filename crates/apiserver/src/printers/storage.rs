@@ -13,12 +13,8 @@ const UNSET: &str = "<unset>";
 const IS_DEFAULT_ANNOTATIONS: [&str; 2] =
     ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
 /// The modes with their short forms, in the order in which they are shown.
-const ACCESS_MODES: [(&str, &str); 4] = [
-    ("ReadWriteOnce", "RWO"),
-    ("ReadOnlyMany", "ROX"),
-    ("ReadWriteMany", "RWX"),
-    ("ReadWriteOncePod", "RWOP"),
-];
+const ACCESS_MODES: [(&str, &str); 4] =
+    [("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "RWX"), ("ReadWriteOncePod", "RWOP")];
 
 pub(super) const STORAGE_CLASS_COLUMNS: &[Column] = &[
     column("Name"),

@@ -77,10 +77,7 @@ pub(crate) fn drop_type_dependent_fields(new: &mut ServiceSpec, old: &ServiceSpe
         new.ports.iter_mut().flatten().for_each(|port| port.node_port = None);
     }
     let is_balancer = |spec: &ServiceSpec| spec.type_.as_deref() == Some("LoadBalancer");
-    if needs_health_check(old)
-        && !needs_health_check(new)
-        && new.health_check_node_port == old.health_check_node_port
-    {
+    if needs_health_check(old) && !needs_health_check(new) && new.health_check_node_port == old.health_check_node_port {
         new.health_check_node_port = None;
     }
     if is_balancer(old) && !is_balancer(new) {

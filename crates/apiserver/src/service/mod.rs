@@ -10,8 +10,8 @@ mod ports;
 
 use k8s_openapi::api::core::v1::ServiceSpec;
 
-pub(crate) use allocators::ServiceAllocators;
 pub(crate) use alloc::{allocate_create, allocate_update};
+pub(crate) use allocators::ServiceAllocators;
 pub(crate) use fields::drop_type_dependent_fields;
 
 /// The network of cluster IPs, as `--service-cluster-ip-range`.

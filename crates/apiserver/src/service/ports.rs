@@ -39,9 +39,7 @@ impl<'a> PortOperation<'a> {
         let number = u32::try_from(port).ok().filter(|number| self.dry_run || NODE_PORTS.contains(*number));
         let Some(number) = number else {
             let (first, last) = (NODE_PORTS.first, NODE_PORTS.first + NODE_PORTS.count - 1);
-            return Err(format!(
-                "provided port is not in the valid range. The range of valid ports is {first}-{last}"
-            ));
+            return Err(format!("provided port is not in the valid range. The range of valid ports is {first}-{last}"));
         };
         if self.is_taken(number) {
             return Err("provided port is already allocated".to_owned());
@@ -67,9 +65,9 @@ impl<'a> PortOperation<'a> {
     pub(super) fn alloc_health_check_node_port(&mut self, spec: &mut ServiceSpec) -> Result<(), ApiError> {
         match spec.health_check_node_port.unwrap_or_default() {
             0 => {
-                let port = self.allocate_next().map_err(|why| {
-                    ApiError::internal(format!("failed to allocate a HealthCheck NodePort 0: {why}"))
-                })?;
+                let port = self
+                    .allocate_next()
+                    .map_err(|why| ApiError::internal(format!("failed to allocate a HealthCheck NodePort 0: {why}")))?;
                 spec.health_check_node_port = Some(port);
                 Ok(())
             }

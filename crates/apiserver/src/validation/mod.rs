@@ -76,8 +76,7 @@ pub use persistent_volume_claim::{
 };
 pub use pod::{validate_pod_create, validate_pod_status_update, validate_pod_update};
 pub use pod_disruption_budget::{
-    validate_pod_disruption_budget, validate_pod_disruption_budget_status_update,
-    validate_pod_disruption_budget_update,
+    validate_pod_disruption_budget, validate_pod_disruption_budget_status_update, validate_pod_disruption_budget_update,
 };
 pub use pod_template::{
     validate_pod_template_spec, validate_replication_controller, validate_replication_controller_update,
@@ -87,9 +86,7 @@ pub use quota::{validate_resource_quota, validate_resource_quota_update};
 pub use scale::validate_scale;
 pub use selector::{keep_empty_selector, validate_label_selector};
 pub(crate) use service::{CLUSTER_IP_NONE, validate_service_cluster_ips_related_fields};
-pub use service::{
-    validate_service, validate_service_status_update, validate_service_update, warnings_for_service,
-};
+pub use service::{validate_service, validate_service_status_update, validate_service_update, warnings_for_service};
 pub use storage_class::{validate_storage_class, validate_storage_class_update};
 pub use warnings::{warnings_for_deployment, warnings_for_pod, warnings_for_replica_set, warnings_for_secret};
 
@@ -190,5 +187,7 @@ fn is_empty(value: &serde_json::Value) -> bool {
     }
 }
 
+#[cfg(test)]
+mod test_rows;
 #[cfg(test)]
 mod tests;

@@ -299,11 +299,7 @@ fn validate_pv_secret_reference(errs: &mut ErrorList, secret: &SecretReference, 
 }
 
 /// Where the volume is stays; only old names of labels may become the new ones. Mirrors `validatePvNodeAffinity`.
-fn validate_node_affinity_is_kept(
-    errs: &mut ErrorList,
-    new: Option<&VolumeNodeAffinity>,
-    old: &VolumeNodeAffinity,
-) {
+fn validate_node_affinity_is_kept(errs: &mut ErrorList, new: Option<&VolumeNodeAffinity>, old: &VolumeNodeAffinity) {
     let path = Path::new("nodeAffinity");
     let Some(new) = new else {
         errs.push(Error::invalid(&path, BadValue::Null, FIELD_IMMUTABLE_ERROR_MSG));

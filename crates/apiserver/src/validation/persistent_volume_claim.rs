@@ -124,10 +124,7 @@ fn storage(list: Option<&ResourceList>) -> Option<Quantity> {
 
 /// A PersistentVolumeClaim to be replaced. Mirrors the strategy's `ValidateUpdate`, which validates the claim twice.
 #[must_use]
-pub fn validate_persistent_volume_claim_update(
-    new: &PersistentVolumeClaim,
-    old: &PersistentVolumeClaim,
-) -> ErrorList {
+pub fn validate_persistent_volume_claim_update(new: &PersistentVolumeClaim, old: &PersistentVolumeClaim) -> ErrorList {
     let mut errs = validate_object_meta_update(&new.metadata, &old.metadata, &METADATA);
     errs.extend(validate_persistent_volume_claim(new));
     errs.extend(validate_persistent_volume_claim(new));
@@ -173,11 +170,7 @@ fn upgrades_from_annotation(new: &PersistentVolumeClaim, old: &PersistentVolumeC
         && class_annotation(new).is_none_or(|annotation| annotation == old_annotation)
 }
 
-fn validate_class_annotation_is_kept(
-    errs: &mut ErrorList,
-    new: &PersistentVolumeClaim,
-    old: &PersistentVolumeClaim,
-) {
+fn validate_class_annotation_is_kept(errs: &mut ErrorList, new: &PersistentVolumeClaim, old: &PersistentVolumeClaim) {
     let annotation = |claim| class_annotation(claim).map(String::as_str).unwrap_or_default();
     if !upgrades_from_annotation(new, old) && annotation(new) != annotation(old) {
         let path = METADATA.child("annotations");

@@ -213,7 +213,11 @@ fn validate_mode(errs: &mut ErrorList, mode: Option<i32>, path: &Path<'_>) {
     }
 }
 
-pub(super) fn validate_host_path_volume_source(errs: &mut ErrorList, host_path: &HostPathVolumeSource, path: &Path<'_>) {
+pub(super) fn validate_host_path_volume_source(
+    errs: &mut ErrorList,
+    host_path: &HostPathVolumeSource,
+    path: &Path<'_>,
+) {
     require(errs, &host_path.path, &path.child("path"));
     if host_path.path.is_empty() {
         return;

@@ -2,7 +2,8 @@
 
 use seatrial_api::NamespacedName;
 use seatrial_controllers::{
-    DeploymentController, GarbageCollector, NamespaceController, ReplicaSetController, ResourceQuotaController,
+    DeploymentController, GarbageCollector, NamespaceController, PvProtectionController, PvcProtectionController,
+    ReplicaSetController, ResourceQuotaController,
 };
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
@@ -39,6 +40,8 @@ pub(super) struct Controllers {
     pub(super) garbage_collector: GarbageCollector,
     pub(super) namespace: NamespaceController,
     pub(super) resource_quota: ResourceQuotaController,
+    pub(super) pvc_protection: PvcProtectionController,
+    pub(super) pv_protection: PvProtectionController,
 }
 
 /// What an actor works with.
@@ -82,6 +85,14 @@ macro_rules! for_controller {
                 let $c = &mut $self.resource_quota;
                 $body
             }
+            Actor::PvcProtection => {
+                let $c = &mut $self.pvc_protection;
+                $body
+            }
+            Actor::PvProtection => {
+                let $c = &mut $self.pv_protection;
+                $body
+            }
             Actor::User | Actor::ApiServer | Actor::Scheduler | Actor::Kubelet => $other,
         }
     };
@@ -89,8 +100,15 @@ macro_rules! for_controller {
 
 impl Controllers {
     /// The controllers, in the order of their turns.
-    pub(super) const TURNS: [Actor; 5] =
-        [Actor::Deployment, Actor::ReplicaSet, Actor::GarbageCollector, Actor::Namespace, Actor::ResourceQuota];
+    pub(super) const TURNS: [Actor; 7] = [
+        Actor::Deployment,
+        Actor::ReplicaSet,
+        Actor::GarbageCollector,
+        Actor::Namespace,
+        Actor::ResourceQuota,
+        Actor::PvcProtection,
+        Actor::PvProtection,
+    ];
 
     /// Lets every controller hear of a change.
     pub(super) fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {

@@ -24,6 +24,10 @@ pub enum Actor {
     Namespace,
     /// The quota controller.
     ResourceQuota,
+    /// The PVC protection controller.
+    PvcProtection,
+    /// The PV protection controller.
+    PvProtection,
     /// The scheduler.
     Scheduler,
     /// A kubelet.
@@ -31,7 +35,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    const ALL: [Actor; 9] = [
+    const ALL: [Actor; 11] = [
         Actor::User,
         Actor::ApiServer,
         Actor::Deployment,
@@ -39,6 +43,8 @@ impl Actor {
         Actor::GarbageCollector,
         Actor::Namespace,
         Actor::ResourceQuota,
+        Actor::PvcProtection,
+        Actor::PvProtection,
         Actor::Scheduler,
         Actor::Kubelet,
     ];
@@ -53,6 +59,8 @@ impl Actor {
             Actor::GarbageCollector => "garbage-collector",
             Actor::Namespace => "namespace-controller",
             Actor::ResourceQuota => "resourcequota-controller",
+            Actor::PvcProtection => "pvc-protection-controller",
+            Actor::PvProtection => "pv-protection-controller",
             Actor::Scheduler => "default-scheduler",
             Actor::Kubelet => "kubelet",
         }
