@@ -29,9 +29,10 @@ fn a_new_quota_shows_every_limit_and_what_is_there_already() {
     f.create(json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"},
         "spec": {"hard": {"pods": "3", "configmaps": "5", "services": "2", "requests.cpu": "1"}}}));
     f.settle();
+    // The Service is that of the API server.
     let expected = json!({
         "hard": {"pods": "3", "configmaps": "5", "services": "2", "requests.cpu": "1"},
-        "used": {"pods": "1", "configmaps": "0", "services": "0", "requests.cpu": "0"},
+        "used": {"pods": "1", "configmaps": "0", "services": "1", "requests.cpu": "0"},
     });
     assert_eq!(status(&f), expected);
 }
