@@ -66,7 +66,7 @@ pub(crate) fn check_claim_resize(
     }
     let class = class_of(new);
     let class = store.get_as::<StorageClass>("", class).filter(|_| !class.is_empty() && class == class_of(old));
-    if !class.is_some_and(|class| class.body.allow_volume_expansion == Some(true)) {
+    if class.is_none_or(|class| class.body.allow_volume_expansion != Some(true)) {
         return forbidden(
             "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must \
              support resize",
