@@ -87,3 +87,6 @@ pub(crate) fn class_of(claim: &PersistentVolumeClaim) -> &str {
     let named = || claim.body.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref());
     annotated.or_else(named).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
