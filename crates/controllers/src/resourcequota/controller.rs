@@ -79,6 +79,12 @@ fn concerns(resource: &str, kind: Kind) -> bool {
     if let Some(counted) = resource.strip_prefix("count/") {
         return counted == kind.resource().to_string();
     }
+    if resource.starts_with("services.") {
+        return kind == Kind::Service;
+    }
+    if resource == "requests.storage" || resource.contains(".storageclass.storage.k8s.io/") {
+        return kind == Kind::PersistentVolumeClaim;
+    }
     let named = Kind::ALL.iter().copied().find(|k| k.info().plural == resource);
     named.unwrap_or(Kind::Pod) == kind
 }

@@ -38,6 +38,23 @@ fn a_new_quota_shows_every_limit_and_what_is_there_already() {
 }
 
 #[test]
+fn storage_and_node_ports_are_charged_and_given_back() {
+    let mut f = Fixture::new();
+    f.create(json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"},
+        "spec": {"hard": {"requests.storage": "5Gi", "services.nodeports": "4"}}}));
+    f.settle();
+    f.create(json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "c"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}}}));
+    f.create(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
+        "spec": {"type": "NodePort", "ports": [{"port": 80}]}}));
+    assert_eq!(status(&f)["used"], json!({"requests.storage": "2Gi", "services.nodeports": "1"}));
+    f.delete(&ObjectKey::new(Kind::PersistentVolumeClaim, "default", "c"), Propagation::Background);
+    f.delete(&ObjectKey::new(Kind::Service, "default", "s"), Propagation::Background);
+    f.settle();
+    assert_eq!(status(&f)["used"], json!({"requests.storage": "0", "services.nodeports": "0"}));
+}
+
+#[test]
 fn a_changed_limit_is_counted_anew() {
     let mut f = with_quota(json!({"pods": "1"}));
     f.pod("default", "p", json!([]));
