@@ -11,10 +11,11 @@ use super::negotiate::Representation;
 use super::options::WriteOptions;
 use super::path::Part;
 use super::table::{TableOptions, shown};
+use super::view::View;
 use super::{Call, Response, eviction, scale};
-use crate::decode::{Body, parse_body};
+use crate::decode::{Body, parse_body, type_of};
 use crate::endpoints::Written;
-use crate::patch::PatchType;
+use crate::patch::{PatchType, apply_patch};
 use crate::server::{ApiServer, RequestInfo, Subresource};
 
 /// Whether a call is a server-side apply.
@@ -59,9 +60,13 @@ fn write(
     let (kind, key) = (call.target.kind, key_of(call));
     let existed = call.target.name.is_some() && server.store().get(&key).is_some();
     let written = match patch_type {
-        Some(patch_type) => {
+        Some(patch_type) if call.target.view == View::Stored => {
             let body = patch_body(call, patch_type)?;
             server.patch(&request, &key, subresource, (patch_type, &body.value))?
+        }
+        Some(patch_type) => {
+            let body = patched_view(server, call, patch_type)?;
+            server.update_json(&request, &key, subresource, &body)?
         }
         None => {
             let body = taken(call)?;
@@ -81,6 +86,14 @@ fn taken(call: &Call<'_>) -> Result<Body, ApiError> {
     let mut body = parse_body(call.request.body, call.request.content_type)?;
     body.value = call.target.view.take(body.value);
     Ok(body)
+}
+
+/// The stored form of an object that is patched in another version.
+fn patched_view(server: &ApiServer, call: &Call<'_>, patch_type: PatchType) -> Result<Body, ApiError> {
+    let shown = call.target.view.show(find(server, call)?.to_json());
+    let ty = type_of(call.target.kind).ok_or_else(|| ApiError::internal("no schema"))?;
+    let patched = apply_patch(patch_type, &shown, &patch_body(call, patch_type)?.value, ty)?;
+    Ok(Body::from(call.target.view.take(patched)))
 }
 
 /// The body of a PATCH: an apply is YAML, of which JSON is a part; the others are JSON.

@@ -1,4 +1,6 @@
-//! The versions in which a kind can be asked for: the stored one, and old or other spellings of the same object.
+//! The versions in which a kind can be asked for: the stored one, and other spellings of the same object.
+
+mod autoscaling_v1;
 
 use seatrial_api::Kind;
 use serde_json::Value;
@@ -8,11 +10,16 @@ use serde_json::Value;
 pub(crate) enum View {
     /// The version the object is stored in.
     Stored,
+    /// `autoscaling/v1` of HorizontalPodAutoscalers, which are stored as v2.
+    AutoscalingV1,
 }
 
 impl View {
     /// The kind and version behind a group, version and plural.
     pub(crate) fn find(group: &str, version: &str, plural: &str) -> Option<(Kind, Self)> {
+        if (group, version, plural) == ("autoscaling", "v1", "horizontalpodautoscalers") {
+            return Some((Kind::HorizontalPodAutoscaler, Self::AutoscalingV1));
+        }
         let kind = Kind::ALL.iter().copied().find(|k| {
             let info = k.info();
             info.plural == plural && info.group == group && info.version == version
@@ -24,6 +31,7 @@ impl View {
     pub(crate) fn api_version(self, kind: Kind) -> String {
         match self {
             Self::Stored => kind.api_version(),
+            Self::AutoscalingV1 => "autoscaling/v1".to_owned(),
         }
     }
 
@@ -31,6 +39,7 @@ impl View {
     pub(crate) fn show(self, object: Value) -> Value {
         match self {
             Self::Stored => object,
+            Self::AutoscalingV1 => autoscaling_v1::show(object),
         }
     }
 
@@ -38,6 +47,7 @@ impl View {
     pub(crate) fn take(self, object: Value) -> Value {
         match self {
             Self::Stored => object,
+            Self::AutoscalingV1 => autoscaling_v1::take(object),
         }
     }
 }
