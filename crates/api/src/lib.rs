@@ -1,6 +1,7 @@
 //! Kubernetes objects as the simulator holds them, and how they are read from and written to JSON.
 
 pub mod condition;
+pub mod cron_schedule;
 pub mod error;
 pub mod field;
 pub mod group;
