@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{DeploymentCondition, ReplicaSetCondition};
-use k8s_openapi::api::core::v1::PodCondition;
+use k8s_openapi::api::core::v1::{PodCondition, ReplicationControllerCondition};
 
 use crate::{Str, Time};
 
@@ -173,5 +173,6 @@ macro_rules! condition_conversions {
 condition_conversions! {
     deployment_conditions_to_api, deployment_conditions_from_api, DeploymentCondition { last_update_time }
     replica_set_conditions_to_api, replica_set_conditions_from_api, ReplicaSetCondition { }
+    replication_controller_conditions_to_api, replication_controller_conditions_from_api, ReplicationControllerCondition { }
     pod_conditions_to_api, pod_conditions_from_api, PodCondition { last_probe_time, observed_generation }
 }

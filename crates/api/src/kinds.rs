@@ -24,6 +24,7 @@ pub use crate::objects::deployment::Deployment;
 pub use crate::objects::event::Event;
 pub use crate::objects::pod::Pod;
 pub use crate::objects::replica_set::ReplicaSet;
+pub use crate::objects::replication_controller::ReplicationController;
 
 /// A ConfigMap.
 pub type ConfigMap = Plain<corev1::ConfigMap>;
@@ -59,8 +60,6 @@ pub type PodDisruptionBudget = Plain<policyv1::PodDisruptionBudget>;
 pub type PodTemplate = Plain<corev1::PodTemplate>;
 /// A PriorityClass.
 pub type PriorityClass = Plain<schedulingv1::PriorityClass>;
-/// A ReplicationController.
-pub type ReplicationController = Plain<corev1::ReplicationController>;
 /// A ResourceQuota.
 pub type ResourceQuota = Plain<corev1::ResourceQuota>;
 /// A Secret.

@@ -116,6 +116,9 @@ pub(crate) fn decode<R: Strategy>(
     }
     let mut api = serde_json::from_value(value).map_err(|error| cannot(&error.to_string()))?;
     R::after_decode(body, &mut api);
+    if let Some(why) = R::conversion_error(&api) {
+        return Err(cannot(&why));
+    }
     Ok((api, unknown))
 }
 

@@ -5,10 +5,7 @@
 use std::sync::Arc;
 
 use seatrial_api::pod_condition;
-use seatrial_api::{
-    ApiError, Condition, ConditionStatus, Deployment, Kind, Namespace, Object, ObjectKey, Pod, ReplicaSet, Resource,
-    Str, Uid,
-};
+use seatrial_api::{ApiError, Condition, ConditionStatus, Kind, Namespace, Object, ObjectKey, Pod, Resource, Str, Uid};
 use serde_json::Value;
 
 use crate::decode::{Body, decode, patch_result_error, type_of};
@@ -83,25 +80,7 @@ impl ApiServer {
     /// # Errors
     /// 404 for kinds without the subresource and objects that are not there.
     pub fn get_scale(&self, key: &ObjectKey) -> Result<Scale, ApiError> {
-        match key.kind {
-            Kind::Deployment => {
-                let d = self.get::<Deployment>(&key.namespace, &key.name)?;
-                Ok(Scale {
-                    replicas: d.spec.replicas,
-                    status_replicas: d.status.replicas,
-                    selector: d.spec.selector.compiled().to_string(),
-                })
-            }
-            Kind::ReplicaSet => {
-                let rs = self.get::<ReplicaSet>(&key.namespace, &key.name)?;
-                Ok(Scale {
-                    replicas: rs.spec.replicas,
-                    status_replicas: rs.status.replicas,
-                    selector: rs.spec.selector.compiled().to_string(),
-                })
-            }
-            _ => Err(ApiError::path_not_found()),
-        }
+        for_kind!(key.kind, get_scale_typed(self, key))
     }
 
     /// Writes the scale subresource: `spec.replicas` and nothing else.
@@ -118,20 +97,7 @@ impl ApiServer {
             self.get_scale(key)?;
             return Err(errors::invalid_scale(&key.name, replicas));
         }
-        let object = match key.kind {
-            Kind::Deployment => {
-                let mut d = Deployment::clone(self.get::<Deployment>(&key.namespace, &key.name)?);
-                d.spec.replicas = replicas;
-                wrap(self.update(request, d)?)
-            }
-            Kind::ReplicaSet => {
-                let mut rs = ReplicaSet::clone(self.get::<ReplicaSet>(&key.namespace, &key.name)?);
-                rs.spec.replicas = replicas;
-                wrap(self.update(request, rs)?)
-            }
-            _ => return Err(ApiError::path_not_found()),
-        };
-        Ok(Written { object, warnings: Vec::new() })
+        for_kind!(key.kind, update_scale_typed(self, request, key, replicas))
     }
 
     /// The binding subresource: gives a pod its node, once.
@@ -185,7 +151,7 @@ impl ApiServer {
 }
 
 /// What the scale subresource shows. Mirrors `autoscalingv1.Scale`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scale {
     /// `spec.replicas`
     pub replicas: i32,
@@ -213,6 +179,27 @@ fn update_object_typed<R: Strategy>(
 ) -> Result<Object, ApiError> {
     let typed = R::unwrap(object).ok_or_else(|| ApiError::internal("the object is of another kind"))?;
     server.update(request, R::clone(typed)).map(R::wrap)
+}
+
+fn get_scale_typed<R: Strategy>(server: &ApiServer, key: &ObjectKey) -> Result<Scale, ApiError> {
+    if !R::HAS_SCALE {
+        return Err(ApiError::path_not_found());
+    }
+    Ok(server.get::<R>(&key.namespace, &key.name)?.scale())
+}
+
+fn update_scale_typed<R: Strategy>(
+    server: &mut ApiServer,
+    request: &RequestInfo<'_>,
+    key: &ObjectKey,
+    replicas: i32,
+) -> Result<Written, ApiError> {
+    if !R::HAS_SCALE {
+        return Err(ApiError::path_not_found());
+    }
+    let mut object = R::clone(server.get::<R>(&key.namespace, &key.name)?);
+    object.set_replicas(replicas);
+    Ok(Written { object: wrap(server.update(request, object)?), warnings: Vec::new() })
 }
 
 fn create_typed<R: Strategy>(
@@ -246,7 +233,7 @@ fn update_typed<R: Strategy>(
     subresource: Subresource,
     body: &Body,
 ) -> Result<Written, ApiError> {
-    let (mut api, warnings) = decode::<R>(&body.value, request.field_validation)?;
+    let (mut api, mut warnings) = decode::<R>(&body.value, request.field_validation)?;
     R::set_defaults(&mut api);
     let mut object = R::from_api_object(api.clone())?;
     let meta = object.meta_mut();
@@ -269,7 +256,9 @@ fn update_typed<R: Strategy>(
         let object = server.create_with(request, object, Validation::Full(api))?;
         return Ok(Written { object: R::wrap(object), warnings });
     }
+    let old = Arc::clone(server.get::<R>(&key.namespace, &key.name)?);
     let object = server.update_with(request, object, subresource, Validation::Full(api))?;
+    warnings.extend(warnings_on_update(&*object, &*old, subresource));
     Ok(Written { object: R::wrap(object), warnings })
 }
 
@@ -284,7 +273,7 @@ fn patch_typed<R: Strategy>(
     let current = R::wrap(Arc::clone(&old)).to_json();
     let ty = type_of(R::KIND).ok_or_else(|| ApiError::internal("no schema"))?;
     let patched = apply_patch(patch_type, &current, patch, ty)?;
-    let (mut api, warnings) =
+    let (mut api, mut warnings) =
         decode::<R>(&patched, request.field_validation).map_err(|error| patch_result_error(&error, &patched))?;
     R::set_defaults(&mut api);
     let mut object = R::from_api_object(api.clone())?;
@@ -305,5 +294,14 @@ fn patch_typed<R: Strategy>(
     }
     meta.namespace = key.namespace.clone();
     let object = server.update_with(request, object, subresource, Validation::Full(api))?;
+    warnings.extend(warnings_on_update(&*object, &*old, subresource));
     Ok(Written { object: R::wrap(object), warnings })
+}
+
+/// What a write of the object itself warns of; writes of its parts warn of nothing.
+fn warnings_on_update<R: Strategy>(new: &R, old: &R, subresource: Subresource) -> Vec<String> {
+    match subresource {
+        Subresource::Main => R::warnings_on_update(&new.to_api_object(), &old.to_api_object()),
+        _ => Vec::new(),
+    }
 }

@@ -150,9 +150,9 @@ impl ApiServer {
         meta.deletion = None;
         meta.generation = 0;
         meta.uid = self.next_uid();
-        object.prepare_for_create();
         self.check_namespace_for_create::<R>(object.meta())?;
         self.fill_name::<R>(&mut object)?;
+        object.prepare_for_create();
         object.admit_create(&self.store, &mut self.admission)?;
         object.begin_create(&self.store, &mut self.service_allocators, request.dry_run)?;
         if let Validation::Full(mut api) = validation {

@@ -7,6 +7,7 @@ use seatrial_api::{ApiError, Resource, Time};
 use serde_json::Value;
 
 use crate::admission::{AdmissionState, QuotaUsage};
+use crate::endpoints::Scale;
 use crate::server::{ApiServer, RequestInfo, Subresource};
 use crate::service::ServiceAllocators;
 use crate::store::Store;
@@ -30,6 +31,8 @@ pub trait Strategy: Resource {
     const RETURN_DELETED_OBJECT: bool = false;
     /// Whether there is a `/status`.
     const HAS_STATUS: bool = false;
+    /// Whether there is a `/scale`.
+    const HAS_SCALE: bool = false;
 
     /// Whether validation looks at the object as it was prepared and completed, and not as it was sent; for kinds that
     /// are held as they are sent.
@@ -40,6 +43,11 @@ pub trait Strategy: Resource {
 
     /// Puts right what the decoder cannot tell from the JSON as it was sent.
     fn after_decode(_raw: &Value, _api: &mut Self::Api) {}
+
+    /// What makes the conversion to upstream's internal type fail.
+    fn conversion_error(_api: &Self::Api) -> Option<String> {
+        None
+    }
 
     /// Fills in defaults. Mirrors `SetDefaults_*`.
     fn set_defaults(_api: &mut Self::Api) {}
@@ -141,6 +149,14 @@ pub trait Strategy: Resource {
     fn check_update(&self, _old: &Self, _store: &Store) -> Result<(), ApiError> {
         Ok(())
     }
+
+    /// What `/scale` shows.
+    fn scale(&self) -> Scale {
+        Scale::default()
+    }
+
+    /// Writes what `/scale` writes.
+    fn set_replicas(&mut self, _replicas: i32) {}
 
     /// What a new object costs of its namespace's quotas, beyond the count of its kind.
     fn quota_usage(&self) -> QuotaUsage {

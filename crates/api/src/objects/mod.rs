@@ -7,6 +7,7 @@ pub(crate) mod nil;
 pub(crate) mod plain;
 pub(crate) mod pod;
 pub(crate) mod replica_set;
+pub(crate) mod replication_controller;
 
 #[cfg(test)]
 mod tests;

@@ -2,12 +2,17 @@
 //!
 //! Mirrors pkg/apis/apps/v1/defaults.go (v1.36).
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::{
+    DaemonSet, Deployment, ReplicaSet, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy,
+    StatefulSetUpdateStrategy,
+};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::volume::set_defaults_persistent_volume_claim_spec;
 use super::{default_text, set_defaults_pod_template};
 
-/// Revisions a Deployment keeps.
+/// Revisions a workload keeps.
 const REVISION_HISTORY_LIMIT: i32 = 10;
 /// Seconds without progress after which a Deployment has failed.
 const PROGRESS_DEADLINE_SECONDS: i32 = 600;
@@ -36,4 +41,58 @@ pub fn set_defaults_replica_set(replica_set: &mut ReplicaSet) {
     spec.replicas.get_or_insert(1);
     set_defaults_pod_template(spec.template.get_or_insert_default());
     replica_set.status.get_or_insert_default();
+}
+
+/// Mirrors `SetObjectDefaults_StatefulSet`.
+pub fn set_defaults_stateful_set(set: &mut StatefulSet) {
+    let spec = set.spec.get_or_insert_default();
+    default_text(&mut spec.pod_management_policy, "OrderedReady");
+    set_defaults_stateful_set_update_strategy(spec.update_strategy.get_or_insert_default());
+    let policy = spec.persistent_volume_claim_retention_policy.get_or_insert_default();
+    set_defaults_retention_policy(policy);
+    spec.replicas.get_or_insert(1);
+    spec.revision_history_limit.get_or_insert(REVISION_HISTORY_LIMIT);
+    spec.service_name.get_or_insert_default();
+    spec.volume_claim_templates.iter_mut().flatten().for_each(set_defaults_claim_template);
+    set_defaults_pod_template(&mut spec.template);
+    set.status.get_or_insert_default();
+}
+
+/// Only a strategy without a type gets a `rollingUpdate` of its own.
+fn set_defaults_stateful_set_update_strategy(strategy: &mut StatefulSetUpdateStrategy) {
+    if strategy.type_.as_deref().is_none_or(str::is_empty) {
+        strategy.type_ = Some("RollingUpdate".to_owned());
+        strategy.rolling_update.get_or_insert_default();
+    }
+    if strategy.type_.as_deref() == Some("RollingUpdate")
+        && let Some(rolling_update) = &mut strategy.rolling_update
+    {
+        rolling_update.partition.get_or_insert(0);
+    }
+}
+
+fn set_defaults_retention_policy(policy: &mut StatefulSetPersistentVolumeClaimRetentionPolicy) {
+    default_text(&mut policy.when_deleted, "Retain");
+    default_text(&mut policy.when_scaled, "Retain");
+}
+
+/// Mirrors `SetDefaults_PersistentVolumeClaim`.
+fn set_defaults_claim_template(claim: &mut PersistentVolumeClaim) {
+    set_defaults_persistent_volume_claim_spec(claim.spec.get_or_insert_default());
+    default_text(&mut claim.status.get_or_insert_default().phase, "Pending");
+}
+
+/// Mirrors `SetObjectDefaults_DaemonSet`.
+pub fn set_defaults_daemon_set(set: &mut DaemonSet) {
+    let spec = set.spec.get_or_insert_default();
+    let strategy = spec.update_strategy.get_or_insert_default();
+    default_text(&mut strategy.type_, "RollingUpdate");
+    if strategy.type_.as_deref() == Some("RollingUpdate") {
+        let rolling_update = strategy.rolling_update.get_or_insert_default();
+        rolling_update.max_unavailable.get_or_insert(IntOrString::Int(1));
+        rolling_update.max_surge.get_or_insert(IntOrString::Int(0));
+    }
+    spec.revision_history_limit.get_or_insert(REVISION_HISTORY_LIMIT);
+    set_defaults_pod_template(&mut spec.template);
+    set.status.get_or_insert_default();
 }

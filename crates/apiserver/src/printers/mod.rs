@@ -138,3 +138,6 @@ fn container_cells(spec: &k8s_openapi::api::core::v1::PodSpec) -> (String, Strin
 fn or_none(text: String) -> String {
     if text.is_empty() { "<none>".to_owned() } else { text }
 }
+
+#[cfg(test)]
+mod workload_tests;

@@ -2,13 +2,18 @@
 
 use k8s_openapi::api::batch::v1::CronJob as Api;
 use seatrial_api::CronJob;
-use seatrial_api::field::{ErrorList, Path};
+use seatrial_api::field::ErrorList;
 
 use crate::strategy::Strategy;
-use crate::validation;
+use crate::{defaults, validation};
 
 impl Strategy for CronJob {
     const HAS_STATUS: bool = true;
+    const VALIDATES_AS_PREPARED: bool = true;
+
+    fn set_defaults(api: &mut Api) {
+        defaults::set_defaults_cron_job(api);
+    }
 
     fn prepare_for_create(&mut self) {
         self.body.status = Some(Default::default());
@@ -27,11 +32,18 @@ impl Strategy for CronJob {
     }
 
     fn validate(api: &Api) -> ErrorList {
-        let name = seatrial_api::names::name_is_dns_subdomain;
-        validation::validate_object_meta(&api.metadata, validation::Scope::Namespaced, name, &Path::new("metadata"))
+        validation::validate_cron_job(api)
     }
 
     fn validate_update(new: &Api, old: &Api) -> ErrorList {
-        validation::validate_object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"))
+        validation::validate_cron_job_update(new, old)
+    }
+
+    fn warnings_on_create(api: &Api) -> Vec<String> {
+        validation::warnings_for_cron_job(api, None)
+    }
+
+    fn warnings_on_update(new: &Api, old: &Api) -> Vec<String> {
+        validation::warnings_for_cron_job(new, Some(old))
     }
 }

@@ -5,16 +5,22 @@ use seatrial_api::Deployment;
 use seatrial_api::field::ErrorList;
 use serde_json::Value;
 
+use crate::endpoints::Scale;
 use crate::strategy::Strategy;
 use crate::{defaults, validation};
 
 impl Strategy for Deployment {
     const HAS_STATUS: bool = true;
+    const HAS_SCALE: bool = true;
 
     fn after_decode(raw: &Value, api: &mut Api) {
         if let Some(spec) = &mut api.spec {
             validation::keep_empty_selector(raw.pointer("/spec/selector"), &mut spec.selector);
         }
+    }
+
+    fn conversion_error(api: &Api) -> Option<String> {
+        validation::deployment_conversion_error(api)
     }
 
     fn set_defaults(api: &mut Api) {
@@ -53,5 +59,21 @@ impl Strategy for Deployment {
 
     fn warnings_on_create(api: &Api) -> Vec<String> {
         validation::warnings_for_deployment(api)
+    }
+
+    fn warnings_on_update(new: &Api, old: &Api) -> Vec<String> {
+        validation::warnings_for_changed_deployment(new, old)
+    }
+
+    fn scale(&self) -> Scale {
+        Scale {
+            replicas: self.spec.replicas,
+            status_replicas: self.status.replicas,
+            selector: self.spec.selector.compiled().to_string(),
+        }
+    }
+
+    fn set_replicas(&mut self, replicas: i32) {
+        self.spec.replicas = replicas;
     }
 }

@@ -66,3 +66,6 @@ macro_rules! for_kind {
 }
 
 pub(crate) use for_kind;
+
+#[cfg(test)]
+mod workload_tests;

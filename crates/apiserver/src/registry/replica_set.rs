@@ -5,11 +5,13 @@ use seatrial_api::ReplicaSet;
 use seatrial_api::field::ErrorList;
 use serde_json::Value;
 
+use crate::endpoints::Scale;
 use crate::strategy::Strategy;
 use crate::{defaults, validation};
 
 impl Strategy for ReplicaSet {
     const HAS_STATUS: bool = true;
+    const HAS_SCALE: bool = true;
 
     fn after_decode(raw: &Value, api: &mut Api) {
         if let Some(spec) = &mut api.spec {
@@ -51,5 +53,21 @@ impl Strategy for ReplicaSet {
 
     fn warnings_on_create(api: &Api) -> Vec<String> {
         validation::warnings_for_replica_set(api)
+    }
+
+    fn warnings_on_update(new: &Api, old: &Api) -> Vec<String> {
+        validation::warnings_for_changed_replica_set(new, old)
+    }
+
+    fn scale(&self) -> Scale {
+        Scale {
+            replicas: self.spec.replicas,
+            status_replicas: self.status.replicas,
+            selector: self.spec.selector.compiled().to_string(),
+        }
+    }
+
+    fn set_replicas(&mut self, replicas: i32) {
+        self.spec.replicas = replicas;
     }
 }

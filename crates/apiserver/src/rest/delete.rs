@@ -4,7 +4,7 @@
 
 use seatrial_api::field::{Error, ErrorList, Path};
 use seatrial_api::schema::type_named;
-use seatrial_api::{ApiError, GroupKind, Object, Uid};
+use seatrial_api::{ApiError, GroupKind, Kind, Object, Uid};
 use serde_json::{Map, Value, json};
 
 use super::get::key_of;
@@ -43,12 +43,24 @@ pub(crate) fn one(
     } else {
         shown(call, &deleted.object, representation, TableOptions::of(call)?)
     };
-    Ok(Response::json(if accepted { 202 } else { 200 }, body))
+    Ok(Response::json(if accepted { 202 } else { 200 }, body).with_warnings(warnings_of(call, &options)))
 }
 
 fn request<'a>(call: &Call<'a>, options: &Options) -> RequestInfo<'a> {
     let agent = call.request.user_agent.split('/').next().unwrap_or_default();
     RequestInfo { dry_run: options.dry_run, ..RequestInfo::new(call.now, agent) }
+}
+
+/// Who deletes a Job and says nothing of its pods is told. Mirrors `REST.Delete` in pkg/registry/batch/job/storage.
+fn warnings_of(call: &Call<'_>, options: &Options) -> Vec<String> {
+    if call.target.kind != Kind::Job || options.delete.propagation.is_some() {
+        return Vec::new();
+    }
+    vec![
+        "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or \
+         set propagationPolicy=Orphan to suppress this warning"
+            .to_owned(),
+    ]
 }
 
 /// The Status that answers a deletion which left nothing to show.
@@ -83,7 +95,8 @@ pub(crate) fn collection(
         }
     }
     let items: Vec<&Object> = found.items.iter().collect();
-    Ok(Response::json(200, shown_list(call, &items, &found.meta, representation, TableOptions::of(call)?)))
+    let body = shown_list(call, &items, &found.meta, representation, TableOptions::of(call)?);
+    Ok(Response::json(200, body).with_warnings(warnings_of(call, &options)))
 }
 
 /// The options in the body; in the query where there is no body.

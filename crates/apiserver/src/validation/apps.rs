@@ -2,6 +2,8 @@
 //!
 //! Mirrors pkg/apis/apps/validation and the strategies' immutability of selectors (v1.36).
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStatus, DeploymentStrategy, ReplicaSet, ReplicaSetSpec, ReplicaSetStatus,
     RollingUpdateDeployment,
@@ -9,7 +11,7 @@ use k8s_openapi::api::apps::v1::{
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use seatrial_api::field::{BadValue, Error, ErrorList, Path};
+use seatrial_api::field::{BadValue, Error, ErrorList, Path, quote};
 use seatrial_api::names::{is_valid_percent, name_is_dns_subdomain};
 use seatrial_api::selector::Selector;
 
@@ -28,7 +30,8 @@ pub fn validate_deployment(deployment: &Deployment) -> ErrorList {
     let meta = &deployment.metadata;
     let mut errs = validate_object_meta(meta, Scope::Namespaced, name_is_dns_subdomain, &METADATA);
     let none = DeploymentSpec::default();
-    validate_deployment_spec(&mut errs, deployment.spec.as_ref().unwrap_or(&none), &SPEC);
+    let spec = deployment.spec.as_ref().unwrap_or(&none);
+    validate_deployment_spec(&mut errs, spec, rollback_to(deployment), &SPEC);
     errs
 }
 
@@ -38,7 +41,7 @@ pub fn validate_deployment_update(new: &Deployment, old: &Deployment) -> ErrorLi
     let mut errs = validate_object_meta_update(&new.metadata, &old.metadata, &METADATA);
     let new_spec = new.spec.clone().unwrap_or_default();
     let old_selector = old.spec.as_ref().map(|spec| spec.selector.clone()).unwrap_or_default();
-    validate_deployment_spec(&mut errs, &new_spec, &SPEC);
+    validate_deployment_spec(&mut errs, &new_spec, rollback_to(new), &SPEC);
     validate_selector_unchanged(&mut errs, &new_spec.selector, &old_selector);
     errs
 }
@@ -49,22 +52,55 @@ pub fn validate_deployment_status_update(new: &Deployment, old: &Deployment) -> 
     let mut errs = validate_object_meta_update(&new.metadata, &old.metadata, &METADATA);
     let new_status = new.status.clone().unwrap_or_default();
     validate_deployment_status(&mut errs, &new_status, &STATUS);
-    let count = new_status.collision_count;
-    if let Some(old_count) = old.status.as_ref().and_then(|status| status.collision_count)
-        && count.is_none_or(|count| count < old_count)
+    let old_count = old.status.as_ref().and_then(|status| status.collision_count);
+    validate_not_decremented(&mut errs, new_status.collision_count, old_count);
+    errs
+}
+
+/// A count of collisions that got lower. Mirrors `IsDecremented`.
+pub(super) fn validate_not_decremented(errs: &mut ErrorList, new: Option<i32>, old: Option<i32>) {
+    if let Some(old) = old
+        && new.is_none_or(|new| new < old)
     {
         let path = STATUS.child("collisionCount");
-        errs.push(Error::invalid(&path, count.unwrap_or_default(), "cannot be decremented"));
+        errs.push(Error::invalid(&path, new.unwrap_or_default(), "cannot be decremented"));
     }
-    errs
 }
 
 fn validate_selector_unchanged(errs: &mut ErrorList, new: &LabelSelector, old: &LabelSelector) {
     validate_immutable_field(errs, new, old, &SPEC.child("selector"), bad_selector);
 }
 
+/// Carries `spec.rollbackTo` of old versions; the internal type still has the field.
+const ROLLBACK_TO: &str = "deprecated.deployment.rollback.to";
+
+fn rollback_to(deployment: &Deployment) -> Option<i64> {
+    deployment.metadata.annotations.as_ref()?.get(ROLLBACK_TO)?.parse().ok()
+}
+
+/// The text of Go's error for an annotation that is a number in the internal type. Mirrors `strconv.ParseInt`.
+pub(crate) fn number_annotation_error(annotations: Option<&BTreeMap<String, String>>, key: &str) -> Option<String> {
+    let value = annotations?.get(key)?;
+    let digits = value.strip_prefix(['+', '-']).unwrap_or(value);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let why = match value.parse::<i64>() {
+        Ok(_) => return None,
+        Err(_) if is_number => "value out of range",
+        Err(_) => "invalid syntax",
+    };
+    Some(format!("strconv.ParseInt: parsing {}: {why}", quote(value)))
+}
+
+/// Why a Deployment cannot be converted: its `spec.rollbackTo` is no number.
+pub(crate) fn deployment_conversion_error(deployment: &Deployment) -> Option<String> {
+    let annotations = deployment.metadata.annotations.as_ref();
+    // An empty text counts as none here.
+    annotations?.get(ROLLBACK_TO).filter(|value| !value.is_empty())?;
+    number_annotation_error(annotations, ROLLBACK_TO)
+}
+
 /// Mirrors `ValidateDeploymentSpec`.
-fn validate_deployment_spec(errs: &mut ErrorList, spec: &DeploymentSpec, path: &Path<'_>) {
+fn validate_deployment_spec(errs: &mut ErrorList, spec: &DeploymentSpec, rollback_to: Option<i64>, path: &Path<'_>) {
     let number = |value: Option<i32>| i64::from(value.unwrap_or_default());
     validate_nonnegative_field(errs, number(spec.replicas), &path.child("replicas"));
     validate_selector_and_template(errs, &spec.selector, Some(&spec.template), path);
@@ -74,6 +110,9 @@ fn validate_deployment_spec(errs: &mut ErrorList, spec: &DeploymentSpec, path: &
     validate_nonnegative_field(errs, min_ready_seconds, &path.child("minReadySeconds"));
     let limit = number(spec.revision_history_limit);
     validate_nonnegative_field(errs, limit, &path.child("revisionHistoryLimit"));
+    if let Some(revision) = rollback_to {
+        validate_nonnegative_field(errs, revision, &path.child("rollback").child("version"));
+    }
     if let Some(deadline) = spec.progress_deadline_seconds.map(i64::from) {
         let path = path.child("progressDeadlineSeconds");
         validate_nonnegative_field(errs, deadline, &path);
@@ -191,7 +230,7 @@ fn percent_value(value: &IntOrString) -> Option<i64> {
 }
 
 /// Mirrors `getIntOrPercentValue`.
-fn int_or_percent_value(value: &IntOrString) -> i64 {
+pub(super) fn int_or_percent_value(value: &IntOrString) -> i64 {
     percent_value(value).unwrap_or_else(|| match value {
         IntOrString::Int(value) => i64::from(*value),
         IntOrString::String(text) => text.parse().unwrap_or_default(),
@@ -207,9 +246,9 @@ pub(super) fn is_not_more_than_100_percent(errs: &mut ErrorList, value: &IntOrSt
 }
 
 /// Counts that may not exceed another: which, its number, the bound, its name in the text.
-type Bound = (&'static str, i32, i32, &'static str);
+pub(super) type Bound = (&'static str, i32, i32, &'static str);
 
-fn validate_bounds(errs: &mut ErrorList, bounds: &[Bound], path: &Path<'_>) {
+pub(super) fn validate_bounds(errs: &mut ErrorList, bounds: &[Bound], path: &Path<'_>) {
     for &(field, count, bound, bound_name) in bounds {
         if count > bound {
             let detail = format!("cannot be greater than {bound_name}");

@@ -10,10 +10,16 @@ mod apps;
 mod autoscaling;
 mod config;
 mod container;
+mod controller_revision;
+mod cron_job;
+mod daemon_set;
 mod endpoints;
 mod env;
 mod event;
 mod ip;
+mod job;
+mod job_policy;
+mod job_status;
 mod lease;
 mod limit_range;
 mod meta;
@@ -33,16 +39,19 @@ mod scheduling;
 mod security;
 mod selector;
 mod service;
+mod stateful_set;
 mod storage_class;
 mod volume;
 mod volume_mount;
 mod warnings;
+mod workload_warnings;
 
 use std::borrow::Cow;
 
 use seatrial_api::field::{BadValue, Error, ErrorList, Path};
 use seatrial_api::names::Messages;
 
+pub(crate) use apps::deployment_conversion_error;
 pub use apps::{
     validate_deployment, validate_deployment_status_update, validate_deployment_update, validate_replica_set,
     validate_replica_set_status_update, validate_replica_set_update,
@@ -55,12 +64,19 @@ pub use config::{
     validate_config_map, validate_config_map_update, validate_namespace, validate_namespace_update, validate_secret,
     validate_secret_update,
 };
+pub use controller_revision::{validate_controller_revision, validate_controller_revision_update};
+pub use cron_job::{validate_cron_job, validate_cron_job_update};
+pub(crate) use daemon_set::{TEMPLATE_GENERATION, daemon_set_conversion_error};
+pub use daemon_set::{validate_daemon_set, validate_daemon_set_status_update, validate_daemon_set_update};
 pub use endpoints::{
     validate_endpoint_slice, validate_endpoint_slice_update, validate_endpoints, validate_endpoints_update,
     warnings_for_endpoint_slice, warnings_for_endpoints,
 };
 pub use event::validate_event_create;
 pub(crate) use ip::parse_ip_sloppy;
+pub(crate) use job::{CONTROLLER_UID_LABELS, JOB_NAME_LABELS};
+pub use job::{validate_job, validate_job_update};
+pub use job_status::validate_job_status_update;
 pub use lease::{validate_lease, validate_lease_update};
 pub use limit_range::{validate_limit_range, validate_limit_range_update};
 pub use meta::{Scope, validate_object_meta, validate_object_meta_update};
@@ -79,7 +95,8 @@ pub use pod_disruption_budget::{
     validate_pod_disruption_budget, validate_pod_disruption_budget_status_update, validate_pod_disruption_budget_update,
 };
 pub use pod_template::{
-    validate_pod_template_spec, validate_replication_controller, validate_replication_controller_update,
+    validate_pod_template, validate_pod_template_spec, validate_pod_template_update, validate_replication_controller,
+    validate_replication_controller_status_update, validate_replication_controller_update,
 };
 pub use priority_class::{validate_priority_class, validate_priority_class_update};
 pub use quota::{validate_resource_quota, validate_resource_quota_update};
@@ -87,8 +104,13 @@ pub use scale::validate_scale;
 pub use selector::{keep_empty_selector, validate_label_selector};
 pub(crate) use service::{CLUSTER_IP_NONE, validate_service_cluster_ips_related_fields};
 pub use service::{validate_service, validate_service_status_update, validate_service_update, warnings_for_service};
+pub use stateful_set::{validate_stateful_set, validate_stateful_set_status_update, validate_stateful_set_update};
 pub use storage_class::{validate_storage_class, validate_storage_class_update};
 pub use warnings::{warnings_for_deployment, warnings_for_pod, warnings_for_replica_set, warnings_for_secret};
+pub use workload_warnings::{
+    warnings_for_changed_deployment, warnings_for_changed_replica_set, warnings_for_cron_job, warnings_for_daemon_set,
+    warnings_for_job, warnings_for_pod_template, warnings_for_replication_controller, warnings_for_stateful_set,
+};
 
 /// The text for a negative number.
 pub(crate) const IS_NEGATIVE_ERROR_MSG: &str = "must be greater than or equal to 0";
@@ -188,6 +210,10 @@ fn is_empty(value: &serde_json::Value) -> bool {
 }
 
 #[cfg(test)]
+mod batch_tests;
+#[cfg(test)]
 mod test_rows;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod workload_tests;

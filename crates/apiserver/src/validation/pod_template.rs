@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{PodTemplateSpec, ReplicationController};
+use k8s_openapi::api::core::v1::{PodTemplate, PodTemplateSpec, ReplicationController};
 use seatrial_api::field::{BadValue, Error, ErrorList, Path};
 use seatrial_api::names::name_is_dns_subdomain;
 use seatrial_api::selector::Selector;
 
 use super::annotations::validate_pod_specific_annotations;
+use super::apps::validate_bounds;
 use super::meta::{Scope, validate_annotations, validate_labels, validate_object_meta, validate_object_meta_update};
 use super::pod_spec::{PodValidationOptions, validate_pod_spec};
 use super::{items, text, validate_nonnegative_field};
@@ -53,14 +54,36 @@ fn validate_template_for(
         errs.push(Error::required(path, ""));
         return;
     };
+    if !selector.is_everything() {
+        validate_template_selected(errs, template, selector, path);
+    }
+    validate_pod_template_spec(errs, template, path);
+    validate_template_policies(errs, template, kind, path);
+}
+
+/// Whoever makes pods has to select them.
+pub(super) fn validate_template_selected(
+    errs: &mut ErrorList,
+    template: &PodTemplateSpec,
+    selector: &Selector,
+    path: &Path<'_>,
+) {
     let labels = template.metadata.as_ref().and_then(|meta| meta.labels.as_ref());
     let none = BTreeMap::new();
-    if !selector.is_everything() && !selector.matches(labels.unwrap_or(&none)) {
+    if !selector.matches(labels.unwrap_or(&none)) {
         let detail = "`selector` does not match template `labels`";
         let path = path.child("metadata.labels");
         errs.push(Error::invalid(&path, BadValue::json(&labels), detail));
     }
-    validate_pod_template_spec(errs, template, path);
+}
+
+/// The pods of these kinds live until they are deleted.
+pub(super) fn validate_template_policies(
+    errs: &mut ErrorList,
+    template: &PodTemplateSpec,
+    kind: &str,
+    path: &Path<'_>,
+) {
     let Some(spec) = &template.spec else { return };
     let spec_path = path.child("spec");
     if text(&spec.restart_policy) != "Always" {
@@ -83,12 +106,64 @@ pub fn validate_replication_controller(controller: &ReplicationController) -> Er
     errs
 }
 
-/// A ReplicationController to be replaced. Mirrors `ValidateReplicationControllerUpdate`.
+/// A ReplicationController to be replaced: checked as a new one first. Mirrors the strategy's `ValidateUpdate` and
+/// `ValidateReplicationControllerUpdate`.
 #[must_use]
 pub fn validate_replication_controller_update(new: &ReplicationController, old: &ReplicationController) -> ErrorList {
     let path = Path::new("metadata");
-    let mut errs = validate_object_meta_update(&new.metadata, &old.metadata, &path);
+    let mut errs = validate_replication_controller(new);
+    errs.extend(validate_object_meta_update(&new.metadata, &old.metadata, &path));
     validate_replication_controller_spec(&mut errs, new);
+    errs
+}
+
+/// A ReplicationController whose status is to be replaced. Mirrors `ValidateReplicationControllerStatusUpdate`.
+#[must_use]
+pub fn validate_replication_controller_status_update(
+    new: &ReplicationController,
+    old: &ReplicationController,
+) -> ErrorList {
+    let mut errs = validate_object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
+    let status = new.status.clone().unwrap_or_default();
+    let (replicas, number) = (status.replicas, |value: Option<i32>| value.unwrap_or_default());
+    let (labeled, ready) = (number(status.fully_labeled_replicas), number(status.ready_replicas));
+    let available = number(status.available_replicas);
+    let path = Path::new("status");
+    for (field, value) in [
+        ("replicas", i64::from(replicas)),
+        ("fullyLabeledReplicas", i64::from(labeled)),
+        ("readyReplicas", i64::from(ready)),
+        ("availableReplicas", i64::from(available)),
+        ("observedGeneration", status.observed_generation.unwrap_or_default()),
+    ] {
+        validate_nonnegative_field(&mut errs, value, &path.child(field));
+    }
+    let bounds = [
+        ("fullyLabeledReplicas", labeled, replicas, "status.replicas"),
+        ("readyReplicas", ready, replicas, "status.replicas"),
+        ("availableReplicas", available, replicas, "status.replicas"),
+        ("availableReplicas", available, ready, "readyReplicas"),
+    ];
+    validate_bounds(&mut errs, &bounds, &path);
+    errs
+}
+
+/// A PodTemplate to be created. Mirrors `ValidatePodTemplate`.
+#[must_use]
+pub fn validate_pod_template(template: &PodTemplate) -> ErrorList {
+    let path = Path::new("metadata");
+    let mut errs = validate_object_meta(&template.metadata, Scope::Namespaced, name_is_dns_subdomain, &path);
+    let spec = template.template.clone().unwrap_or_default();
+    validate_pod_template_spec(&mut errs, &spec, &Path::new("template"));
+    errs
+}
+
+/// A PodTemplate to be replaced. Mirrors `ValidatePodTemplateUpdate`.
+#[must_use]
+pub fn validate_pod_template_update(new: &PodTemplate, old: &PodTemplate) -> ErrorList {
+    let mut errs = validate_object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
+    let spec = new.template.clone().unwrap_or_default();
+    validate_pod_template_spec(&mut errs, &spec, &Path::new("template"));
     errs
 }
 

@@ -14,12 +14,12 @@ const NAME_PART: &str = "name part must consist of alphanumeric characters, '-',
     with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
     '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 
-fn object<T: DeserializeOwned>(value: &Value) -> T {
+pub(super) fn object<T: DeserializeOwned>(value: &Value) -> T {
     serde_json::from_value(value.clone()).unwrap()
 }
 
 /// The JSON of `base` with the fields of `more` in place of its own, at every level.
-fn merged(mut base: Value, more: &Value) -> Value {
+pub(super) fn merged(mut base: Value, more: &Value) -> Value {
     match (base.as_object_mut(), more.as_object()) {
         (Some(map), Some(more)) => {
             for (key, value) in more {
@@ -36,7 +36,7 @@ fn texts(errors: &ErrorList) -> Vec<String> {
     errors.iter().map(Error::to_string).collect()
 }
 
-fn check(what: &Value, errors: &ErrorList, want: &[&str]) {
+pub(super) fn check(what: &Value, errors: &ErrorList, want: &[&str]) {
     assert_eq!(texts(errors), want, "{what}");
 }
 

@@ -62,7 +62,7 @@ fn warnings_for_workload(meta: &ObjectMeta, template: Option<&PodTemplateSpec>) 
 }
 
 /// The name of a pod becomes a host name.
-fn warnings_for_name(meta: &ObjectMeta) -> Vec<String> {
+pub(super) fn warnings_for_name(meta: &ObjectMeta) -> Vec<String> {
     let messages = is_dns1123_label(text(&meta.name));
     if messages.is_empty() {
         return Vec::new();
@@ -75,7 +75,7 @@ fn warnings_for_name(meta: &ObjectMeta) -> Vec<String> {
 }
 
 /// Mirrors `warningsForPodSpecAndMeta`, as far as the rules are implemented.
-fn warnings_for_pod_spec(warnings: &mut Vec<String>, spec: &PodSpec, path: &Path<'_>) {
+pub(super) fn warnings_for_pod_spec(warnings: &mut Vec<String>, spec: &PodSpec, path: &Path<'_>) {
     let volumes_path = path.child("volumes");
     for (index, volume) in items(&spec.volumes).iter().enumerate() {
         if volume.git_repo.is_some() {

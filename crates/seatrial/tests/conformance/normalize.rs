@@ -45,7 +45,7 @@ const CONTROLLERS: [&str; 14] = [
     "horizontal-pod-autoscaler",
     "node-controller",
 ];
-const KINDS: [&str; 6] = ["Deployment", "ReplicaSet", "Pod", "ConfigMap", "Node", "Service"];
+const KINDS: [&str; 7] = ["Deployment", "ReplicaSet", "Pod", "ConfigMap", "Node", "Service", "CronJob"];
 const SUFFIX: &str = "[bcdfghjklmnpqrstvwxz2456789]{5}";
 
 /// Stand-ins for names that a control plane makes up, in the order in which they were found.
