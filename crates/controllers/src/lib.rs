@@ -8,6 +8,7 @@ mod namespace;
 mod pvcprotection;
 mod pvprotection;
 mod replicaset;
+mod replication;
 mod resourcequota;
 
 pub use deployment::DeploymentController;
@@ -15,5 +16,6 @@ pub use garbagecollector::GarbageCollector;
 pub use namespace::NamespaceController;
 pub use pvcprotection::PvcProtectionController;
 pub use pvprotection::PvProtectionController;
-pub use replicaset::ReplicaSetController;
+pub use replicaset::{PodOwner, ReplicaSetController};
+pub use replication::ReplicationManager;
 pub use resourcequota::ResourceQuotaController;

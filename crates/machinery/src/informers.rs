@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{Deployment, Kind, Namespace, Node, Object, Pod, ReplicaSet, Resource, ResourceQuota};
+use seatrial_api::{
+    Deployment, Kind, Namespace, Node, Object, Pod, ReplicaSet, ReplicationController, Resource, ResourceQuota,
+};
 use seatrial_apiserver::{Change, Cursor, WatchLog};
 
 use crate::lister::{Lister, OwnerIndex, Replaced};
@@ -20,6 +22,8 @@ pub struct Informers {
     pub replica_sets: Lister<ReplicaSet>,
     /// ReplicaSets by owner.
     pub replica_sets_by_owner: OwnerIndex<ReplicaSet>,
+    /// ReplicationControllers.
+    pub replication_controllers: Lister<ReplicationController>,
     /// Deployments.
     pub deployments: Lister<Deployment>,
     /// Namespaces.
@@ -83,6 +87,9 @@ impl Informers {
                     self.replica_sets_by_owner.apply(pair.old.as_ref(), pair.new.as_ref());
                 }
                 delivery::<ReplicaSet>(pair)
+            }
+            Object::ReplicationController(_) => {
+                delivery::<ReplicationController>(self.replication_controllers.apply(change))
             }
             Object::Deployment(_) => delivery::<Deployment>(self.deployments.apply(change)),
             Object::Namespace(_) => delivery::<Namespace>(self.namespaces.apply(change)),

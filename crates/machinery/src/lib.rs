@@ -27,6 +27,6 @@ pub use queue::{Queue, Timer};
 pub use recorder::{EventRecorder, EventText, ObjectRef};
 pub use seatrial_apiserver::{
     DeleteOptions, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, PV_PROTECTION_FINALIZER,
-    PVC_PROTECTION_FINALIZER, Propagation, set_pod_condition, usage_of_namespace,
+    PVC_PROTECTION_FINALIZER, Propagation, Strategy, set_pod_condition, usage_of_namespace,
 };
 pub use seatrial_engine::{Rng, SimTime};

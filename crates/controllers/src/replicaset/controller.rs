@@ -2,21 +2,31 @@
 //!
 //! Mirrors pkg/controller/replicaset/replica_set.go (`syncReplicaSet`) (v1.36).
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, NamespacedName, Pod, ReplicaSet, Uid};
 use seatrial_machinery::controller_expectations::UidTrackingControllerExpectations;
 use seatrial_machinery::{Controller, ControllerRefManager, Delivery, EventContext, Queue, SyncContext};
 
+use super::owner::PodOwner;
+
 /// The ReplicaSet controller.
-#[derive(Debug, Default)]
-pub struct ReplicaSetController {
+#[derive(Debug)]
+pub struct ReplicaSetController<Owner = ReplicaSet> {
     pub(super) queue: Queue,
     pub(super) expectations: UidTrackingControllerExpectations<NamespacedName, Uid>,
+    owner: PhantomData<Owner>,
 }
 
-impl Controller for ReplicaSetController {
-    const NAME: &'static str = "replicaset-controller";
+impl<Owner> Default for ReplicaSetController<Owner> {
+    fn default() -> Self {
+        Self { queue: Queue::default(), expectations: UidTrackingControllerExpectations::default(), owner: PhantomData }
+    }
+}
+
+impl<Owner: PodOwner> Controller for ReplicaSetController<Owner> {
+    const NAME: &'static str = Owner::CONTROLLER;
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue
@@ -46,17 +56,17 @@ pub(super) struct PodCounts {
     pub(super) terminating: i32,
 }
 
-impl ReplicaSetController {
+impl<Owner: PodOwner> ReplicaSetController<Owner> {
     fn sync_replica_set(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
-        let Some(rs) = cx.informers.replica_sets.get(&key.namespace, &key.name).map(Arc::clone) else {
+        let Some(rs) = Owner::lister(cx.informers).get(&key.namespace, &key.name).map(Arc::clone) else {
             self.expectations.delete_expectations(key);
             return Ok(());
         };
         // What the pods' handlers told before is asked first: the caches are read after it.
         let needs_sync = self.expectations.satisfied_expectations(key, cx.clock().now());
         let adopted = claim_pods(cx, &rs)?;
-        let counts = count_pods(cx, &rs, &adopted);
-        let managed = if needs_sync && !rs.meta.is_deleting() {
+        let counts = count_pods(cx, &*rs, &adopted);
+        let managed = if needs_sync && !rs.meta().is_deleting() {
             self.manage_replicas(cx, &rs, counts.active, &adopted)
         } else {
             Ok(())
@@ -70,15 +80,15 @@ impl ReplicaSetController {
 
 /// Adopts orphans that match and releases pods that no longer do; returns the adopted ones, which the cache does not
 /// count yet. Mirrors `claimPods`.
-fn claim_pods(cx: &mut SyncContext<'_>, rs: &Arc<ReplicaSet>) -> Result<Vec<Arc<Pod>>, ApiError> {
-    let mut manager = ControllerRefManager::new(&**rs, &rs.spec.selector);
+fn claim_pods<Owner: PodOwner>(cx: &mut SyncContext<'_>, rs: &Arc<Owner>) -> Result<Vec<Arc<Pod>>, ApiError> {
+    let mut manager = ControllerRefManager::new(&**rs, &rs.spec().selector);
     let mut adopted = Vec::new();
-    for pod in cx.informers.pods.orphans(&rs.meta.namespace) {
+    for pod in cx.informers.pods.orphans(&rs.meta().namespace) {
         if pod.is_active() && manager.matches(&pod.meta.labels) {
             adopted.extend(manager.claim_object(&mut cx.client, pod)?);
         }
     }
-    if let Some(owned) = cx.informers.pods.owned_by(&rs.meta.uid).filter(|_| !rs.meta.is_deleting()) {
+    if let Some(owned) = cx.informers.pods.owned_by(&rs.meta().uid).filter(|_| !rs.meta().is_deleting()) {
         // Pods are matched by label set, so a set of a million pods asks once.
         let strangers = owned.groups().iter().any(|g| g.active > 0 && !manager.matches(&g.labels));
         if strangers {
@@ -91,16 +101,16 @@ fn claim_pods(cx: &mut SyncContext<'_>, rs: &Arc<ReplicaSet>) -> Result<Vec<Arc<
 }
 
 /// Counts by label set what the cache has counted by pod.
-fn count_pods(cx: &SyncContext<'_>, rs: &ReplicaSet, adopted: &[Arc<Pod>]) -> PodCounts {
+fn count_pods<Owner: PodOwner>(cx: &SyncContext<'_>, rs: &Owner, adopted: &[Arc<Pod>]) -> PodCounts {
     let now = cx.clock().time();
-    let min_ready = rs.spec.min_ready_seconds;
+    let min_ready = rs.spec().min_ready_seconds;
     let mut counts = PodCounts::default();
-    let template_labels = &rs.spec.template.labels;
+    let template_labels = &rs.spec().template.labels;
     let full = |labels: &seatrial_api::StrMap| {
         labels.ptr_eq(template_labels) || template_labels.iter().all(|(k, v)| labels.get(k) == Some(v))
     };
-    for group in cx.informers.pods.owned_by(&rs.meta.uid).map_or(&[][..], |owned| owned.groups()) {
-        if !rs.spec.selector.matches(&group.labels) {
+    for group in cx.informers.pods.owned_by(&rs.meta().uid).map_or(&[][..], |owned| owned.groups()) {
+        if !rs.spec().selector.matches(&group.labels) {
             continue;
         }
         counts.active += group.active;

@@ -5,28 +5,35 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use seatrial_api::{NamespacedName, Object, ObjectMeta, Pod, ReplicaSet, Resource};
+use seatrial_api::{NamespacedName, Object, ObjectMeta, Pod};
 use seatrial_machinery::{Delivery, EventContext, Informers};
 
 use super::controller::ReplicaSetController;
 use super::manage::expected;
+use super::owner::PodOwner;
 
-impl ReplicaSetController {
+impl<Owner: PodOwner> ReplicaSetController<Owner> {
     pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
         match delivery.object() {
-            Some(Object::ReplicaSet(rs)) => self.on_replica_set(cx, rs, delivery),
+            // Where there is nobody to own pods, they are nobody's.
+            Some(Object::Pod(_)) if Owner::lister(cx.informers).is_empty() => {}
             Some(Object::Pod(_)) => match (delivery.old_as::<Pod>(), delivery.new_as::<Pod>()) {
                 (None, Some(new)) => self.add_pod(cx, new),
                 (Some(old), Some(new)) => self.update_pod(cx, old, new),
                 (Some(old), None) => self.delete_pod(cx, old),
                 (None, None) => {}
             },
-            _ => {}
+            Some(object) => {
+                if let Some(rs) = Owner::unwrap(object) {
+                    self.on_replica_set(cx, rs, delivery);
+                }
+            }
+            None => {}
         }
     }
 
-    fn on_replica_set(&mut self, cx: &EventContext<'_>, rs: &ReplicaSet, delivery: &Delivery) {
-        let replaced = delivery.old_as::<ReplicaSet>().is_some_and(|old| old.meta.uid != rs.meta.uid);
+    fn on_replica_set(&mut self, cx: &EventContext<'_>, rs: &Owner, delivery: &Delivery) {
+        let replaced = delivery.old_as::<Owner>().is_some_and(|old| old.meta().uid != rs.meta().uid);
         if delivery.new.is_none() || replaced {
             self.expectations.delete_expectations(&rs.namespaced_name());
         }
@@ -37,7 +44,7 @@ impl ReplicaSetController {
         if pod.meta.is_deleting() {
             return self.delete_pod(cx, pod);
         }
-        match controller_of(cx.informers, &pod.meta) {
+        match controller_of::<Owner>(cx.informers, &pod.meta) {
             Some(rs) => {
                 let key = rs.namespaced_name();
                 self.expectations.creation_observed(&key);
@@ -59,15 +66,15 @@ impl ReplicaSetController {
         }
         let (old_owner, new_owner) = (old.meta.controller_of(), new.meta.controller_of());
         let owner_changed = old_owner != new_owner;
-        if owner_changed && let Some(rs) = controller_of(cx.informers, &old.meta) {
+        if owner_changed && let Some(rs) = controller_of::<Owner>(cx.informers, &old.meta) {
             self.queue.add(rs.namespaced_name(), cx.cause);
         }
         if new_owner.is_some() {
-            let Some(rs) = controller_of(cx.informers, &new.meta) else { return };
+            let Some(rs) = controller_of::<Owner>(cx.informers, &new.meta) else { return };
             let key = rs.namespaced_name();
             let became_ready = !old.is_ready() && new.is_ready();
-            if became_ready && rs.spec.min_ready_seconds > 0 {
-                let seconds = u64::from(rs.spec.min_ready_seconds.unsigned_abs());
+            if became_ready && rs.spec().min_ready_seconds > 0 {
+                let seconds = u64::from(rs.spec().min_ready_seconds.unsigned_abs());
                 // The time a pod became ready is told in whole seconds, so it may be available a moment later.
                 self.queue.add_after(key.clone(), Duration::from_secs(seconds), cx.clock.now());
             }
@@ -78,8 +85,8 @@ impl ReplicaSetController {
     }
 
     fn delete_pod(&mut self, cx: &EventContext<'_>, pod: &Pod) {
-        if let Some(rs) = controller_of(cx.informers, &pod.meta) {
-            let (key, uid) = expected(rs, pod);
+        if let Some(rs) = controller_of::<Owner>(cx.informers, &pod.meta) {
+            let (key, uid) = expected(&**rs, pod);
             self.expectations.deletion_observed(&key, &uid);
             self.queue.add(key, cx.cause);
         }
@@ -90,12 +97,10 @@ impl ReplicaSetController {
         if pod.meta.labels.is_empty() {
             return;
         }
-        let matching: Vec<NamespacedName> = cx
-            .informers
-            .replica_sets
+        let matching: Vec<NamespacedName> = Owner::lister(cx.informers)
             .list(Some(&pod.meta.namespace))
             .into_iter()
-            .filter(|rs| !rs.spec.selector.is_empty() && rs.spec.selector.matches(&pod.meta.labels))
+            .filter(|rs| !rs.spec().selector.is_empty() && rs.spec().selector.matches(&pod.meta.labels))
             .map(|rs| rs.namespaced_name())
             .collect();
         for key in matching {
@@ -105,7 +110,7 @@ impl ReplicaSetController {
 }
 
 /// The ReplicaSet that controls an object: kind, name and uid have to agree. Mirrors `resolveControllerRef`.
-fn controller_of<'a>(informers: &'a Informers, meta: &ObjectMeta) -> Option<&'a Arc<ReplicaSet>> {
-    let owner = meta.controller_of().filter(|r| r.kind == "ReplicaSet")?;
-    informers.replica_sets.get(&meta.namespace, &owner.name).filter(|rs| rs.meta.uid == owner.uid)
+fn controller_of<'a, Owner: PodOwner>(informers: &'a Informers, meta: &ObjectMeta) -> Option<&'a Arc<Owner>> {
+    let owner = meta.controller_of().filter(|r| r.kind == Owner::KIND.info().kind)?;
+    Owner::lister(informers).get(&meta.namespace, &owner.name).filter(|rs| rs.meta().uid == owner.uid)
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{ApiError, NamespacedName, Pod, ReplicaSet, Resource, Str, Uid};
+use seatrial_api::{ApiError, NamespacedName, Pod, Str, Uid};
 use seatrial_machinery::pod_control::{
     RankedPod, SLOW_START_INITIAL_BATCH_SIZE, compare_for_deletion, create_pod, delete_pod, get_pod_from_template,
     slow_start_batch,
@@ -13,20 +13,21 @@ use seatrial_machinery::pod_control::{
 use seatrial_machinery::{ObjectRef, SyncContext, new_controller_ref};
 
 use super::controller::ReplicaSetController;
+use super::owner::PodOwner;
 
 /// The most pods that one sync creates or deletes.
 const BURST_REPLICAS: usize = 500;
 
-impl ReplicaSetController {
+impl<Owner: PodOwner> ReplicaSetController<Owner> {
     /// Creates or deletes pods, at most a burst of them.
     pub(super) fn manage_replicas(
         &mut self,
         cx: &mut SyncContext<'_>,
-        rs: &Arc<ReplicaSet>,
+        rs: &Arc<Owner>,
         active: i32,
         adopted: &[Arc<Pod>],
     ) -> Result<(), ApiError> {
-        let diff = active - rs.spec.replicas;
+        let diff = active - rs.spec().replicas;
         let count = usize::try_from(diff.unsigned_abs()).unwrap_or(usize::MAX).min(BURST_REPLICAS);
         match diff {
             0 => Ok(()),
@@ -35,11 +36,11 @@ impl ReplicaSetController {
         }
     }
 
-    fn create_pods(&mut self, cx: &mut SyncContext<'_>, rs: &Arc<ReplicaSet>, count: usize) -> Result<(), ApiError> {
+    fn create_pods(&mut self, cx: &mut SyncContext<'_>, rs: &Arc<Owner>, count: usize) -> Result<(), ApiError> {
         let key = rs.namespaced_name();
         self.expectations.expect_creations(key.clone(), count, cx.clock().now());
         let about = ObjectRef::of(&**rs);
-        let pod = get_pod_from_template(&rs.spec.template, &rs.meta, new_controller_ref(&**rs));
+        let pod = get_pod_from_template(&rs.spec().template, rs.meta(), new_controller_ref(&**rs));
         let (successes, result) = slow_start_batch(count, SLOW_START_INITIAL_BATCH_SIZE, || {
             match create_pod(&mut cx.client, pod.clone(), &about) {
                 // In a namespace on its way out the controller has nothing left to do.
@@ -56,12 +57,12 @@ impl ReplicaSetController {
     fn delete_pods(
         &mut self,
         cx: &mut SyncContext<'_>,
-        rs: &Arc<ReplicaSet>,
+        rs: &Arc<Owner>,
         count: usize,
         adopted: &[Arc<Pod>],
     ) -> Result<(), ApiError> {
         let key = rs.namespaced_name();
-        let doomed = get_pods_to_delete(cx, rs, count, adopted);
+        let doomed = get_pods_to_delete(cx, &**rs, count, adopted);
         self.expectations.expect_deletions(key.clone(), doomed.iter().map(|p| p.meta.uid.clone()), cx.clock().now());
         let about = ObjectRef::of(&**rs);
         let mut first_error = None;
@@ -78,9 +79,14 @@ impl ReplicaSetController {
 }
 
 /// The pods that go first. Where all go the order does not matter.
-fn get_pods_to_delete(cx: &SyncContext<'_>, rs: &ReplicaSet, count: usize, adopted: &[Arc<Pod>]) -> Vec<Arc<Pod>> {
-    let owned = cx.informers.pods.owned_by(&rs.meta.uid).map_or(&[][..], |owned| owned.pods());
-    let mine = owned.iter().filter(|p| p.is_active() && rs.spec.selector.matches(&p.meta.labels));
+fn get_pods_to_delete<Owner: PodOwner>(
+    cx: &SyncContext<'_>,
+    rs: &Owner,
+    count: usize,
+    adopted: &[Arc<Pod>],
+) -> Vec<Arc<Pod>> {
+    let owned = cx.informers.pods.owned_by(&rs.meta().uid).map_or(&[][..], |owned| owned.pods());
+    let mine = owned.iter().filter(|p| p.is_active() && rs.spec().selector.matches(&p.meta.labels));
     let pods: Vec<Arc<Pod>> = mine.chain(adopted).map(Arc::clone).collect();
     if count >= pods.len() {
         return pods;
@@ -103,11 +109,11 @@ fn tie(a: &RankedPod, b: &RankedPod) -> std::cmp::Ordering {
 }
 
 /// How many active pods of all ReplicaSets with the same controller each node has. Mirrors `getPodsRankedByRelatedPodsOnSameNode`.
-fn pods_on_node(cx: &SyncContext<'_>, rs: &ReplicaSet) -> FxHashMap<Str, usize> {
+fn pods_on_node<Owner: PodOwner>(cx: &SyncContext<'_>, rs: &Owner) -> FxHashMap<Str, usize> {
     let mut crowds = FxHashMap::default();
-    let Some(owner) = rs.meta.controller_of() else { return crowds };
-    for related in cx.informers.replica_sets_by_owner.owned_by(&owner.uid) {
-        let Some(owned) = cx.informers.pods.owned_by(&related.meta.uid) else { continue };
+    let Some(owner) = rs.meta().controller_of() else { return crowds };
+    for related in Owner::owned_by(cx.informers, &owner.uid) {
+        let Some(owned) = cx.informers.pods.owned_by(&related.meta().uid) else { continue };
         for pod in owned.pods().iter().filter(|p| p.is_active()) {
             *crowds.entry(pod.node_name.clone()).or_default() += 1;
         }
@@ -116,6 +122,6 @@ fn pods_on_node(cx: &SyncContext<'_>, rs: &ReplicaSet) -> FxHashMap<Str, usize> 
 }
 
 /// The queue's key and the uid under which a pod is expected.
-pub(super) fn expected(rs: &ReplicaSet, pod: &Pod) -> (NamespacedName, Uid) {
+pub(super) fn expected<Owner: PodOwner>(rs: &Owner, pod: &Pod) -> (NamespacedName, Uid) {
     (rs.namespaced_name(), pod.meta.uid.clone())
 }

@@ -5,6 +5,8 @@
 mod controller;
 mod events;
 mod manage;
+mod owner;
 mod status;
 
 pub use controller::ReplicaSetController;
+pub use owner::PodOwner;

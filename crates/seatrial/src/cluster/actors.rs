@@ -3,7 +3,7 @@
 use seatrial_api::NamespacedName;
 use seatrial_controllers::{
     DeploymentController, GarbageCollector, NamespaceController, PvProtectionController, PvcProtectionController,
-    ReplicaSetController, ResourceQuotaController,
+    ReplicaSetController, ReplicationManager, ResourceQuotaController,
 };
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
@@ -37,6 +37,7 @@ pub(super) struct Timed {
 pub(super) struct Controllers {
     pub(super) deployment: DeploymentController,
     pub(super) replica_set: ReplicaSetController,
+    pub(super) replication: ReplicationManager,
     pub(super) garbage_collector: GarbageCollector,
     pub(super) namespace: NamespaceController,
     pub(super) resource_quota: ResourceQuotaController,
@@ -73,6 +74,10 @@ macro_rules! for_controller {
                 let $c = &mut $self.replica_set;
                 $body
             }
+            Actor::ReplicationController => {
+                let $c = &mut $self.replication;
+                $body
+            }
             Actor::GarbageCollector => {
                 let $c = &mut $self.garbage_collector;
                 $body
@@ -100,9 +105,10 @@ macro_rules! for_controller {
 
 impl Controllers {
     /// The controllers, in the order of their turns.
-    pub(super) const TURNS: [Actor; 7] = [
+    pub(super) const TURNS: [Actor; 8] = [
         Actor::Deployment,
         Actor::ReplicaSet,
+        Actor::ReplicationController,
         Actor::GarbageCollector,
         Actor::Namespace,
         Actor::ResourceQuota,

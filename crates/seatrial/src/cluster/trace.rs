@@ -32,10 +32,12 @@ pub enum Actor {
     Scheduler,
     /// A kubelet.
     Kubelet,
+    /// The ReplicationController controller.
+    ReplicationController,
 }
 
 impl Actor {
-    const ALL: [Actor; 11] = [
+    const ALL: [Actor; 12] = [
         Actor::User,
         Actor::ApiServer,
         Actor::Deployment,
@@ -47,6 +49,7 @@ impl Actor {
         Actor::PvProtection,
         Actor::Scheduler,
         Actor::Kubelet,
+        Actor::ReplicationController,
     ];
 
     /// The name in events and reports.
@@ -63,6 +66,7 @@ impl Actor {
             Actor::PvProtection => "pv-protection-controller",
             Actor::Scheduler => "default-scheduler",
             Actor::Kubelet => "kubelet",
+            Actor::ReplicationController => "replication-controller",
         }
     }
 }
