@@ -6,10 +6,9 @@ use k8s_openapi::api::apps::v1::{
     DaemonSet, Deployment, ReplicaSet, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy,
     StatefulSetUpdateStrategy,
 };
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::volume::set_defaults_persistent_volume_claim_spec;
+use super::storage::set_defaults_persistent_volume_claim;
 use super::{default_text, set_defaults_pod_template};
 
 /// Revisions a workload keeps.
@@ -53,7 +52,7 @@ pub fn set_defaults_stateful_set(set: &mut StatefulSet) {
     spec.replicas.get_or_insert(1);
     spec.revision_history_limit.get_or_insert(REVISION_HISTORY_LIMIT);
     spec.service_name.get_or_insert_default();
-    spec.volume_claim_templates.iter_mut().flatten().for_each(set_defaults_claim_template);
+    spec.volume_claim_templates.iter_mut().flatten().for_each(set_defaults_persistent_volume_claim);
     set_defaults_pod_template(&mut spec.template);
     set.status.get_or_insert_default();
 }
@@ -74,12 +73,6 @@ fn set_defaults_stateful_set_update_strategy(strategy: &mut StatefulSetUpdateStr
 fn set_defaults_retention_policy(policy: &mut StatefulSetPersistentVolumeClaimRetentionPolicy) {
     default_text(&mut policy.when_deleted, "Retain");
     default_text(&mut policy.when_scaled, "Retain");
-}
-
-/// Mirrors `SetDefaults_PersistentVolumeClaim`.
-fn set_defaults_claim_template(claim: &mut PersistentVolumeClaim) {
-    set_defaults_persistent_volume_claim_spec(claim.spec.get_or_insert_default());
-    default_text(&mut claim.status.get_or_insert_default().phase, "Pending");
 }
 
 /// Mirrors `SetObjectDefaults_DaemonSet`.

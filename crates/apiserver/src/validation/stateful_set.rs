@@ -18,9 +18,9 @@ use super::apps::{
     validate_positive_int_or_percent,
 };
 use super::meta::{Scope, validate_annotations, validate_labels, validate_object_meta, validate_object_meta_update};
+use super::persistent_volume_claim::validate_persistent_volume_claim_spec;
 use super::pod_template::{validate_pod_template_spec, validate_template_policies, validate_template_selected};
 use super::selector::{bad_selector, is_absent, is_empty, validate_label_selector};
-use super::volume::validate_claim_spec;
 use super::{invalid_each, items, semantically_equal, text, validate_nonnegative_field, validate_supported};
 
 const METADATA: Path<'static> = Path::new("metadata");
@@ -105,7 +105,7 @@ fn validate_stateful_set_spec(errs: &mut ErrorList, spec: &StatefulSetSpec, opti
         let path = path.child("volumeClaimTemplates");
         for (index, claim) in items(&spec.volume_claim_templates).iter().enumerate() {
             let claim_spec = claim.spec.clone().unwrap_or_default();
-            validate_claim_spec(errs, &claim_spec, &path.index(index).child("spec"));
+            validate_persistent_volume_claim_spec(errs, &claim_spec, &path.index(index).child("spec"));
         }
     }
     validate_nonnegative_field(errs, number(spec.replicas), &path.child("replicas"));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{
     CSIVolumeSource, DownwardAPIVolumeFile, EphemeralVolumeSource, HostPathVolumeSource, KeyToPath, NFSVolumeSource,
-    PersistentVolumeClaimSpec, ProjectedVolumeSource, ServiceAccountTokenProjection, Volume, VolumeProjection,
+    ProjectedVolumeSource, ServiceAccountTokenProjection, Volume, VolumeProjection,
 };
 use seatrial_api::field::{Error, ErrorList, Path, quote};
 use seatrial_api::names::{NameUse, is_dns1123_label, is_dns1123_subdomain, name_is_dns_subdomain};
@@ -374,16 +374,11 @@ fn validate_ephemeral_volume_source(errs: &mut ErrorList, ephemeral: &EphemeralV
         return;
     };
     let spec_path = template_path.child("spec");
-    validate_claim_spec(errs, &template.spec, &spec_path);
-}
-
-/// Mirrors `ValidatePersistentVolumeClaimSpec`, as far as a claim cannot do without.
-pub(super) fn validate_claim_spec(errs: &mut ErrorList, spec: &PersistentVolumeClaimSpec, spec_path: &Path<'_>) {
-    if items(&spec.access_modes).is_empty() {
+    if items(&template.spec.access_modes).is_empty() {
         let detail = "at least 1 access mode is required";
         errs.push(Error::required(&spec_path.child("accessModes"), detail));
     }
-    let requests = spec.resources.as_ref().and_then(|r| r.requests.as_ref());
+    let requests = template.spec.resources.as_ref().and_then(|r| r.requests.as_ref());
     if !requests.is_some_and(|requests| requests.contains_key("storage")) {
         let resources_path = spec_path.child("resources");
         errs.push(Error::required(&resources_path.key("storage"), ""));
