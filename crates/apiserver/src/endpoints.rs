@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::Metadata;
 use seatrial_api::pod_condition;
 use seatrial_api::{ApiError, Condition, ConditionStatus, Kind, Namespace, Object, ObjectKey, Pod, Resource, Str, Uid};
 use serde_json::Value;
@@ -210,7 +211,11 @@ fn create_typed<R: Strategy>(
 ) -> Result<Written, ApiError> {
     let (mut api, mut warnings) = decode::<R>(&body.value, request.field_validation)?;
     R::set_defaults(&mut api);
-    warnings.extend(R::warnings_on_create(&api));
+    // Some warnings are about the name, which may be made up only now.
+    let unnamed = api.metadata().name.as_deref().is_none_or(str::is_empty).then(|| api.clone());
+    if unnamed.is_none() {
+        warnings.extend(R::warnings_on_create(&api));
+    }
     let mut object = R::from_api_object(api.clone())?;
     let meta = object.meta_mut();
     if R::KIND.info().namespaced {
@@ -223,6 +228,10 @@ fn create_typed<R: Strategy>(
         }
     }
     let object = server.create_with(request, object, Validation::Full(api))?;
+    if let Some(mut api) = unnamed {
+        api.metadata_mut().name = Some(object.meta().name.to_string());
+        warnings.extend(R::warnings_on_create(&api));
+    }
     Ok(Written { object: R::wrap(object), warnings })
 }
 

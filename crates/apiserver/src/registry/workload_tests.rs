@@ -95,7 +95,9 @@ fn a_job_gets_its_selector_and_labels() {
 
     let mut nameless = job("");
     nameless["metadata"] = json!({"generateName": "n-"});
-    let made = client.ok("POST", JOBS, &nameless);
+    let response = client.call("POST", JOBS, &nameless);
+    assert_eq!(response.warnings, Vec::<String>::new(), "the name is good once it is there");
+    let ResponseBody::Json(made) = response.body else { panic!("no JSON") };
     assert_eq!(made["spec"]["template"]["metadata"]["labels"]["job-name"], made["metadata"]["name"]);
 }
 
