@@ -41,7 +41,13 @@ fn deployments_and_replica_sets() {
     round_trip::<crate::ReplicaSet>(json!({
         "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": meta(),
         "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template()},
-        "status": {"replicas": 0, "terminatingReplicas": 0, "conditions": [{"type": "ReplicaFailure", "status": "True"}]}
+        "status": {"replicas": 0, "terminatingReplicas": 0, "conditions": [{"type": "ReplicaFailure", "status": "True", "lastTransitionTime": null}]}
+    }));
+    round_trip::<crate::ReplicationController>(json!({
+        "apiVersion": "v1", "kind": "ReplicationController", "metadata": meta(),
+        "spec": {"replicas": 2, "minReadySeconds": 4, "selector": {"app": "web"}, "template": template()},
+        "status": {"replicas": 2, "fullyLabeledReplicas": 1, "readyReplicas": 1, "availableReplicas": 1, "observedGeneration": 3,
+            "conditions": [{"type": "ReplicaFailure", "status": "True", "lastTransitionTime": "2024-01-01T00:00:00Z"}]}
     }));
 }
 
