@@ -31,8 +31,9 @@ const PARALLELISM_LIMIT_FOR_HIGH_COMPLETIONS: i32 = 10_000;
 const MAX_FAILED_INDEXES_LIMIT_FOR_HIGH_COMPLETIONS: i32 = 10_000;
 const MAX_MANAGED_BY_LENGTH: usize = 63;
 
-/// The labels that the API server generates: their key, and whether the value is the uid or the name.
+/// The labels of the Job's name that the API server generates: the one of old, and the one with a domain.
 pub(crate) const JOB_NAME_LABELS: [&str; 2] = ["job-name", "batch.kubernetes.io/job-name"];
+/// The same of the Job's uid; the selector has the one with a domain.
 pub(crate) const CONTROLLER_UID_LABELS: [&str; 2] = ["controller-uid", "batch.kubernetes.io/controller-uid"];
 
 /// A Job to be created. Mirrors `ValidateJob`.
@@ -215,46 +216,35 @@ pub(super) fn validate_job_spec_without_selector(errs: &mut ErrorList, spec: &Jo
 }
 
 fn validate_indexed(errs: &mut ErrorList, spec: &JobSpec, path: &Path<'_>) {
+    let (parallelism_path, failed_path) = (path.child("parallelism"), path.child("maxFailedIndexes"));
+    let (parallelism, max_failed) = (spec.parallelism, spec.max_failed_indexes);
     if spec.completions.is_none() {
         errs.push(Error::required(&path.child("completions"), "when completion mode is Indexed"));
     }
-    let completions = spec.completions.unwrap_or_default();
-    let mut at_most = |field: &str, value: Option<i32>, limit: i32, rest: &str| {
-        if let Some(value) = value.filter(|value| *value > limit) {
-            let detail = format!("must be less than or equal to {limit}{rest}");
-            errs.push(Error::invalid(&path.child(field), value, detail));
-        }
-    };
-    let limit = MAX_PARALLELISM_FOR_INDEXED_JOB;
-    at_most("parallelism", spec.parallelism, limit, " when completion mode is Indexed");
-    let max_failed_indexes = spec.max_failed_indexes;
-    if let Some(number) = max_failed_indexes.filter(|number| spec.completions.is_some() && *number > completions) {
-        let detail = "must be less than or equal to completions";
-        errs.push(Error::invalid(&path.child("maxFailedIndexes"), number, detail));
+    let rest = " when completion mode is Indexed";
+    validate_at_most(errs, parallelism, MAX_PARALLELISM_FOR_INDEXED_JOB, rest, &parallelism_path);
+    if let Some(number) = max_failed.filter(|number| spec.completions.is_some_and(|limit| *number > limit)) {
+        errs.push(Error::invalid(&failed_path, number, "must be less than or equal to completions"));
     }
-    let mut at_most = |field: &str, value: Option<i32>, limit: i32, rest: &str| {
-        if let Some(value) = value.filter(|value| *value > limit) {
-            let detail = format!("must be less than or equal to {limit}{rest}");
-            errs.push(Error::invalid(&path.child(field), value, detail));
-        }
-    };
-    at_most("maxFailedIndexes", max_failed_indexes, MAX_FAILED_INDEXES_FOR_INDEXED_JOB, "");
+    validate_at_most(errs, max_failed, MAX_FAILED_INDEXES_FOR_INDEXED_JOB, "", &failed_path);
+    let completions = spec.completions.unwrap_or_default();
     if completions <= COMPLETIONS_SOFT_LIMIT || spec.backoff_limit_per_index.is_none() {
         return;
     }
-    if max_failed_indexes.is_none() {
+    if max_failed.is_none() {
         let detail = format!("must be specified when completions is above {COMPLETIONS_SOFT_LIMIT}");
-        errs.push(Error::required(&path.child("maxFailedIndexes"), detail));
+        errs.push(Error::required(&failed_path, detail));
     }
     let rest = format!(" when completions are above {COMPLETIONS_SOFT_LIMIT} and used with backoff limit per index");
-    let mut at_most = |field: &str, value: Option<i32>, limit: i32| {
-        if let Some(value) = value.filter(|value| *value > limit) {
-            let detail = format!("must be less than or equal to {limit}{rest}");
-            errs.push(Error::invalid(&path.child(field), value, detail));
-        }
-    };
-    at_most("parallelism", spec.parallelism, PARALLELISM_LIMIT_FOR_HIGH_COMPLETIONS);
-    at_most("maxFailedIndexes", max_failed_indexes, MAX_FAILED_INDEXES_LIMIT_FOR_HIGH_COMPLETIONS);
+    validate_at_most(errs, parallelism, PARALLELISM_LIMIT_FOR_HIGH_COMPLETIONS, &rest, &parallelism_path);
+    validate_at_most(errs, max_failed, MAX_FAILED_INDEXES_LIMIT_FOR_HIGH_COMPLETIONS, &rest, &failed_path);
+}
+
+/// A number with an upper limit; `rest` says when the limit holds.
+fn validate_at_most(errs: &mut ErrorList, value: Option<i32>, limit: i32, rest: &str, path: &Path<'_>) {
+    if let Some(value) = value.filter(|value| *value > limit) {
+        errs.push(Error::invalid(path, value, format!("must be less than or equal to {limit}{rest}")));
+    }
 }
 
 fn validate_non_indexed(errs: &mut ErrorList, spec: &JobSpec, path: &Path<'_>) {
