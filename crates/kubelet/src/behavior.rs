@@ -38,8 +38,12 @@ impl When {
 pub struct Behavior {
     /// Which containers.
     pub matches: Match,
+    /// How the image is pulled.
+    pub pull: Option<Pull>,
     /// From binding to running.
     pub start: Option<When>,
+    /// The runtime refuses to start the container.
+    pub start_failure: Option<Failure>,
     /// From running to ready: what the readiness probe sees, or Ready itself where there is none.
     pub ready: Option<When>,
     /// When ports answer and commands succeed. Where one is given, nothing answers outside of them.
@@ -52,6 +56,31 @@ pub struct Behavior {
     pub terminate: Option<Terminate>,
     /// The termination message.
     pub message: Option<String>,
+}
+
+/// How an image is pulled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pull {
+    /// How long a pull takes.
+    pub after: When,
+    /// How it fails.
+    pub failure: Option<Failure>,
+}
+
+/// How the runtime fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Its text.
+    pub text: String,
+    /// How many times in a row, for each container; every time if not given.
+    pub times: Option<u32>,
+}
+
+impl Failure {
+    /// Whether a try fails after so many that did.
+    pub fn holds(&self, failed: u32) -> bool {
+        self.times.is_none_or(|times| failed < times)
+    }
 }
 
 /// Which containers a behavior is about; everything given has to hold.

@@ -1,33 +1,102 @@
-//! A pod's phase and conditions from the states of its containers.
+//! A pod's conditions from the statuses of its containers.
 //!
-//! Mirrors pkg/kubelet/kubelet_pods.go (`getPhase`) and pkg/kubelet/status/generate.go (v1.36).
+//! Mirrors pkg/kubelet/status/generate.go (v1.36).
+
+use std::sync::Arc;
 
 use seatrial_api::{Condition, ConditionStatus, Conditions, ContainerStatus, PodPhase, Str, Time, pod_condition};
+
+use crate::plan::{PodPlan, Role};
 
 /// What the conditions are made from.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
+    pub(crate) plan: &'a Arc<PodPlan>,
     pub(crate) phase: PodPhase,
-    pub(crate) statuses: &'a [ContainerStatus],
+    /// Of init containers, in the order of the spec.
+    pub(crate) init: &'a [ContainerStatus],
+    /// Of the others, sorted by name.
+    pub(crate) main: &'a [ContainerStatus],
     /// Whether the sandbox and its network are there.
     pub(crate) has_sandbox: bool,
     pub(crate) generation: i64,
     pub(crate) now: Time,
-    /// Conditions that readiness gates ask for.
-    pub(crate) gates: Vec<&'a str>,
 }
 
 const CONTAINERS_NOT_READY: &str = "ContainersNotReady";
+const CONTAINERS_NOT_INITIALIZED: &str = "ContainersNotInitialized";
+const POD_COMPLETED: &str = "PodCompleted";
+const POD_FAILED: &str = "PodFailed";
+
+/// A condition's status, reason and message.
+type Verdict = (bool, &'static str, String);
+
+const TRUE: fn() -> Verdict = || (true, "", String::new());
+
+/// The conditions that were made last: siblings that became what they are together share them.
+#[derive(Debug, Default)]
+pub(crate) struct Memo(Option<Made>);
+
+/// What was made, and from what.
+#[derive(Debug)]
+struct Made {
+    plan: Arc<PodPlan>,
+    key: Key,
+    old: Conditions,
+    new: Conditions,
+}
+
+/// What makes conditions differ where all containers are ready or none was started.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Key {
+    phase: PodPhase,
+    has_sandbox: bool,
+    are_ready: bool,
+    generation: i64,
+    now: Time,
+}
+
+impl Memo {
+    /// The kubelet's conditions behind those of others, times kept where the status stays.
+    pub(crate) fn conditions(&mut self, old: &Conditions, facts: &Facts<'_>) -> Conditions {
+        let Some(key) = key(facts) else { return conditions(old, facts) };
+        if let Some(made) = &self.0
+            && made.key == key
+            && Arc::ptr_eq(&made.plan, facts.plan)
+            && (std::ptr::eq::<[Condition]>(&*made.old, &**old) || made.old == *old)
+        {
+            return made.new.clone();
+        }
+        let new = conditions(old, facts);
+        self.0 = Some(Made { plan: Arc::clone(facts.plan), key, old: old.clone(), new: new.clone() });
+        new
+    }
+}
+
+/// The key of conditions that siblings can share.
+fn key(facts: &Facts<'_>) -> Option<Key> {
+    let are_ready = facts.main.iter().chain(facts.init).all(|s| s.ready);
+    let are_new = || facts.main.iter().chain(facts.init).all(|s| s.container_id == seatrial_api::ContainerId::None);
+    let has_gates = facts.plan.api().readiness_gates.as_ref().is_some_and(|gates| !gates.is_empty());
+    (!facts.phase.is_terminal() && !has_gates && (are_ready || are_new())).then(|| Key {
+        phase: facts.phase,
+        has_sandbox: facts.has_sandbox,
+        are_ready,
+        generation: facts.generation,
+        now: facts.now,
+    })
+}
 
 /// The kubelet's conditions behind those of others, times kept where the status stays.
-pub(crate) fn conditions(old: &Conditions, facts: &Facts<'_>) -> Conditions {
-    let (initialized, ready, containers_ready) = verdicts(old, facts);
+fn conditions(old: &Conditions, facts: &Facts<'_>) -> Conditions {
+    let containers_ready = containers_ready(facts);
+    let ready = if containers_ready.0 { gates(old, facts.plan) } else { containers_ready.clone() };
     let own = [
         (pod_condition::POD_READY_TO_START_CONTAINERS, (facts.has_sandbox, "", String::new())),
-        (pod_condition::INITIALIZED, initialized),
+        (pod_condition::INITIALIZED, initialized(facts)),
         (pod_condition::READY, ready),
         (pod_condition::CONTAINERS_READY, containers_ready),
-        (pod_condition::POD_SCHEDULED, (true, "", String::new())),
+        (pod_condition::POD_SCHEDULED, TRUE()),
     ];
     let others = old.iter().filter(|c| own.iter().all(|(type_, _)| c.type_ != **type_)).cloned();
     let mine = own.iter().map(|(type_, (status, reason, message))| {
@@ -43,35 +112,57 @@ pub(crate) fn conditions(old: &Conditions, facts: &Facts<'_>) -> Conditions {
     others.chain(mine).collect()
 }
 
-type Verdict = (bool, &'static str, String);
-
-fn verdicts(old: &Conditions, facts: &Facts<'_>) -> (Verdict, Verdict, Verdict) {
-    match facts.phase {
-        PodPhase::Succeeded => {
-            let done = (false, "PodCompleted", String::new());
-            ((true, "PodCompleted", String::new()), done.clone(), done)
-        }
-        PodPhase::Failed => {
-            let failed = (false, "PodFailed", String::new());
-            ((true, "", String::new()), failed.clone(), failed)
-        }
-        _ => {
-            let unready: Vec<&str> =
-                facts.statuses.iter().filter(|s| !s.ready).map(|s| s.identity.name.as_str()).collect();
-            let containers: Verdict = if unready.is_empty() {
-                (true, "", String::new())
-            } else {
-                (false, CONTAINERS_NOT_READY, format!("containers with unready status: [{}]", unready.join(" ")))
-            };
-            let ready = if containers.0 { gates_verdict(old, &facts.gates) } else { containers.clone() };
-            ((true, "", String::new()), ready, containers)
-        }
+/// Mirrors `GeneratePodInitializedCondition`.
+fn initialized(facts: &Facts<'_>) -> Verdict {
+    if facts.phase == PodPhase::Succeeded {
+        return (true, POD_COMPLETED, String::new());
     }
+    if facts.main.iter().any(has_started) {
+        return TRUE();
+    }
+    let is_incomplete = |(index, status): &(usize, &ContainerStatus)| match facts.plan.role(*index) {
+        Role::Sidecar => status.started != Some(true),
+        _ => !status.ready,
+    };
+    let incomplete: Vec<&str> =
+        facts.init.iter().enumerate().filter(is_incomplete).map(|(_, s)| s.identity.name.as_str()).collect();
+    if incomplete.is_empty() {
+        return TRUE();
+    }
+    let message = format!("containers with incomplete status: [{}]", incomplete.join(" "));
+    (false, CONTAINERS_NOT_INITIALIZED, message)
 }
 
-fn gates_verdict(old: &Conditions, gates: &[&str]) -> Verdict {
+/// Whether a container runs or has run. Mirrors `HasAnyRegularContainerStarted`.
+fn has_started(status: &ContainerStatus) -> bool {
+    let has_ended = status.last_state.as_deref().and_then(|l| l.terminated()).is_some();
+    status.state.is_running() || status.state.terminated().is_some() || has_ended
+}
+
+/// Mirrors `GenerateContainersReadyCondition`: sidecars first, then the others, in the order of the spec.
+fn containers_ready(facts: &Facts<'_>) -> Verdict {
+    match facts.phase {
+        PodPhase::Succeeded => return (false, POD_COMPLETED, String::new()),
+        PodPhase::Failed => return (false, POD_FAILED, String::new()),
+        _ => {}
+    }
+    let sidecars = facts.init.iter().enumerate().filter(|(i, _)| facts.plan.role(*i) == Role::Sidecar).map(|(_, s)| s);
+    let main = facts.plan.main().filter_map(|index| {
+        let place = facts.plan.by_name.iter().position(|i| *i == index)?;
+        facts.main.get(place)
+    });
+    let unready: Vec<&str> =
+        sidecars.chain(main).filter(|s| !s.ready).map(|s| s.identity.name.as_str()).collect();
+    if unready.is_empty() {
+        return TRUE();
+    }
+    (false, CONTAINERS_NOT_READY, format!("containers with unready status: [{}]", unready.join(" ")))
+}
+
+/// What the pod's readiness gates say. Mirrors `GeneratePodReadyCondition`.
+fn gates(old: &Conditions, plan: &PodPlan) -> Verdict {
+    let gates = plan.api().readiness_gates.iter().flatten().map(|g| g.condition_type.as_str());
     let missing: Vec<String> = gates
-        .iter()
         .filter_map(|gate| match old.get(gate) {
             None => Some(format!("corresponding condition of pod readiness gate \"{gate}\" does not exist.")),
             Some(c) if c.status != ConditionStatus::True => {
@@ -80,25 +171,5 @@ fn gates_verdict(old: &Conditions, gates: &[&str]) -> Verdict {
             Some(_) => None,
         })
         .collect();
-    if missing.is_empty() { (true, "", String::new()) } else { (false, "ReadinessGatesNotReady", missing.join(", ")) }
-}
-
-/// The phase of a pod whose containers are so. Mirrors `getPhase`.
-pub(crate) fn phase(statuses: &[ContainerStatus], will_restart: impl Fn(i32) -> bool, is_deleting: bool) -> PodPhase {
-    let ended = |s: &ContainerStatus| {
-        s.state.terminated().or(s.last_state.as_deref().and_then(|l| l.terminated())).map(|t| t.exit_code)
-    };
-    let running = statuses.iter().filter(|s| s.state.is_running()).count();
-    let waiting = statuses.iter().any(|s| !s.state.is_running() && ended(s).is_none());
-    let codes: Vec<i32> = statuses.iter().filter(|s| !s.state.is_running()).filter_map(ended).collect();
-    if waiting {
-        return PodPhase::Pending;
-    }
-    if running > 0 {
-        return PodPhase::Running;
-    }
-    if !is_deleting && codes.iter().any(|code| will_restart(*code)) {
-        return PodPhase::Running;
-    }
-    if codes.iter().all(|code| *code == 0) { PodPhase::Succeeded } else { PodPhase::Failed }
+    if missing.is_empty() { TRUE() } else { (false, "ReadinessGatesNotReady", missing.join(", ")) }
 }

@@ -1,142 +1,132 @@
-//! A container and its life: what begins, what is scheduled, how it ends.
+//! A container as the runtime knows it: its lives, and what keeps it from starting.
 //!
-//! Mirrors pkg/kubelet/kuberuntime (v1.36).
+//! Mirrors pkg/kubelet/container and kuberuntime_container.go (v1.36).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use seatrial_api::{
-    ContainerId, ContainerIdentity, ContainerState, ContainerStatus, ContainerTerminated, PodSpec, Str, Time,
-};
-use seatrial_machinery::SimTime;
+use seatrial_api::{ContainerId, ContainerIdentity, ContainerState, ContainerStatus, ContainerTerminated, Str};
+use seatrial_machinery::{Clock, SimTime};
 
-use crate::behavior::{Behavior, DEFAULT_TERMINATE, EXIT_CODE_SIGKILL, EXIT_CODE_SIGTERM, Terminate, When};
+use crate::backoff::Backoff;
+use crate::behavior::{Behavior, When};
+use crate::plan::{ContainerPlan, Role};
 use crate::probe::{ProbeKind, Worker};
-use crate::worker::{Turn, WorkerEvent};
+use crate::termination::Kill;
 
-/// The first back-off of a container that keeps ending.
-const BACKOFF_INITIAL: Duration = Duration::from_secs(10);
-/// The longest back-off; a container that ran twice as long starts anew.
-const BACKOFF_MAX: Duration = Duration::from_secs(300);
-/// The shortest grace the runtime gives a container.
-const RUNTIME_GRACE_MIN: Duration = Duration::from_secs(2);
+/// The exit code of a container that the runtime could not start.
+pub(crate) const EXIT_CODE_START_ERROR: i32 = 128;
 
 /// A container and its life.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Container {
-    pub(crate) identity: Arc<ContainerIdentity>,
-    pub(crate) index: usize,
-    pub(crate) behavior: Option<Behavior>,
+    /// What it was started as.
+    identity: Option<Arc<ContainerIdentity>>,
+    pub(crate) behavior: Option<Arc<Behavior>>,
     pub(crate) state: ContainerState,
-    pub(crate) last_state: Option<Box<ContainerState>>,
     pub(crate) started_at: SimTime,
     pub(crate) finished_at: SimTime,
+    /// What its probes, or its behavior, say of readiness.
     pub(crate) ready: bool,
+    /// Whether it has started up.
     pub(crate) started: bool,
-    pub(crate) restarts: u32,
     /// Counts the lives, so that timers of an earlier one are ignored.
     pub(crate) life: u32,
-    pub(crate) backoff: Option<Duration>,
-    pub(crate) last_restart: SimTime,
-    pub(crate) id: u64,
+    /// The life that the pod's status shows.
+    pub(crate) reported_life: u32,
     pub(crate) probes: Vec<Worker>,
-    /// Whether it was told to end, and is started again after.
-    pub(crate) restart_after_kill: bool,
+    /// A liveness or startup probe has given up on it.
+    pub(crate) failed_probe: Option<ProbeKind>,
+    pub(crate) kill: Option<Box<Kill>>,
+    pub(crate) trouble: Option<Box<Trouble>>,
+}
+
+/// What only containers have that did not simply start and run.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
+    /// How the life before this one ended.
+    pub(crate) last_state: Option<Box<ContainerState>>,
+    /// Why it could not be started: the word and more for people.
+    pub(crate) reason: Option<(&'static str, Str)>,
+    pub(crate) restarts: Backoff,
+    pub(crate) pulls: Backoff,
+    /// How the last pull failed.
+    pub(crate) pull_error: String,
+    pub(crate) failed_pulls: u32,
+    pub(crate) failed_starts: u32,
 }
 
 impl Container {
-    pub(crate) fn new(index: usize, spec: &k8s_openapi::api::core::v1::Container, uid: u64) -> Self {
-        let image: Str = spec.image.as_deref().unwrap_or_default().into();
-        Self {
-            identity: Arc::new(ContainerIdentity { name: spec.name.as_str().into(), image_id: image.clone(), image }),
-            index,
-            behavior: None,
-            state: ContainerState::Unset,
-            last_state: None,
-            started_at: SimTime::ZERO,
-            finished_at: SimTime::ZERO,
-            ready: false,
-            started: false,
-            restarts: 0,
-            life: 0,
-            backoff: None,
-            last_restart: SimTime::ZERO,
-            id: uid.wrapping_add((index as u64) << 32),
-            probes: Vec::new(),
-            restart_after_kill: false,
-        }
+    pub(crate) fn is_running(&self) -> bool {
+        self.state.is_running()
     }
 
-    pub(crate) fn add_probes(&mut self, spec: &PodSpec, now: SimTime) {
-        let c = &spec.api().containers[self.index];
-        let probes = [
-            (ProbeKind::Startup, &c.startup_probe),
-            (ProbeKind::Liveness, &c.liveness_probe),
-            (ProbeKind::Readiness, &c.readiness_probe),
-        ];
-        self.probes = probes.into_iter().filter_map(|(kind, p)| Some(Worker::new(kind, p.as_ref()?, now))).collect();
+    pub(crate) fn exit_code(&self) -> Option<i32> {
+        self.state.terminated().map(|t| t.exit_code)
+    }
+
+    /// Whether its spec has another image than it was started with.
+    pub(crate) fn image_changed(&self, plan: &ContainerPlan) -> bool {
+        self.identity.as_ref().is_some_and(|own| !Arc::ptr_eq(own, &plan.identity) && own.image != plan.identity.image)
+    }
+
+    /// How often it was restarted.
+    pub(crate) fn restarts(&self) -> u32 {
+        self.life.saturating_sub(1)
+    }
+
+    pub(crate) fn trouble(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_default()
+    }
+
+    /// Why it could not be started.
+    pub(crate) fn reason(&self) -> Option<&(&'static str, Str)> {
+        self.trouble.as_ref()?.reason.as_ref()
+    }
+
+    pub(crate) fn probe_mut(&mut self, kind: ProbeKind) -> Option<&mut Worker> {
+        self.probes.iter_mut().find(|p| p.kind == kind)
     }
 
     pub(crate) fn has_probe(&self, kind: ProbeKind) -> bool {
         self.probes.iter().any(|p| p.kind == kind)
     }
 
+    /// The second it started in, as its status shows it.
+    pub(crate) fn started_second(&self, clock: Clock) -> SimTime {
+        let time = clock.at(self.started_at).time();
+        let past = u64::try_from(clock.at(self.started_at).nanos_since(time)).unwrap_or(0);
+        self.started_at.saturating_sub(Duration::from_nanos(past))
+    }
+
     /// A life begins.
-    pub(crate) fn begin(&mut self, behavior: Option<Behavior>, now: SimTime, time: Time) {
+    pub(crate) fn begin(&mut self, plan: &ContainerPlan, behavior: Option<Arc<Behavior>>, clock: Clock) {
+        if self.life > 0 {
+            let ended = std::mem::take(&mut self.state);
+            self.trouble().last_state = Some(Box::new(ended));
+        }
+        self.identity = Some(Arc::clone(&plan.identity));
         self.behavior = behavior;
         self.life += 1;
-        self.started_at = now;
-        self.state = ContainerState::Running { started_at: Some(time) };
-        self.started = !self.has_probe(ProbeKind::Startup) || self.is_told();
-        self.ready = false;
-        self.restart_after_kill = false;
+        self.started_at = clock.now();
+        self.state = ContainerState::Running { started_at: Some(clock.time()) };
+        self.failed_probe = None;
+        self.kill = None;
+        self.started = self.is_told() || !self.has_probe(ProbeKind::Startup);
+        self.ready = match self.behavior.as_ref().and_then(|b| b.ready) {
+            Some(ready) if self.is_told() || !self.has_probe(ProbeKind::Readiness) => {
+                ready == When::After(Duration::ZERO)
+            }
+            _ => !self.has_probe(ProbeKind::Readiness),
+        };
         self.probes.iter_mut().for_each(Worker::new_life);
     }
 
-    /// The timers of a life: its own end, its readiness, its probes.
-    pub(crate) fn schedule(&mut self, turn: &mut Turn) {
-        let behavior = self.behavior.clone().unwrap_or_default();
-        let (index, life) = (self.index, self.life);
-        let exit = usize::try_from(self.restarts).ok().and_then(|n| behavior.exit.get(n).or(behavior.exit.last()));
-        if let Some((after, code)) = exit.and_then(|e| Some((e.after.after()?, e.code))) {
-            let reason = if code == 0 { "Completed" } else { "Error" };
-            turn.timers.push((turn.now + after, false, WorkerEvent::Exit(index, life, code, reason)));
-        }
-        if let Some(after) = behavior.oom.and_then(When::after) {
-            turn.timers.push((turn.now + after, false, WorkerEvent::Exit(index, life, EXIT_CODE_SIGKILL, "OOMKilled")));
-        }
-        for kind in [ProbeKind::Startup, ProbeKind::Liveness].into_iter().filter(|_| !self.is_told()) {
-            if let Some(probe) = self.probes.iter().find(|p| p.kind == kind).filter(|_| self.may_change(kind, turn.now))
-            {
-                let background = kind == ProbeKind::Liveness;
-                turn.timers.push((
-                    probe.next_tick(turn.now, self.started_at),
-                    background,
-                    WorkerEvent::Probe(index, life, kind),
-                ));
-            }
-        }
-        if self.started {
-            self.start_readiness(turn);
-        }
-    }
-
-    /// The container has started up: it is ready at once, after a time, or when its probe says so.
-    pub(crate) fn start_readiness(&mut self, turn: &mut Turn) {
-        let (index, life, started_at) = (self.index, self.life, self.started_at);
-        let never = self.never_ready();
-        let told = self.is_told();
-        if let Some(probe) = self.probes.iter_mut().find(|p| p.kind == ProbeKind::Readiness && !told) {
-            probe.rebase(turn.now);
-            let tick = probe.next_tick(turn.now, started_at);
-            turn.timers.push((tick, never, WorkerEvent::Probe(index, life, ProbeKind::Readiness)));
-            return;
-        }
-        match self.behavior.as_ref().and_then(|b| b.ready).unwrap_or(When::After(Duration::ZERO)) {
-            When::After(Duration::ZERO) => self.ready = true,
-            When::After(after) => turn.timers.push((started_at + after, false, WorkerEvent::ReadyAfter(index, life))),
-            When::Never => {}
-        }
+    /// How long after its start it becomes ready by itself, without a probe.
+    pub(crate) fn ready_after(&self) -> Option<Duration> {
+        let is_probed = self.has_probe(ProbeKind::Readiness) && !self.is_told();
+        let after = self.behavior.as_ref().and_then(|b| b.ready).and_then(When::after);
+        after.filter(|after| !is_probed && !after.is_zero())
     }
 
     /// Whether a behavior says when the container is ready, whatever the probes' own timing would be.
@@ -144,89 +134,81 @@ impl Container {
         self.behavior.as_ref().is_some_and(|b| b.healthy.is_empty() && b.ready.is_some())
     }
 
-    pub(crate) fn never_ready(&self) -> bool {
-        self.behavior.as_ref().is_some_and(|b| b.healthy.is_empty() && b.ready == Some(When::Never))
-    }
-
-    /// Whether a later tick of a probe can find anything else than this one did.
-    pub(crate) fn may_change(&self, kind: ProbeKind, now: SimTime) -> bool {
-        let windows = self.behavior.as_ref().map_or(&[][..], |b| b.healthy.as_slice());
-        if windows.is_empty() && kind == ProbeKind::Liveness {
-            return false;
-        }
-        let age = now - self.started_at;
-        let edges_ahead = windows.iter().any(|w| w.from > age || w.to.is_some_and(|to| to > age));
-        // Only success that was published already stays what it is; failures are told again with every probe.
-        let last = self.probes.iter().find(|p| p.kind == kind).and_then(Worker::last);
-        let is_steady = last == Some(true) && (kind != ProbeKind::Readiness || self.ready);
-        edges_ahead || !is_steady
-    }
-
-    /// The timer of the end that SIGTERM, or at last SIGKILL, brings.
-    pub(crate) fn kill_timer(&self, now: SimTime, grace_seconds: i64) -> (SimTime, bool, WorkerEvent) {
-        let grace = Duration::from_secs(u64::try_from(grace_seconds).unwrap_or(0)).max(RUNTIME_GRACE_MIN);
-        let terminate = self.behavior.as_ref().and_then(|b| b.terminate);
-        let (after, code) = match terminate {
-            None => (DEFAULT_TERMINATE, EXIT_CODE_SIGTERM),
-            Some(Terminate::Ends { after, code }) if after <= grace => (after, code),
-            Some(_) => (grace, EXIT_CODE_SIGKILL),
-        };
-        (now + after, false, WorkerEvent::Killed(self.index, self.life, code))
-    }
-
-    pub(crate) fn end(&mut self, code: i32, reason: &'static str, now: SimTime, time: Time) {
+    /// A life ends.
+    pub(crate) fn end(&mut self, end: &End, id: ContainerId, clock: Clock) {
         let started_at = match self.state {
             ContainerState::Running { started_at } => started_at,
             _ => None,
         };
+        let message = match &end.message {
+            Some(text) => text.clone(),
+            None => self.behavior.as_ref().and_then(|b| b.message.as_deref()).unwrap_or_default().into(),
+        };
         self.state = ContainerState::Terminated(Box::new(ContainerTerminated {
-            exit_code: code,
+            exit_code: end.code,
             signal: None,
-            reason: Str::new_static(reason),
-            message: self.behavior.as_ref().and_then(|b| b.message.as_deref()).unwrap_or_default().into(),
+            reason: Str::new_static(end.reason),
+            message,
             started_at,
-            finished_at: Some(time),
-            container_id: self.container_id(),
+            finished_at: Some(clock.time()),
+            container_id: id,
         }));
-        self.finished_at = now;
+        self.finished_at = clock.now();
         self.ready = false;
         self.started = false;
+        self.kill = None;
+        self.probes.iter_mut().for_each(Worker::stop);
     }
 
-    /// When the container is started again: at once the first time, then after a back-off that doubles.
-    pub(crate) fn next_restart(&mut self, now: SimTime) -> SimTime {
-        if self.backoff.is_some() && now - self.last_restart > BACKOFF_MAX * 2 {
-            self.backoff = None;
-        }
-        match self.backoff {
-            None => {
-                self.backoff = Some(BACKOFF_INITIAL);
-                now
+    /// The status. Mirrors `convertToAPIContainerStatuses`; `restarts` says whether the next sync would start it.
+    pub(crate) fn status(&self, plan: &ContainerPlan, id: ContainerId, waiting: &'static str, restarts: bool) -> ContainerStatus {
+        let trouble = self.trouble.as_deref();
+        let mut last_state = trouble.and_then(|t| t.last_state.clone());
+        let mut state = match &self.state {
+            ContainerState::Unset => {
+                ContainerState::Waiting { reason: Str::new_static(waiting), message: Str::default() }
             }
-            Some(delay) => {
-                self.backoff = Some((delay * 2).min(BACKOFF_MAX));
-                now + delay
+            state => state.clone(),
+        };
+        let has_completed = plan.role != Role::Main && self.exit_code() == Some(0);
+        if let Some((reason, message)) = self.reason().filter(|_| restarts && !has_completed) {
+            if state.terminated().is_some() {
+                last_state = Some(Box::new(state));
             }
+            state = ContainerState::Waiting { reason: Str::new_static(reason), message: message.clone() };
         }
-    }
-
-    pub(crate) fn container_id(&self) -> ContainerId {
-        if self.life == 0 { ContainerId::None } else { ContainerId::Own(self.id.wrapping_add(u64::from(self.life))) }
-    }
-
-    pub(crate) fn status(&self, seen: bool) -> ContainerStatus {
-        let waiting =
-            || ContainerState::Waiting { reason: Str::new_static("ContainerCreating"), message: Str::default() };
-        let state = if self.state == ContainerState::Unset && seen { waiting() } else { self.state.clone() };
+        let is_running = self.is_running();
         ContainerStatus {
-            identity: Arc::clone(&self.identity),
+            identity: Arc::clone(self.identity.as_ref().unwrap_or(&plan.identity)),
             state,
-            last_state: self.last_state.clone(),
-            ready: self.ready,
-            started: Some(self.started && self.life > 0),
-            restart_count: i32::try_from(self.restarts).unwrap_or(i32::MAX),
-            container_id: self.container_id(),
+            last_state,
+            ready: if plan.role == Role::Init { self.exit_code() == Some(0) } else { is_running && self.started && self.ready },
+            started: Some(is_running && self.started),
+            restart_count: i32::try_from(self.restarts()).unwrap_or(i32::MAX),
+            container_id: id,
             other: None,
         }
     }
 }
+
+/// How a life ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) code: i32,
+    pub(crate) reason: &'static str,
+    /// What the runtime says instead of the termination log.
+    pub(crate) message: Option<Str>,
+}
+
+impl End {
+    /// An end of which the runtime says nothing but the code.
+    pub(crate) fn with(code: i32) -> Self {
+        Self { code, reason: if code == 0 { "Completed" } else { "Error" }, message: None }
+    }
+
+    /// The end of a container that never ran.
+    pub(crate) fn start_error(text: &str) -> Self {
+        Self { code: EXIT_CODE_START_ERROR, reason: "StartError", message: Some(text.into()) }
+    }
+}
+

@@ -7,8 +7,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::behavior::Behavior;
+use crate::conditions::Memo;
 use crate::node::NodeState;
-use crate::worker::{Host, PodWorker, WorkerEvent};
+use crate::plan::Plans;
+use crate::worker::{PodWorker, Stage, Turn, WorkerEvent};
 
 /// What a kubelet's timer is about.
 #[derive(Clone, Debug)]
@@ -19,6 +21,11 @@ pub enum KubeletEvent {
         uid: Uid,
         /// What.
         event: WorkerEvent,
+    },
+    /// A pod is gone while containers of it run.
+    Removed {
+        /// The pod as it was.
+        pod: Arc<Pod>,
     },
     /// Every node renews its lease.
     Heartbeat,
@@ -43,7 +50,9 @@ pub struct Kubelets {
     /// Whether the timer that renews all leases is running.
     pub(crate) has_heartbeat: bool,
     workers: FxHashMap<Uid, PodWorker>,
-    behaviors: Vec<Behavior>,
+    behaviors: Vec<Arc<Behavior>>,
+    plans: Plans,
+    memo: Memo,
     pub(crate) timers: Vec<KubeletTimer>,
     pod_count: u32,
 }
@@ -51,13 +60,12 @@ pub struct Kubelets {
 impl Kubelets {
     /// Kubelets whose containers behave so.
     pub fn new(behaviors: Vec<Behavior>) -> Self {
-        Self { behaviors, ..Self::default() }
+        Self { behaviors: behaviors.into_iter().map(Arc::new).collect(), ..Self::default() }
     }
 
     /// Puts behaviors in front of the others: they hold for containers that start from now on.
-    pub fn behave(&mut self, mut behaviors: Vec<Behavior>) {
-        behaviors.append(&mut self.behaviors);
-        self.behaviors = behaviors;
+    pub fn behave(&mut self, behaviors: Vec<Behavior>) {
+        self.behaviors.splice(0..0, behaviors.into_iter().map(Arc::new));
     }
 
     /// Hears of a change.
@@ -72,11 +80,13 @@ impl Kubelets {
         match (delivery.old_as::<Pod>(), delivery.new_as::<Pod>()) {
             (old, Some(pod)) => {
                 if old.is_some_and(|old| old.meta.uid != pod.meta.uid) {
-                    self.workers.remove(&old.map(|o| o.meta.uid.clone()).unwrap_or_default());
+                    if let Some(old) = old {
+                        self.pod_removed(cx.clock.now(), old);
+                    }
                 }
                 self.pod_changed(cx.clock.now(), pod);
             }
-            (Some(old), None) => drop(self.workers.remove(&old.meta.uid)),
+            (Some(old), None) => self.pod_removed(cx.clock.now(), old),
             (None, None) => {}
         }
     }
@@ -87,24 +97,35 @@ impl Kubelets {
         }
         let Some(host_ip) = self.nodes.get(pod.node_name.as_str()).map(|n| n.ip) else { return };
         if let Some(worker) = self.workers.get_mut(&pod.meta.uid) {
-            let timers = worker.spec_changed(now, pod);
-            self.add_worker_timers(&pod.meta.uid, timers);
+            let plans = &mut self.plans;
+            if let Some(event) = worker.pod_changed(pod, || plans.of(&pod.spec)) {
+                self.set_now(now, &pod.meta.uid, event);
+            }
             return;
         }
         if pod.status.phase.is_terminal() && !pod.meta.is_deleting() {
             return;
         }
         self.pod_count += 1;
-        let worker = PodWorker::new(pod, host_ip, pod_ip(self.pod_count));
-        let timers = worker.first_timers(now, pod);
+        let worker = PodWorker::new(pod, self.plans.of(&pod.spec), host_ip, pod_ip(self.pod_count));
         self.workers.insert(pod.meta.uid.clone(), worker);
-        self.add_worker_timers(&pod.meta.uid, timers);
+        self.set_now(now, &pod.meta.uid, PodWorker::first_event(pod));
     }
 
-    fn add_worker_timers(&mut self, uid: &Uid, timers: Vec<(SimTime, bool, WorkerEvent)>) {
-        for (due, background, event) in timers {
-            self.timers.push(KubeletTimer { due, background, event: KubeletEvent::Pod { uid: uid.clone(), event } });
+    /// A pod is gone: what of it still runs ends.
+    fn pod_removed(&mut self, now: SimTime, pod: &Arc<Pod>) {
+        let Some(worker) = self.workers.get(&pod.meta.uid) else { return };
+        if worker.stage == Stage::Finished {
+            self.workers.remove(&pod.meta.uid);
+            return;
         }
+        let event = KubeletEvent::Removed { pod: Arc::clone(pod) };
+        self.timers.push(KubeletTimer { due: now, background: false, event });
+    }
+
+    fn set_now(&mut self, now: SimTime, uid: &Uid, event: WorkerEvent) {
+        let event = KubeletEvent::Pod { uid: uid.clone(), event };
+        self.timers.push(KubeletTimer { due: now, background: false, event });
     }
 
     /// The timers that were asked for since the last time.
@@ -116,14 +137,23 @@ impl Kubelets {
     pub fn fire(&mut self, client: &mut Client<'_>, event: KubeletEvent) {
         match event {
             KubeletEvent::Heartbeat => self.heartbeat(client),
+            KubeletEvent::Removed { pod } => {
+                let Some(worker) = self.workers.remove(&pod.meta.uid) else { return };
+                let Some(node) = self.nodes.get_mut(worker.node()).filter(|n| !n.failed) else { return };
+                let now = client.clock().now();
+                let (behaviors, memo, timers) = (&self.behaviors[..], &mut self.memo, &mut self.timers);
+                worker.removed(&mut Turn { client, behaviors, node, memo, timers, pod, now });
+            }
             KubeletEvent::Pod { uid, event } => {
                 let Some(worker) = self.workers.get_mut(&uid) else { return };
-                let Some(node) = self.nodes.get_mut(worker.node()).filter(|n| !n.failed) else {
-                    return worker.missed(event);
-                };
-                let mut host = Host { behaviors: &self.behaviors, images: &mut node.images };
-                let timers = worker.fire(client, &mut host, event);
-                self.add_worker_timers(&uid, timers);
+                let Some(node) = self.nodes.get_mut(worker.node()) else { return };
+                if node.failed {
+                    return node.missed.push((uid, event));
+                }
+                let Ok(pod) = client.get_live::<Pod>(&worker.key.0, &worker.key.1) else { return };
+                let now = client.clock().now();
+                let (behaviors, memo, timers) = (&self.behaviors[..], &mut self.memo, &mut self.timers);
+                worker.fire(&mut Turn { client, behaviors, node, memo, timers, pod, now }, event);
             }
         }
     }
@@ -139,17 +169,8 @@ impl Kubelets {
     pub fn recover_node(&mut self, now: SimTime, name: &str) {
         let Some(node) = self.nodes.get_mut(name) else { return };
         node.failed = false;
-        let mut missed: Vec<(Uid, Vec<WorkerEvent>)> = Vec::new();
-        let mut uids: Vec<Uid> =
-            self.workers.iter().filter(|(_, w)| w.node() == name).map(|(uid, _)| uid.clone()).collect();
-        uids.sort();
-        for uid in uids {
-            if let Some(worker) = self.workers.get_mut(&uid) {
-                missed.push((uid, worker.take_missed()));
-            }
-        }
-        for (uid, events) in missed {
-            self.add_worker_timers(&uid, events.into_iter().map(|event| (now, false, event)).collect());
+        for (uid, event) in std::mem::take(&mut node.missed) {
+            self.set_now(now, &uid, event);
         }
     }
 }

@@ -3,12 +3,24 @@
 //! A kubelet is outside of the control plane: it hears deliveries, and each of its reactions is a timer that the cluster's
 //! event queue calls back, so that the control plane comes to rest in between.
 
+mod actions;
+mod backoff;
 pub mod behavior;
 mod conditions;
 mod container;
+mod health;
+mod images;
 mod kubelets;
 mod node;
+mod phase;
+mod plan;
 mod probe;
+mod prober;
+mod restart;
+mod start;
+mod status;
+mod sync;
+mod termination;
 mod worker;
 
 pub use behavior::Behavior;

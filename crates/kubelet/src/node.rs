@@ -12,10 +12,11 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time as ApiTime;
 use rustc_hash::FxHashSet;
 use seatrial_api::quantity::Quantity;
-use seatrial_api::{ApiError, Lease, Node, ObjectMeta, Str, StrMap, Time};
+use seatrial_api::{ApiError, Lease, Node, ObjectMeta, Str, StrMap, Time, Uid};
 use seatrial_machinery::{Client, SimTime};
 
 use crate::kubelets::{KubeletEvent, KubeletTimer, Kubelets};
+use crate::worker::WorkerEvent;
 
 /// How often a node renews its lease.
 const HEARTBEAT_PERIOD: Duration = Duration::from_secs(10);
@@ -44,8 +45,19 @@ pub(crate) struct NodeState {
     pub(crate) ip: IpAddr,
     /// Whether the kubelet has stopped.
     pub(crate) failed: bool,
+    /// What the kubelet was not there for.
+    pub(crate) missed: Vec<(Uid, WorkerEvent)>,
     /// The images that were pulled.
     pub(crate) images: FxHashSet<Str>,
+    /// When the last of the pulls that were asked for is through: a node pulls one image after the other.
+    pub(crate) pulling_until: SimTime,
+}
+
+impl NodeState {
+    fn new(ip: IpAddr) -> Self {
+        let (missed, images) = (Vec::new(), FxHashSet::default());
+        Self { ip, failed: false, missed, images, pulling_until: SimTime::ZERO }
+    }
 }
 
 impl Kubelets {
@@ -69,7 +81,7 @@ impl Kubelets {
             self.has_heartbeat = true;
             self.schedule_heartbeat(client.clock().now());
         }
-        self.nodes.insert(config.name.clone(), NodeState { ip, failed: false, images: FxHashSet::default() });
+        self.nodes.insert(config.name.clone(), NodeState::new(ip));
         self.node_order.push(config.name);
         Ok(())
     }

@@ -292,6 +292,7 @@ pub(super) fn behavior_of(b: &Behavior) -> kubelet::Behavior {
         When::After(d) => k::When::After(d),
         When::Never => k::When::Never,
     };
+    let failure = |text: &Option<String>, times: Option<u32>| text.clone().map(|text| k::Failure { text, times });
     kubelet::Behavior {
         matches: k::Match {
             image: b.matches.image.clone(),
@@ -299,7 +300,12 @@ pub(super) fn behavior_of(b: &Behavior) -> kubelet::Behavior {
             container: b.matches.container.clone(),
             labels: b.matches.labels.clone(),
         },
+        pull: b.pull.as_ref().map(|p| k::Pull {
+            after: p.after.map_or(k::When::After(Duration::ZERO), when),
+            failure: failure(&p.fail, p.fail_times),
+        }),
         start: b.start.as_ref().and_then(|s| s.after).map(when),
+        start_failure: b.start.as_ref().and_then(|s| failure(&s.fail, s.fail_times)),
         ready: b.ready.map(when),
         healthy: b
             .healthy

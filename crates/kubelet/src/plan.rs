@@ -1,0 +1,158 @@
+//! What the pods of one spec have in common on their nodes: computed once, shared by all of them.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as corev1;
+use seatrial_api::{
+    ContainerId, ContainerIdentity, ContainerState, ContainerStatus, PodSpec, SharedList, Str,
+};
+
+/// How many plans are kept: pods of one spec come in a row.
+const PLANS_MAX: usize = 32;
+
+/// What a container is to its pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It has to end before the next one starts.
+    Init,
+    /// An init container that goes on running.
+    Sidecar,
+    /// One of the pod's own.
+    Main,
+}
+
+/// A container as its spec describes it.
+#[derive(Debug)]
+pub(crate) struct ContainerPlan {
+    pub(crate) identity: Arc<ContainerIdentity>,
+    pub(crate) role: Role,
+    /// As events name it.
+    pub(crate) field_path: String,
+    /// The event about an image that is there already.
+    pub(crate) present: String,
+}
+
+/// The containers of a spec, init containers first.
+#[derive(Debug)]
+pub(crate) struct PodPlan {
+    spec: Arc<PodSpec>,
+    pub(crate) containers: Vec<ContainerPlan>,
+    pub(crate) init_count: usize,
+    pub(crate) has_sidecars: bool,
+    /// The pod's own containers in the order of their names, as their statuses are.
+    pub(crate) by_name: Vec<usize>,
+    /// The statuses before anything was started: of init containers, and of the others.
+    pub(crate) waiting: (SharedList<ContainerStatus>, SharedList<ContainerStatus>),
+}
+
+impl PodPlan {
+    fn new(spec: &Arc<PodSpec>) -> Self {
+        let api = spec.api();
+        let init = api.init_containers.iter().flatten().map(|c| {
+            let role = if c.restart_policy.as_deref() == Some("Always") { Role::Sidecar } else { Role::Init };
+            container_plan(c, role, "initContainers")
+        });
+        let main = api.containers.iter().map(|c| container_plan(c, Role::Main, "containers"));
+        let containers: Vec<ContainerPlan> = init.chain(main).collect();
+        let init_count = containers.len() - api.containers.len();
+        let mut by_name: Vec<usize> = (init_count..containers.len()).collect();
+        by_name.sort_by(|a, b| containers[*a].identity.name.cmp(&containers[*b].identity.name));
+        let reason = waiting_reason(init_count);
+        let waiting = |index: usize| waiting_status(&containers[index].identity, reason);
+        let statuses = ((0..init_count).map(waiting).collect(), by_name.iter().map(|i| waiting(*i)).collect());
+        Self {
+            spec: Arc::clone(spec),
+            init_count,
+            has_sidecars: containers.iter().any(|c| c.role == Role::Sidecar),
+            by_name,
+            waiting: statuses,
+            containers,
+        }
+    }
+
+    /// The spec.
+    pub(crate) fn spec(&self) -> &Arc<PodSpec> {
+        &self.spec
+    }
+
+    /// The spec as k8s-openapi holds it.
+    pub(crate) fn api(&self) -> &corev1::PodSpec {
+        self.spec.api()
+    }
+
+    /// A container's spec.
+    pub(crate) fn container(&self, index: usize) -> &corev1::Container {
+        let api = self.spec.api();
+        match index.checked_sub(self.init_count) {
+            Some(own) => &api.containers[own],
+            None => &api.init_containers.as_deref().unwrap_or_default()[index],
+        }
+    }
+
+    /// The pod's own containers.
+    pub(crate) fn main(&self) -> std::ops::Range<usize> {
+        self.init_count..self.containers.len()
+    }
+
+    pub(crate) fn role(&self, index: usize) -> Role {
+        self.containers[index].role
+    }
+
+    pub(crate) fn name(&self, index: usize) -> &Str {
+        &self.containers[index].identity.name
+    }
+
+    /// Why a container waits that nobody has started yet.
+    pub(crate) fn waiting_reason(&self) -> &'static str {
+        waiting_reason(self.init_count)
+    }
+}
+
+fn waiting_reason(init_count: usize) -> &'static str {
+    if init_count > 0 { "PodInitializing" } else { "ContainerCreating" }
+}
+
+fn waiting_status(identity: &Arc<ContainerIdentity>, reason: &'static str) -> ContainerStatus {
+    ContainerStatus {
+        identity: Arc::clone(identity),
+        state: ContainerState::Waiting { reason: Str::new_static(reason), message: Str::default() },
+        last_state: None,
+        ready: false,
+        started: Some(false),
+        restart_count: 0,
+        container_id: ContainerId::None,
+        other: None,
+    }
+}
+
+fn container_plan(c: &corev1::Container, role: Role, list: &str) -> ContainerPlan {
+    let image: Str = c.image.as_deref().unwrap_or_default().into();
+    ContainerPlan {
+        field_path: format!("spec.{list}{{{}}}", c.name),
+        present: format!(
+            "Container image {:?} already present on machine and can be accessed by the pod",
+            image.as_str()
+        ),
+        identity: Arc::new(ContainerIdentity { name: c.name.as_str().into(), image_id: image.clone(), image }),
+        role,
+    }
+}
+
+/// The plans of the specs that were met last, the latest in front.
+#[derive(Debug, Default)]
+pub(crate) struct Plans(Vec<Arc<PodPlan>>);
+
+impl Plans {
+    /// The plan of a spec.
+    pub(crate) fn of(&mut self, spec: &Arc<PodSpec>) -> Arc<PodPlan> {
+        match self.0.iter().position(|plan| Arc::ptr_eq(&plan.spec, spec)) {
+            Some(0) => {}
+            Some(place) => self.0[..=place].rotate_right(1),
+            None => {
+                self.0.truncate(PLANS_MAX - 1);
+                self.0.insert(0, Arc::new(PodPlan::new(spec)));
+            }
+        }
+        Arc::clone(&self.0[0])
+    }
+}
