@@ -55,30 +55,37 @@ impl Seen<'_> {
         if let Some(http) = &probe.http_get {
             return self.http_probe(http, timeout);
         }
-        let open = self.open(self.port_of(probe));
-        let Some(grpc) = &probe.grpc else {
-            return Answer::at_once(open.is_none().then(|| self.refused(probe)));
-        };
-        match open {
-            Some(window) if window.takes < timeout => Answer { takes: window.takes, failure: None },
-            Some(_) => {
-                let text = format!(
-                    "timeout: health rpc did not complete within {}s: context deadline exceeded",
-                    timeout.as_secs()
-                );
-                Answer { takes: timeout, failure: Some(text) }
-            }
-            // The client tries to connect until its time is up.
-            None => {
-                let text = format!(
-                    "timeout: failed to connect service \"{}:{}\" within {}s: context deadline exceeded",
-                    self.pod_ip,
-                    grpc.port,
-                    timeout.as_secs()
-                );
-                Answer { takes: timeout, failure: Some(text) }
-            }
+        match &probe.grpc {
+            Some(grpc) => self.grpc_probe(grpc, timeout),
+            None => Answer::at_once(self.open(self.port_of(probe)).is_none().then(|| self.refused(probe))),
         }
+    }
+
+    /// The client of a gRPC probe tries to connect until its time is up.
+    fn grpc_probe(&self, grpc: &corev1::GRPCAction, timeout: Duration) -> Answer {
+        let port = u16::try_from(grpc.port).unwrap_or(0);
+        let opening = |w: &Window| {
+            let is_about = matches!(&w.endpoint, Endpoint::Port { port: p, .. } if *p == port);
+            let is_over = w.to.is_some_and(|to| to <= self.age) || w.restarts.is_some_and(|life| life != self.life);
+            (is_about && !is_over).then(|| (w.from.saturating_sub(self.age), w.takes))
+        };
+        let connected = self.windows().iter().filter_map(opening).min().filter(|(after, _)| *after < timeout);
+        let seconds = timeout.as_secs();
+        let (takes, failure) = match connected {
+            Some((after, takes)) if after + takes < timeout => (after + takes, None),
+            Some(_) => {
+                let text = format!("timeout: health rpc did not complete within {seconds}s: context deadline exceeded");
+                (timeout, Some(text))
+            }
+            None => {
+                let service = format!("\"{}:{port}\"", self.pod_ip);
+                let text = format!(
+                    "timeout: failed to connect service {service} within {seconds}s: context deadline exceeded"
+                );
+                (timeout, Some(text))
+            }
+        };
+        Answer { takes, failure }
     }
 
     fn exec_probe(&self, command: &[String], timeout: Duration) -> Answer {
