@@ -89,6 +89,11 @@ impl PodPlan {
         }
     }
 
+    /// Whether the pod uses its node's address.
+    pub(crate) fn is_on_host(&self) -> bool {
+        self.api().host_network == Some(true)
+    }
+
     /// The pod's own containers.
     pub(crate) fn main(&self) -> std::ops::Range<usize> {
         self.init_count..self.containers.len()

@@ -148,6 +148,7 @@ impl PodWorker {
         let failure = behavior.as_ref().and_then(|b| b.start_failure.clone()).filter(|f| f.holds(failed_starts));
         self.containers[index].begin(&self.plan.containers[index], behavior, clock);
         self.news.changed(turn.now);
+        self.has_unreported = true;
         if let Some(failure) = failure {
             let id = self.container_id(index);
             self.containers[index].end(&End::start_error(&failure.text), id, clock);

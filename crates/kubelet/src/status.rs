@@ -13,7 +13,7 @@ use crate::conditions::Facts;
 use crate::phase::{PhaseFacts, phase};
 use crate::plan::Role;
 use crate::restart::should_restart;
-use crate::worker::{PodWorker, Stage, Turn};
+use crate::worker::{PodWorker, Turn};
 
 /// The statuses of init containers, and of the others.
 type Statuses = (SharedList<ContainerStatus>, SharedList<ContainerStatus>);
@@ -40,7 +40,7 @@ impl PodWorker {
 
     /// Whether a sync would start the container. Mirrors `ShouldContainerBeRestarted`.
     pub(crate) fn should_be_restarted(&self, index: usize) -> bool {
-        if self.stage != Stage::Syncing {
+        if self.is_deleting {
             return false;
         }
         match self.containers[index].exit_code() {
@@ -116,10 +116,11 @@ impl PodWorker {
         status.conditions = conditions;
         (status.init_container_statuses, status.container_statuses) = statuses;
         status.host_ip = Some(self.host_ip);
-        if self.has_sandbox {
+        if self.has_sandbox || self.plan.is_on_host() {
             status.pod_ip = Some(self.pod_ip);
         }
         self.containers.iter_mut().for_each(|c| c.reported_life = c.life);
+        self.has_unreported = false;
         if status != live.status {
             let mut pod = Pod::clone(&live);
             pod.status = status;

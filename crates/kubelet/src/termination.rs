@@ -145,6 +145,7 @@ impl PodWorker {
         }
         let id = self.container_id(index);
         self.containers[index].end(end, id, turn.client.clock());
+        self.has_unreported = true;
         for other in 0..self.plan.init_count {
             let waits = self.containers[other].kill.as_deref().is_some_and(|k| k.step == KillStep::Turn);
             if waits && self.has_turn(other) {
@@ -197,6 +198,9 @@ impl PodWorker {
             if probe.kind != crate::probe::ProbeKind::Readiness {
                 probe.stop();
             }
+        }
+        if self.has_unreported {
+            self.write_status(turn);
         }
         self.kill_pod(turn);
         self.terminated_if_stopped(turn);

@@ -105,6 +105,10 @@ pub(crate) struct PodWorker {
     pub(crate) owed: u32,
     pub(crate) ticket: u32,
     pub(crate) wrote_at: Option<SimTime>,
+    /// Whether a container began or ended since the last report.
+    pub(crate) has_unreported: bool,
+    /// Whether somebody wants the pod gone.
+    pub(crate) is_deleting: bool,
     pub(crate) deadline_exceeded: bool,
     /// Whether the pod ends when the sync that is under way is through.
     pub(crate) terminates: bool,
@@ -117,6 +121,7 @@ pub(crate) struct PodWorker {
 
 impl PodWorker {
     pub(crate) fn new(pod: &Arc<Pod>, plan: Arc<PodPlan>, host_ip: IpAddr, pod_ip: IpAddr) -> Self {
+        let pod_ip = if plan.is_on_host() { host_ip } else { pod_ip };
         Self {
             key: (pod.meta.namespace.clone(), pod.meta.name.clone()),
             uid: pod.meta.uid.clone(),
@@ -133,6 +138,8 @@ impl PodWorker {
             owed: 0,
             ticket: 0,
             wrote_at: None,
+            has_unreported: false,
+            is_deleting: pod.meta.is_deleting(),
             deadline_exceeded: false,
             terminates: false,
             waits_for_ever: false,
@@ -161,6 +168,7 @@ impl PodWorker {
         if self.stage == Stage::Finished {
             return None;
         }
+        self.is_deleting = pod.meta.is_deleting();
         let mut event = None;
         if !Arc::ptr_eq(&pod.spec, self.plan.spec()) {
             let new = plan();
@@ -175,7 +183,7 @@ impl PodWorker {
             event = Some(WorkerEvent::Sync);
         }
         // A kill that is under way keeps the grace period it began with, as the recordings show.
-        if pod.meta.is_deleting() && self.stage == Stage::Syncing { Some(WorkerEvent::Terminate) } else { event }
+        if self.is_deleting && self.stage == Stage::Syncing { Some(WorkerEvent::Terminate) } else { event }
     }
 
     pub(crate) fn fire(&mut self, turn: &mut Turn<'_, '_>, event: WorkerEvent) {
