@@ -151,8 +151,7 @@ fn containers_ready(facts: &Facts<'_>) -> Verdict {
         let place = facts.plan.by_name.iter().position(|i| *i == index)?;
         facts.main.get(place)
     });
-    let unready: Vec<&str> =
-        sidecars.chain(main).filter(|s| !s.ready).map(|s| s.identity.name.as_str()).collect();
+    let unready: Vec<&str> = sidecars.chain(main).filter(|s| !s.ready).map(|s| s.identity.name.as_str()).collect();
     if unready.is_empty() {
         return TRUE();
     }

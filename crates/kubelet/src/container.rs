@@ -161,7 +161,13 @@ impl Container {
     }
 
     /// The status. Mirrors `convertToAPIContainerStatuses`; `restarts` says whether the next sync would start it.
-    pub(crate) fn status(&self, plan: &ContainerPlan, id: ContainerId, waiting: &'static str, restarts: bool) -> ContainerStatus {
+    pub(crate) fn status(
+        &self,
+        plan: &ContainerPlan,
+        id: ContainerId,
+        waiting: &'static str,
+        restarts: bool,
+    ) -> ContainerStatus {
         let trouble = self.trouble.as_deref();
         let mut last_state = trouble.and_then(|t| t.last_state.clone());
         let mut state = match &self.state {
@@ -182,7 +188,11 @@ impl Container {
             identity: Arc::clone(self.identity.as_ref().unwrap_or(&plan.identity)),
             state,
             last_state,
-            ready: if plan.role == Role::Init { self.exit_code() == Some(0) } else { is_running && self.started && self.ready },
+            ready: if plan.role == Role::Init {
+                self.exit_code() == Some(0)
+            } else {
+                is_running && self.started && self.ready
+            },
             started: Some(is_running && self.started),
             restart_count: i32::try_from(self.restarts()).unwrap_or(i32::MAX),
             container_id: id,
@@ -211,4 +221,3 @@ impl End {
         Self { code: EXIT_CODE_START_ERROR, reason: "StartError", message: Some(text.into()) }
     }
 }
-

@@ -107,8 +107,8 @@ impl Seen<'_> {
                 Answer { takes: timeout, failure: Some(format!("Get \"{url}\": {text}")) }
             }
             Some((status, takes)) => {
-                let failure = (!(200..400).contains(&status))
-                    .then(|| format!("HTTP probe failed with statuscode: {status}"));
+                let failure =
+                    (!(200..400).contains(&status)).then(|| format!("HTTP probe failed with statuscode: {status}"));
                 Answer { takes, failure }
             }
         }

@@ -36,15 +36,12 @@ pub(crate) enum Image {
 
 impl PodWorker {
     /// Mirrors `EnsureImageExists`.
-    pub(crate) fn ensure_image_exists(
-        &mut self,
-        turn: &mut Turn<'_, '_>,
-        index: usize,
-    ) -> Result<Image, StartError> {
+    pub(crate) fn ensure_image_exists(&mut self, turn: &mut Turn<'_, '_>, index: usize) -> Result<Image, StartError> {
         let identity = self.plan.containers[index].identity.clone();
         let image = identity.image.as_str();
         if let Err(why) = parse_image_name(image) {
-            let text = format!("Failed to apply default image tag {image:?}: couldn't parse image name {image:?}: {why}");
+            let text =
+                format!("Failed to apply default image tag {image:?}: couldn't parse image name {image:?}: {why}");
             self.container_event(turn, index, &EventText::warning("InspectFailed", &text));
             return Err(StartError::new(INVALID_IMAGE_NAME, text));
         }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as corev1;
-use seatrial_api::{
-    ContainerId, ContainerIdentity, ContainerState, ContainerStatus, PodSpec, SharedList, Str,
-};
+use seatrial_api::{ContainerId, ContainerIdentity, ContainerState, ContainerStatus, PodSpec, SharedList, Str};
 
 /// How many plans are kept: pods of one spec come in a row.
 const PLANS_MAX: usize = 32;

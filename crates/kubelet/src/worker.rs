@@ -261,9 +261,9 @@ impl PodWorker {
     pub(crate) fn container_id(&self, index: usize) -> ContainerId {
         match self.containers[index].life {
             0 => ContainerId::None,
-            life => ContainerId::Own(
-                self.uid.as_u64().wrapping_add((index as u64) << 32).wrapping_add(u64::from(life)),
-            ),
+            life => {
+                ContainerId::Own(self.uid.as_u64().wrapping_add((index as u64) << 32).wrapping_add(u64::from(life)))
+            }
         }
     }
 

@@ -21,13 +21,7 @@ struct Row {
     why: &'static str,
 }
 
-const fn row(
-    probes: &'static str,
-    behavior: &'static str,
-    seconds: u32,
-    want: &'static str,
-    why: &'static str,
-) -> Row {
+const fn row(probes: &'static str, behavior: &'static str, seconds: u32, want: &'static str, why: &'static str) -> Row {
     Row { probes, behavior, pod: "", seconds, want, why }
 }
 
@@ -285,7 +279,13 @@ fn commands_and_grpc_services_are_asked_in_their_own_ways() {
             "+0.1",
             "a command that is not named ends with 0 at once",
         ),
-        row("readinessProbe: {exec: {command: [check]}}", "healthy: [{exec: check, code: 3}]", 60, "", "it ends with 3"),
+        row(
+            "readinessProbe: {exec: {command: [check]}}",
+            "healthy: [{exec: check, code: 3}]",
+            60,
+            "",
+            "it ends with 3",
+        ),
         row(
             "readinessProbe: {exec: {command: [check]}, timeoutSeconds: 1}",
             "healthy: [{exec: check, takes: 2s}]",

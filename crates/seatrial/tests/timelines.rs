@@ -73,8 +73,9 @@ fn compare(golden: &Value, got: &Reduced) -> Vec<String> {
     for (name, want) in golden["pods"].as_object().expect("pods") {
         match got.pods.get(name) {
             None => out.push(format!("pod {name} is absent")),
-            Some(row) => out
-                .extend(compare_pod(want, &golden["passing"][name], row).map(|text| format!("pod {name}, {text}"))),
+            Some(row) => {
+                out.extend(compare_pod(want, &golden["passing"][name], row).map(|text| format!("pod {name}, {text}")))
+            }
         }
     }
     let surplus = got.pods.keys().filter(|name| golden["pods"].get(name.as_str()).is_none());
