@@ -78,7 +78,7 @@ fn key(facts: &Facts<'_>) -> Option<Key> {
     let are_ready = facts.main.iter().chain(facts.init).all(|s| s.ready);
     let are_new = || facts.main.iter().chain(facts.init).all(|s| s.container_id == seatrial_api::ContainerId::None);
     let has_gates = facts.plan.api().readiness_gates.as_ref().is_some_and(|gates| !gates.is_empty());
-    (!facts.phase.is_terminal() && !has_gates && (are_ready || are_new())).then(|| Key {
+    (!facts.phase.is_terminal() && !has_gates && (are_ready || are_new())).then_some(Key {
         phase: facts.phase,
         has_sandbox: facts.has_sandbox,
         are_ready,

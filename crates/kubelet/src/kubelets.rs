@@ -79,10 +79,8 @@ impl Kubelets {
         let Some(Object::Pod(_)) = delivery.object() else { return };
         match (delivery.old_as::<Pod>(), delivery.new_as::<Pod>()) {
             (old, Some(pod)) => {
-                if old.is_some_and(|old| old.meta.uid != pod.meta.uid) {
-                    if let Some(old) = old {
-                        self.pod_removed(cx.clock.now(), old);
-                    }
+                if let Some(old) = old.filter(|old| old.meta.uid != pod.meta.uid) {
+                    self.pod_removed(cx.clock.now(), old);
                 }
                 self.pod_changed(cx.clock.now(), pod);
             }
