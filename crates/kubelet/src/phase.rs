@@ -105,3 +105,101 @@ pub(crate) fn phase(facts: &PhaseFacts<'_>) -> PodPhase {
         PodPhase::Failed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1 as corev1;
+    use seatrial_api::{ContainerId, ContainerIdentity, ContainerState, ContainerTerminated, PodSpec, Str};
+    use std::sync::Arc;
+
+    /// A status: `w` waits, `s` runs and has started up, `r` runs and has not, a digit ended with that code, and `w` with a
+    /// digit waits to be started again.
+    fn status(name: &str, text: &str) -> ContainerStatus {
+        let ended = |c: char| {
+            let code = c.to_digit(10).and_then(|d| i32::try_from(d).ok()).expect("an exit code");
+            ContainerState::Terminated(Box::new(ContainerTerminated {
+                exit_code: code,
+                ..ContainerTerminated::default()
+            }))
+        };
+        let mut letters = text.chars();
+        let state = match letters.next() {
+            Some('w') => ContainerState::Waiting { reason: Str::default(), message: Str::default() },
+            Some('s' | 'r') => ContainerState::Running { started_at: None },
+            Some(digit) => ended(digit),
+            None => ContainerState::Unset,
+        };
+        ContainerStatus {
+            identity: Arc::new(ContainerIdentity { name: name.into(), ..ContainerIdentity::default() }),
+            state,
+            last_state: letters.next().map(|digit| Box::new(ended(digit))),
+            ready: false,
+            started: Some(text == "s"),
+            restart_count: 0,
+            container_id: ContainerId::None,
+            other: None,
+        }
+    }
+
+    /// (policy, init containers, sidecars, containers, ended for good, phase): the rules of upstream's `getPhase`.
+    #[test]
+    fn the_first_rule_that_holds_makes_the_phase() {
+        use PodPhase::{Failed, Pending, Running, Succeeded};
+        let rows: [(&str, &[&str], &[&str], &[&str], bool, PodPhase); 24] = [
+            ("Always", &[], &[], &["w"], false, Pending),
+            ("Always", &[], &[], &["s"], false, Running),
+            ("Always", &[], &[], &["s", "w"], false, Pending),
+            ("Always", &[], &[], &["s", "w1"], false, Running),
+            ("Always", &[], &[], &["1"], false, Running),
+            ("Always", &[], &[], &["0"], false, Running),
+            ("Always", &[], &[], &["w1"], false, Running),
+            ("Always", &[], &[], &["1"], true, Failed),
+            ("Always", &[], &[], &["0"], true, Succeeded),
+            ("OnFailure", &[], &[], &["0"], false, Succeeded),
+            ("OnFailure", &[], &[], &["0", "1"], false, Running),
+            ("Never", &[], &[], &["0", "1"], false, Failed),
+            ("Never", &[], &[], &["0", "s"], false, Running),
+            ("Never", &[], &[], &["0", "0"], false, Succeeded),
+            ("Always", &["s"], &[], &["w"], false, Pending),
+            ("Always", &["1"], &[], &["w"], false, Pending),
+            ("Always", &["w1"], &[], &["w"], false, Pending),
+            ("Never", &["1"], &[], &["w"], false, Failed),
+            ("OnFailure", &["1"], &[], &["w"], false, Pending),
+            ("Always", &["0"], &[], &["s"], false, Running),
+            ("Always", &[], &["r"], &["w"], false, Pending),
+            // A sidecar that starts up again does not make a pod pending, and one that runs keeps it running.
+            ("Always", &[], &["r"], &["s"], false, Running),
+            ("Never", &[], &["s"], &["0"], false, Running),
+            ("Never", &[], &["1"], &["0"], false, Succeeded),
+        ];
+        for (policy, init, sidecars, main, is_terminal, want) in rows {
+            let container = |name: String, own: Option<&str>| corev1::Container {
+                name,
+                restart_policy: own.map(str::to_owned),
+                ..corev1::Container::default()
+            };
+            let inits = init.iter().enumerate().map(|(i, _)| container(format!("i{i}"), None));
+            let inits =
+                inits.chain(sidecars.iter().enumerate().map(|(i, _)| container(format!("s{i}"), Some("Always"))));
+            let spec = corev1::PodSpec {
+                restart_policy: Some(policy.to_owned()),
+                init_containers: Some(inits.collect()),
+                containers: main.iter().enumerate().map(|(i, _)| container(format!("c{i}"), None)).collect(),
+                ..corev1::PodSpec::default()
+            };
+            let plan = crate::plan::Plans::default().of(&Arc::new(PodSpec::new(spec)));
+            let all = |texts: &[&str], letter: char| -> Vec<ContainerStatus> {
+                texts.iter().enumerate().map(|(i, text)| status(&format!("{letter}{i}"), text)).collect()
+            };
+            let facts = PhaseFacts {
+                plan: &plan,
+                init: &[all(init, 'i'), all(sidecars, 's')].concat(),
+                main: &all(main, 'c'),
+                has_initialized: main.iter().any(|text| *text != "w"),
+                is_terminal,
+            };
+            assert_eq!(phase(&facts), want, "{policy} {init:?} {sidecars:?} {main:?} {is_terminal}");
+        }
+    }
+}
