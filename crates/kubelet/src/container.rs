@@ -44,6 +44,8 @@ pub(crate) struct Container {
 /// What only containers have that did not simply start and run.
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
+    /// The image that it is about: another one starts anew.
+    image: Str,
     /// How the life before this one ended.
     pub(crate) last_state: Option<Box<ContainerState>>,
     /// Why it could not be started: the word and more for people.
@@ -54,6 +56,18 @@ pub(crate) struct Trouble {
     pub(crate) pull_error: String,
     pub(crate) failed_pulls: u32,
     pub(crate) failed_starts: u32,
+}
+
+impl Trouble {
+    /// The waits are those of an image.
+    pub(crate) fn is_about(&mut self, image: &Str) {
+        if self.image.is_empty() {
+            self.image = image.clone();
+        } else if self.image != *image {
+            let old = std::mem::take(self);
+            *self = Self { image: image.clone(), last_state: old.last_state, reason: old.reason, ..Self::default() };
+        }
+    }
 }
 
 impl Container {

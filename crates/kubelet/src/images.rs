@@ -103,6 +103,7 @@ impl PodWorker {
             let text = format!("Failed to pull image {:?}: {error}", image.as_str());
             self.container_event(turn, index, &EventText::warning("Failed", &text));
             let trouble = self.containers[index].trouble();
+            trouble.is_about(&image);
             trouble.failed_pulls += 1;
             trouble.pulls.next(turn.now, turn.now);
             trouble.pull_error.clone_from(&error);

@@ -82,21 +82,21 @@ impl Kubelets {
                 if let Some(old) = old.filter(|old| old.meta.uid != pod.meta.uid) {
                     self.pod_removed(cx.clock.now(), old);
                 }
-                self.pod_changed(cx.clock.now(), pod);
+                self.pod_changed(cx.clock.now(), old, pod);
             }
             (Some(old), None) => self.pod_removed(cx.clock.now(), old),
             (None, None) => {}
         }
     }
 
-    fn pod_changed(&mut self, now: SimTime, pod: &Arc<Pod>) {
+    fn pod_changed(&mut self, now: SimTime, old: Option<&Arc<Pod>>, pod: &Arc<Pod>) {
         if pod.node_name.is_empty() {
             return;
         }
         let Some(host_ip) = self.nodes.get(pod.node_name.as_str()).map(|n| n.ip) else { return };
         if let Some(worker) = self.workers.get_mut(&pod.meta.uid) {
             let plans = &mut self.plans;
-            if let Some(event) = worker.pod_changed(pod, || plans.of(&pod.spec)) {
+            if let Some(event) = worker.pod_changed(old, pod, || plans.of(&pod.spec)) {
                 self.set_now(now, &pod.meta.uid, event);
             }
             return;

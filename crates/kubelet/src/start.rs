@@ -78,7 +78,9 @@ impl PodWorker {
         run.failed = true;
         run.is_hopeful |= !error.is_lasting;
         run.next += 1;
-        self.containers[index].trouble().reason = Some((error.reason, Str::from(error.message)));
+        let trouble = self.containers[index].trouble();
+        trouble.is_about(&self.plan.containers[index].identity.image);
+        trouble.reason = Some((error.reason, Str::from(error.message)));
         (self.plan.role(index) == Role::Init).then_some(true)
     }
 
@@ -96,6 +98,9 @@ impl PodWorker {
 
     /// The wait after failures, then the image.
     fn prepare(&mut self, turn: &mut Turn<'_, '_>, run: &mut SyncRun, index: usize) -> Option<bool> {
+        if let Some(trouble) = &mut self.containers[index].trouble {
+            trouble.is_about(&self.plan.containers[index].identity.image);
+        }
         if let Some(until) = self.do_back_off(turn, run, index) {
             let delay = self.containers[index].trouble().restarts.delay();
             let name = self.plan.name(index);
@@ -126,7 +131,9 @@ impl PodWorker {
             Some((_, before)) => *before,
             None => container.exit_code().map(|_| container.finished_at),
         }?;
-        let restarts = &mut container.trouble().restarts;
+        let trouble = container.trouble();
+        trouble.is_about(&self.plan.containers[index].identity.image);
+        let restarts = &mut trouble.restarts;
         let until = restarts.since(ended, turn.now);
         if until.is_none() {
             restarts.next(ended, turn.now);

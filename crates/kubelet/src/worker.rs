@@ -163,8 +163,13 @@ impl PodWorker {
         gates.map(|g| pod.status.conditions.status(&g.condition_type)).collect()
     }
 
-    /// The pod was changed: its spec, a gate's condition, or that it is being deleted.
-    pub(crate) fn pod_changed(&mut self, pod: &Arc<Pod>, plan: impl FnOnce() -> Arc<PodPlan>) -> Option<WorkerEvent> {
+    /// The pod was changed: its spec or labels, a gate's condition, or that it is being deleted.
+    pub(crate) fn pod_changed(
+        &mut self,
+        old: Option<&Arc<Pod>>,
+        pod: &Arc<Pod>,
+        plan: impl FnOnce() -> Arc<PodPlan>,
+    ) -> Option<WorkerEvent> {
         if self.stage == Stage::Finished {
             return None;
         }
@@ -176,6 +181,9 @@ impl PodWorker {
                 self.plan = new;
                 event = Some(WorkerEvent::Sync);
             }
+        }
+        if old.is_some_and(|old| old.meta.labels != pod.meta.labels || old.meta.annotations != pod.meta.annotations) {
+            event = Some(WorkerEvent::Sync);
         }
         let gates = self.gates(pod);
         if gates != self.gates {

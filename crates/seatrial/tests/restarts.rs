@@ -241,3 +241,27 @@ fn the_scenarios_of_nodes_are_as_they_expect_and_the_same_twice() {
         assert_eq!(first.trace_hash, second.trace_hash, "{file} is not the same twice");
     }
 }
+
+/// Another image is another try: what failed with the one before is no reason to wait.
+#[test]
+fn a_new_image_is_started_at_once() {
+    let rows = [
+        ("{match: {image: 'app:1'}, exit: {after: 2s, code: 1}}", "0/1 Error 1 (3s ago)", "1/1 Running 2 (1s ago)"),
+        ("{match: {image: 'app:1'}, pull: {fail: unknown}}", "0/1 ErrImagePull 0", "1/1 Running 0"),
+        ("{match: {image: 'app:1'}, terminate: {after: 500ms}}", "1/1 Running 0", "1/1 Running 1 (0s ago)"),
+    ];
+    for (behavior, before, after) in rows {
+        let text = format!(
+            "apiVersion: seatrial.dev/v1alpha1\nkind: Scenario\nmetadata: {{name: image}}\nspec:\n  \
+             cluster: {{nodes: [{{name: node, count: 1}}]}}\n  behaviors: [{behavior}]\n  steps:\n  \
+             - create: {{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{{ONE}}}}}\n  \
+             - advance: 5s\n  - print: pod/p\n  \
+             - patch: {{target: pod/p, patch: {{spec: {{containers: [{{name: c, image: 'app:2'}}]}}}}}}\n  \
+             - advance: 600ms\n  - print: pod/p\n"
+        );
+        let (report, printed) = run(&text, "image.yaml");
+        assert!(report.errors.is_empty(), "{:?}", report.errors);
+        let shown: Vec<String> = printed.iter().map(|table| columns(table)).collect();
+        assert_eq!(shown, [before, after], "{behavior}");
+    }
+}
