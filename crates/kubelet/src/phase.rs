@@ -142,11 +142,14 @@ mod tests {
         }
     }
 
+    type Row = (&'static str, Texts, Texts, Texts, bool, PodPhase);
+    type Texts = &'static [&'static str];
+
     /// (policy, init containers, sidecars, containers, ended for good, phase): the rules of upstream's `getPhase`.
     #[test]
     fn the_first_rule_that_holds_makes_the_phase() {
         use PodPhase::{Failed, Pending, Running, Succeeded};
-        let rows: [(&str, &[&str], &[&str], &[&str], bool, PodPhase); 24] = [
+        let rows: [Row; 24] = [
             ("Always", &[], &[], &["w"], false, Pending),
             ("Always", &[], &[], &["s"], false, Running),
             ("Always", &[], &[], &["s", "w"], false, Pending),
