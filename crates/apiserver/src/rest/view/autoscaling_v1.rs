@@ -113,8 +113,11 @@ fn join(to: &mut Map<String, Value>, key: &str, others: Option<Value>, cpu: Opti
     }
 }
 
+/// Rewrites a source, given the kind of its metric.
+type Rewrite<'a> = dyn Fn(&str, Map<String, Value>) -> Map<String, Value> + 'a;
+
 /// Rewrites the source in a metric: the part that is named like its type.
-fn metric(mut metric: Value, rewrite: &dyn Fn(&str, Map<String, Value>) -> Map<String, Value>) -> Value {
+fn metric(mut metric: Value, rewrite: &Rewrite<'_>) -> Value {
     for kind in ["object", "pods", "resource", "containerResource", "external"] {
         if let Some(source) = metric.get_mut(kind).and_then(Value::as_object_mut) {
             *source = rewrite(kind, std::mem::take(source));
