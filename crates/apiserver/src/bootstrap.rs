@@ -1,6 +1,8 @@
-//! What every cluster has before anybody does anything: its namespaces and the Service of its API server.
+//! What every cluster has before anybody does anything: its namespaces, the Service of its API server and the priority
+//! classes of the system.
 
-use seatrial_api::{ApiError, Kind, Namespace, ObjectMeta, StrMap};
+use k8s_openapi::api::scheduling::v1::PriorityClass as ApiPriorityClass;
+use seatrial_api::{ApiError, Kind, Namespace, ObjectMeta, PriorityClass, StrMap};
 use serde_json::json;
 
 use crate::decode::Body;
@@ -8,10 +10,24 @@ use crate::server::{ApiServer, RequestInfo};
 
 /// The namespaces of a new cluster, in the order they are made.
 pub const INITIAL_NAMESPACES: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "default"];
+/// The classes of pods that a cluster or a node cannot be without: name, value, description.
+/// Mirrors `SystemPriorityClasses` in pkg/apis/scheduling/v1/helpers.go (v1.36).
+pub(crate) const SYSTEM_PRIORITY_CLASSES: [(&str, i32, &str); 2] = [
+    (
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
+    (
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+    ),
+];
 const LABEL_METADATA_NAME: &str = "kubernetes.io/metadata.name";
 
 impl ApiServer {
-    /// Creates the initial namespaces and the Service `kubernetes`.
+    /// Creates the initial namespaces, the Service `kubernetes` and the priority classes.
     ///
     /// # Errors
     /// 409 on a server that has them already.
@@ -20,6 +36,16 @@ impl ApiServer {
             self.create_namespace(request, name)?;
         }
         self.create_kubernetes_service(request)?;
+        for (name, value, description) in SYSTEM_PRIORITY_CLASSES {
+            let meta = ObjectMeta { name: name.into(), ..ObjectMeta::default() };
+            let body = ApiPriorityClass {
+                value: Some(value),
+                description: Some(description.to_owned()),
+                preemption_policy: Some("PreemptLowerPriority".to_owned()),
+                ..ApiPriorityClass::default()
+            };
+            self.create(request, PriorityClass { meta, body })?;
+        }
         self.oldest_version = self.store.resource_version();
         Ok(())
     }

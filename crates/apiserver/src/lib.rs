@@ -8,6 +8,7 @@ mod delete;
 mod endpoints;
 mod errors;
 pub mod patch;
+mod pod_resources;
 pub mod printers;
 mod registry;
 pub mod rest;

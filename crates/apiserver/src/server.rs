@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::Metadata;
 use rustc_hash::FxHashMap;
 use seatrial_api::field::Path;
-use seatrial_api::{ApiError, Object, Resource, Str, Time, Uid};
+use seatrial_api::{ApiError, Kind, Object, Resource, Str, Time, Uid};
 
 use crate::admission::AdmissionState;
 use crate::decode::FieldValidation;
@@ -68,10 +68,12 @@ pub(crate) enum Validation<Api> {
 }
 
 /// What decides how the API server behaves.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ApiServerOptions {
     /// The seed of uids and generated names.
     pub seed: u64,
+    /// Whether pods run as a ServiceAccount, which then has to exist, and get its token. Off by default.
+    pub service_accounts: bool,
 }
 
 /// The API server.
@@ -93,7 +95,7 @@ impl ApiServer {
     pub fn new(options: ApiServerOptions) -> Self {
         Self {
             store: Store::default(),
-            admission: AdmissionState::default(),
+            admission: AdmissionState::new(options.service_accounts, options.seed),
             service_allocators: ServiceAllocators::new(options.seed),
             options,
             uid_count: 0,
@@ -148,12 +150,11 @@ impl ApiServer {
         }
         meta.creation_timestamp = Some(request.now);
         meta.deletion = None;
-        meta.generation = 0;
         meta.uid = self.next_uid();
         self.check_namespace_for_create::<R>(object.meta())?;
+        object.admit_create(&self.store, &mut self.admission)?;
         self.fill_name::<R>(&mut object)?;
         object.prepare_for_create();
-        object.admit_create(&self.store, &mut self.admission)?;
         object.begin_create(&self.store, &mut self.service_allocators, request.dry_run)?;
         if let Validation::Full(mut api) = validation {
             if R::VALIDATES_AS_PREPARED {
@@ -165,8 +166,11 @@ impl ApiServer {
                 return Err(ApiError::invalid(&R::KIND.group_kind(), &object.meta().name, errors));
             }
         }
+        object.check_create(&self.store, &mut self.admission)?;
         self.check_name_is_free::<R>(object.meta())?;
-        self.charge_quota(request, &object)?;
+        if self.store.count(Kind::ResourceQuota) > 0 {
+            self.charge_quota(request, &Arc::new(object.clone()), None)?;
+        }
         if request.dry_run {
             return Ok(Arc::new(object));
         }
@@ -236,6 +240,11 @@ impl ApiServer {
         }
         if subresource == Subresource::Main {
             new.check_update(&old, &self.store)?;
+            if matches!(R::KIND, Kind::Service | Kind::PersistentVolumeClaim)
+                && self.store.count(Kind::ResourceQuota) > 0
+            {
+                self.charge_quota(request, &Arc::new(new.clone()), Some(&old))?;
+            }
         }
         if new == *old {
             return Ok(old);
@@ -285,13 +294,7 @@ impl ApiServer {
             *count += 1;
             *count
         });
-        let mut bits = mix(mix(self.options.seed) ^ hash_text(base) ^ count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let letters = (0..SUFFIX_LENGTH).map(|_| {
-            let letter = SUFFIX_ALPHABET[(bits % SUFFIX_ALPHABET.len() as u64) as usize];
-            bits /= SUFFIX_ALPHABET.len() as u64;
-            char::from(letter)
-        });
-        letters.collect()
+        made_up_suffix(self.options.seed, base, count)
     }
 
     fn check_name_is_free<R: Strategy>(&self, meta: &seatrial_api::ObjectMeta) -> Result<(), ApiError> {
@@ -344,6 +347,17 @@ fn truncate(text: &str, length: usize) -> &str {
         end -= 1;
     }
     &text[..end]
+}
+
+/// The five letters after a prefix that was used `count` times.
+pub(crate) fn made_up_suffix(seed: u64, base: &str, count: u64) -> String {
+    let mut bits = mix(mix(seed) ^ hash_text(base) ^ count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let letters = (0..SUFFIX_LENGTH).map(|_| {
+        let letter = SUFFIX_ALPHABET[(bits % SUFFIX_ALPHABET.len() as u64) as usize];
+        bits /= SUFFIX_ALPHABET.len() as u64;
+        char::from(letter)
+    });
+    letters.collect()
 }
 
 /// FNV-1a over the text's bytes.

@@ -6,7 +6,7 @@ use seatrial_api::field::ErrorList;
 use seatrial_api::{ApiError, Resource, Time};
 use serde_json::Value;
 
-use crate::admission::{AdmissionState, QuotaUsage};
+use crate::admission::AdmissionState;
 use crate::endpoints::Scale;
 use crate::server::{ApiServer, RequestInfo, Subresource};
 use crate::service::ServiceAllocators;
@@ -142,7 +142,15 @@ pub trait Strategy: Resource {
         Ok(())
     }
 
-    /// Refuses a changed object that is valid, as admission plugins that only look do.
+    /// Refuses a new object that is valid, as the plugins do that look at it last; quotas come after this.
+    ///
+    /// # Errors
+    /// 403 with the plugin's text.
+    fn check_create(&self, _store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    /// The same for a changed object.
     ///
     /// # Errors
     /// 403 with the plugin's text.
@@ -157,11 +165,6 @@ pub trait Strategy: Resource {
 
     /// Writes what `/scale` writes.
     fn set_replicas(&mut self, _replicas: i32) {}
-
-    /// What a new object costs of its namespace's quotas, beyond the count of its kind.
-    fn quota_usage(&self) -> QuotaUsage {
-        QuotaUsage::default()
-    }
 
     /// Refuses deletions that are never allowed.
     ///

@@ -43,7 +43,7 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        let mut server = ApiServer::new(ApiServerOptions { seed: 1 });
+        let mut server = ApiServer::new(ApiServerOptions { seed: 1, ..ApiServerOptions::default() });
         server.bootstrap(&RequestInfo::new(START, "test")).expect("a new server has no namespaces");
         let mut fixture = Self {
             server,

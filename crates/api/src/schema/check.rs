@@ -131,7 +131,7 @@ impl Checker {
     }
 
     fn quantity(&mut self, text: &str) {
-        if let Err(error) = Quantity::parse(text) {
+        if let Err(error) = Quantity::parse(text.trim()) {
             self.fail(error.to_string());
         }
     }

@@ -1,5 +1,6 @@
 //! Reads `types.txt`.
 
+use super::zero::LOCAL_OBJECT_REFERENCE;
 use super::{Field, MergeStrategy, Type, TypeRef};
 
 /// All types, sorted by name.
@@ -27,7 +28,8 @@ impl Table {
             .map(|(name, fields)| TypeDef {
                 name: (*name).to_owned(),
                 fields: fields.split(", ").filter_map(|f| parse_field(f, &names)).collect(),
-                holds_times: false,
+                // The one type with a name that k8s-openapi prints empty and Go does not is found by the same walk.
+                holds_times: *name == LOCAL_OBJECT_REFERENCE,
             })
             .collect();
         let mut table = Self { types };

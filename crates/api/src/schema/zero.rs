@@ -4,9 +4,15 @@ use serde_json::Value;
 
 use super::{Type, TypeRef};
 
+/// The type whose empty name is left out.
+pub(super) const LOCAL_OBJECT_REFERENCE: &str = "LocalObjectReference";
+
 /// Adds the `null` of every time that Go's encoder prints and the value does not have.
 pub fn print_zero_times(value: &mut Value, ty: TypeRef) {
     let Value::Object(map) = value else { return };
+    if ty.name() == LOCAL_OBJECT_REFERENCE && map.get("name").and_then(Value::as_str) == Some("") {
+        map.remove("name");
+    }
     for field in ty.fields().iter().filter(|f| f.ty.holds_times(TypeRef::holds_times)) {
         match &field.ty {
             // A creation time is left out where it is zero, unlike all others.
@@ -53,5 +59,12 @@ mod tests {
             "conditions": [{"type": "Ready", "status": "True", "lastProbeTime": null, "lastTransitionTime": null}],
             "containerStatuses": [{"name": "c", "state": {"running": {"startedAt": null}}}]}});
         assert_eq!(pod, want);
+    }
+
+    #[test]
+    fn an_empty_reference_is_printed_empty() {
+        let mut pod = json!({"spec": {"imagePullSecrets": [{"name": "a"}, {"name": ""}]}});
+        super::print_zero_times(&mut pod, type_named("Pod").expect("Pod"));
+        assert_eq!(pod, json!({"spec": {"imagePullSecrets": [{"name": "a"}, {}]}}));
     }
 }

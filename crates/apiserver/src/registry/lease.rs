@@ -11,6 +11,14 @@ impl Strategy for Lease {
     const ALLOW_CREATE_ON_UPDATE: bool = true;
     const ALLOW_UNCONDITIONAL_UPDATE: bool = false;
 
+    /// The feature CoordinatedLeaderElection is off: its fields are dropped.
+    fn set_defaults(api: &mut Api) {
+        if let Some(spec) = &mut api.spec {
+            spec.strategy = None;
+            spec.preferred_holder = None;
+        }
+    }
+
     fn validate(api: &Api) -> ErrorList {
         validation::validate_lease(api)
     }

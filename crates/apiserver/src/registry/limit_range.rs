@@ -5,10 +5,14 @@ use seatrial_api::LimitRange;
 use seatrial_api::field::ErrorList;
 
 use crate::strategy::Strategy;
-use crate::validation;
+use crate::{defaults, validation};
 
 impl Strategy for LimitRange {
     const ALLOW_CREATE_ON_UPDATE: bool = true;
+
+    fn set_defaults(api: &mut Api) {
+        defaults::set_defaults_limit_range(api);
+    }
 
     fn validate(api: &Api) -> ErrorList {
         validation::validate_limit_range(api)

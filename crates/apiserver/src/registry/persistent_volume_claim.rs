@@ -9,7 +9,7 @@ use seatrial_api::field::ErrorList;
 use seatrial_api::{ApiError, PersistentVolumeClaim};
 
 use crate::admission::{
-    AdmissionState, PVC_PROTECTION_FINALIZER, QuotaUsage, check_claim_resize, protect_object_in_use,
+    AdmissionState, PVC_PROTECTION_FINALIZER, check_claim, check_claim_resize, protect_object_in_use,
     set_default_storage_class,
 };
 use crate::store::Store;
@@ -47,7 +47,12 @@ impl Strategy for PersistentVolumeClaim {
         Ok(())
     }
 
+    fn check_create(&self, store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
+        check_claim(self, store)
+    }
+
     fn check_update(&self, old: &Self, store: &Store) -> Result<(), ApiError> {
+        check_claim(self, store)?;
         check_claim_resize(self, old, store)
     }
 
@@ -61,10 +66,6 @@ impl Strategy for PersistentVolumeClaim {
 
     fn validate_status_update(new: &Api, old: &Api) -> ErrorList {
         validation::validate_persistent_volume_claim_status_update(new, old)
-    }
-
-    fn quota_usage(&self) -> QuotaUsage {
-        QuotaUsage::of_persistent_volume_claim(self)
     }
 }
 

@@ -7,15 +7,14 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod as Api;
 use seatrial_api::field::ErrorList;
-use seatrial_api::{ApiError, Kind, Pod, PodPhase, PodSpec, PodStatus};
+use seatrial_api::{ApiError, Kind, Pod, PodPhase, PodSpec, PodStatus, Str};
 
-use crate::admission::{AdmissionState, QuotaUsage, admit_pod_spec};
+use crate::admission::{
+    AdmissionState, AdmittedSpec, Verdict, admit_default_toleration_seconds, admit_pod_spec, check_pod_spec,
+};
 use crate::store::Store;
 use crate::strategy::Strategy;
 use crate::{defaults, validation};
-
-/// How many different shared specs are remembered with what admission made of them.
-const ADMITTED_COUNT_MAX: usize = 4096;
 
 impl Strategy for Pod {
     const RETURN_DELETED_OBJECT: bool = true;
@@ -64,13 +63,43 @@ impl Strategy for Pod {
     }
 
     fn admit_create(&mut self, store: &Store, state: &mut AdmissionState) -> Result<(), ApiError> {
-        self.spec = admitted_spec(self, store, state)?;
+        let namespace = admission_namespace(self, store, state);
+        state.refresh(store);
+        if state.admitted(&self.spec, &namespace).is_none() {
+            let admitted = admit(self, store, state)?;
+            state.remember(&namespace, admitted);
+        }
+        if let Some(admitted) = state.admitted(&self.spec, &namespace) {
+            self.meta.annotations = admitted.annotate(&self.meta.annotations);
+            self.spec = Arc::clone(&admitted.spec);
+        }
         self.status.qos_class = Some(self.spec.qos_class());
         Ok(())
     }
 
-    fn quota_usage(&self) -> QuotaUsage {
-        QuotaUsage::of_pod(self)
+    fn admit_update(&mut self, old: &Self, _store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
+        if Arc::ptr_eq(&self.spec, &old.spec) {
+            return Ok(());
+        }
+        let mut spec = self.spec.api().clone();
+        spec.priority = spec.priority.or(old.spec.api().priority);
+        spec.preemption_policy = spec.preemption_policy.or_else(|| old.spec.api().preemption_policy.clone());
+        admit_default_toleration_seconds(&mut spec);
+        if spec != *self.spec.api() {
+            self.spec = Arc::new(PodSpec::new(spec));
+        }
+        Ok(())
+    }
+
+    fn check_create(&self, _store: &Store, state: &mut AdmissionState) -> Result<(), ApiError> {
+        let Some(verdict) = state.verdict(&self.spec) else { return Ok(()) };
+        if !verdict.invalid.is_empty() {
+            return Err(ApiError::invalid(&Kind::Pod.group_kind(), &self.meta.name, verdict.invalid.clone()));
+        }
+        match &verdict.refusal {
+            Some(text) => Err(ApiError::forbidden(&Kind::Pod.resource(), &self.meta.name, text)),
+            None => Ok(()),
+        }
     }
 
     /// Mirrors `podStrategy.CheckGracefulDelete`.
@@ -83,17 +112,14 @@ impl Strategy for Pod {
     }
 }
 
+/// The namespace that decides what becomes of a pod's spec; the empty one where all are alike.
+fn admission_namespace(pod: &Pod, store: &Store, state: &AdmissionState) -> Str {
+    let same_everywhere = store.count(Kind::LimitRange) == 0 && !state.service_accounts;
+    if same_everywhere { Str::default() } else { pod.meta.namespace.clone() }
+}
+
 /// What defaults and admission make of a pod's spec.
-fn admitted_spec(pod: &Pod, store: &Store, state: &mut AdmissionState) -> Result<Arc<PodSpec>, ApiError> {
-    let version = store.kind_version(Kind::PriorityClass);
-    if state.priority_class_version != version {
-        state.admitted_specs.clear();
-        state.priority_class_version = version;
-    }
-    let address = Arc::as_ptr(&pod.spec) as usize;
-    if let Some((_, admitted)) = state.admitted_specs.get(&address) {
-        return Ok(Arc::clone(admitted));
-    }
+fn admit(pod: &Pod, store: &Store, state: &mut AdmissionState) -> Result<AdmittedSpec, ApiError> {
     let mut api = Api { spec: Some(pod.spec.api().clone()), ..Api::default() };
     defaults::set_defaults_pod(&mut api);
     let mut spec = api.spec.unwrap_or_default();
@@ -101,12 +127,20 @@ fn admitted_spec(pod: &Pod, store: &Store, state: &mut AdmissionState) -> Result
         // A negative grace period is an old way to ask for the shortest one.
         spec.termination_grace_period_seconds = Some(seconds.max(1));
     }
-    admit_pod_spec(&mut spec, &pod.meta.name, store)?;
-    let admitted = Arc::new(PodSpec::new(spec));
-    if state.admitted_specs.len() >= ADMITTED_COUNT_MAX {
-        state.admitted_specs.clear();
-    }
-    // The key is the address of the spec that was asked about, so that spec is kept alive beside the answer.
-    state.admitted_specs.insert(address, (Arc::clone(&pod.spec), Arc::clone(&admitted)));
+    let limit_ranger = admit_pod_spec(&mut spec, &pod.meta, store, state)?;
+    let refusal = check_pod_spec(&spec, &pod.meta.namespace, store).err();
+    let invalid = if limit_ranger.is_some() { invalid_parts(pod, &spec) } else { ErrorList::new() };
+    let mut admitted = AdmittedSpec::new(&pod.spec, PodSpec::new(spec));
+    admitted.limit_ranger = limit_ranger.map(Into::into);
+    admitted.verdict = Verdict { invalid, refusal: refusal.map(Into::into) };
     Ok(admitted)
+}
+
+/// What validation says of a spec with what LimitRanger filled in, which may not fit what was there.
+fn invalid_parts(pod: &Pod, spec: &k8s_openapi::api::core::v1::PodSpec) -> ErrorList {
+    let mut metadata = pod.meta.to_api();
+    metadata.name.get_or_insert_with(|| "x".to_owned());
+    let mut spec = spec.clone();
+    spec.node_name = (!pod.node_name.is_empty()).then(|| pod.node_name.to_string());
+    validation::validate_pod_create(&Api { metadata, spec: Some(spec), status: None })
 }

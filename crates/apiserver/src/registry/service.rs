@@ -4,7 +4,6 @@ use k8s_openapi::api::core::v1::Service as Api;
 use seatrial_api::field::ErrorList;
 use seatrial_api::{ApiError, Kind, ObjectKey, Service};
 
-use crate::admission::QuotaUsage;
 use crate::delete::DeleteOptions;
 use crate::server::{ApiServer, RequestInfo};
 use crate::service::{ServiceAllocators, allocate_create, allocate_update, drop_type_dependent_fields};
@@ -94,7 +93,4 @@ impl Strategy for Service {
         validation::warnings_for_service(new)
     }
 
-    fn quota_usage(&self) -> QuotaUsage {
-        QuotaUsage::of_service(self)
-    }
 }

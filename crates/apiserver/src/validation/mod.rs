@@ -100,6 +100,7 @@ pub use pod_template::{
 };
 pub use priority_class::{validate_priority_class, validate_priority_class_update};
 pub use quota::{validate_resource_quota, validate_resource_quota_update};
+pub(crate) use resources::is_extended_resource_name;
 pub use scale::validate_scale;
 pub use selector::{keep_empty_selector, validate_label_selector};
 pub(crate) use service::{CLUSTER_IP_NONE, validate_service_cluster_ips_related_fields};

@@ -6,6 +6,8 @@ use k8s_openapi::api::scheduling::v1::PriorityClass;
 use seatrial_api::field::{Error, ErrorList, Path};
 use seatrial_api::names::name_is_dns_subdomain;
 
+use crate::bootstrap::SYSTEM_PRIORITY_CLASSES;
+
 use super::meta::{Scope, validate_object_meta, validate_object_meta_update};
 use super::pod_spec::validate_preemption_policy;
 use super::{text, validate_immutable_field};
@@ -13,9 +15,6 @@ use super::{text, validate_immutable_field};
 const METADATA: Path<'static> = Path::new("metadata");
 const SYSTEM_PRIORITY_CLASS_PREFIX: &str = "system-";
 const HIGHEST_USER_DEFINABLE_PRIORITY: i32 = 1_000_000_000;
-/// The classes of the system, with their values.
-const SYSTEM_PRIORITY_CLASSES: [(&str, i32); 2] =
-    [("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000)];
 
 /// A PriorityClass to be created. Mirrors `ValidatePriorityClass`.
 #[must_use]
@@ -43,7 +42,7 @@ pub fn validate_priority_class(class: &PriorityClass) -> ErrorList {
 /// Mirrors `IsKnownSystemPriorityClass`.
 fn is_known_system_priority_class(class: &PriorityClass) -> Result<(), String> {
     let name = text(&class.metadata.name);
-    let Some((_, value)) = SYSTEM_PRIORITY_CLASSES.iter().find(|(known, _)| *known == name) else {
+    let Some((_, value, _)) = SYSTEM_PRIORITY_CLASSES.iter().find(|(known, ..)| *known == name) else {
         return Err(format!("{name} is not a known system priority class"));
     };
     if class.value.unwrap_or_default() != *value {

@@ -66,7 +66,7 @@ fn is_native_resource(name: &str) -> bool {
 }
 
 /// Mirrors `IsExtendedResourceName`.
-fn is_extended_resource_name(name: &str) -> bool {
+pub(crate) fn is_extended_resource_name(name: &str) -> bool {
     !is_native_resource(name)
         && !name.starts_with("requests.")
         && is_qualified_name(&format!("requests.{name}")).is_empty()

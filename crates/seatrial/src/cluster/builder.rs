@@ -133,7 +133,10 @@ impl Builder {
         let rng = Rng::from_seed(self.seed);
         let clock = Clock::starting_at(self.start);
         let mut cluster = Cluster {
-            server: ApiServer::new(ApiServerOptions { seed: rng.child("apiserver").next_u64() }),
+            server: ApiServer::new(ApiServerOptions {
+                seed: rng.child("apiserver").next_u64(),
+                ..ApiServerOptions::default()
+            }),
             clock,
             queue: EventQueue::new(),
             informers: Informers::default(),
