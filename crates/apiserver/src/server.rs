@@ -11,6 +11,7 @@ use crate::admission::AdmissionState;
 use crate::decode::FieldValidation;
 use crate::errors::{self, not_found};
 use crate::service::ServiceAllocators;
+use crate::expiry::Expiries;
 use crate::store::Store;
 use crate::strategy::Strategy;
 use crate::validation::validate_object_meta_update;
@@ -86,6 +87,8 @@ pub struct ApiServer {
     uid_count: u64,
     /// The version after the bootstrap: nobody is told of anything before it.
     pub(crate) oldest_version: u64,
+    /// The Events that are to go.
+    pub(crate) expiries: Expiries,
     /// How many names each `generateName` has given, so that one more fault renames no pod elsewhere.
     name_counts: FxHashMap<Str, u64>,
 }
@@ -100,6 +103,7 @@ impl ApiServer {
             options,
             uid_count: 0,
             oldest_version: 0,
+            expiries: Expiries::default(),
             name_counts: FxHashMap::default(),
         }
     }
@@ -176,6 +180,7 @@ impl ApiServer {
         }
         let stored = self.store.put(object);
         stored.after_write(None, &mut self.service_allocators);
+        self.note_expiry(&*stored, request.now);
         Ok(stored)
     }
 
@@ -238,11 +243,11 @@ impl ApiServer {
                 return Err(ApiError::invalid(&R::KIND.group_kind(), &new.meta().name, errors));
             }
         }
-        if subresource == Subresource::Main {
+        if matches!(subresource, Subresource::Main | Subresource::Resize) {
             new.check_update(&old, &self.store)?;
-            if matches!(R::KIND, Kind::Service | Kind::PersistentVolumeClaim)
-                && self.store.count(Kind::ResourceQuota) > 0
-            {
+            let grows =
+                matches!(R::KIND, Kind::Service | Kind::PersistentVolumeClaim) || subresource == Subresource::Resize;
+            if grows && self.store.count(Kind::ResourceQuota) > 0 {
                 self.charge_quota(request, &Arc::new(new.clone()), Some(&old))?;
             }
         }
@@ -260,6 +265,7 @@ impl ApiServer {
         }
         let stored = self.store.put(new);
         stored.after_write(Some(&old), &mut self.service_allocators);
+        self.note_expiry(&*stored, request.now);
         Ok(stored)
     }
 

@@ -21,7 +21,10 @@ use seatrial_api::{Kind, PodSpec, Str, StrMap};
 use crate::store::Store;
 
 pub(crate) use limit_ranger::{LIMIT_RANGER_ANNOTATION, check_claim};
-pub(crate) use pod::{admit_default_toleration_seconds, admit_pod_spec, check_pod_spec, check_priority_class};
+pub(crate) use pod::{
+    admit_default_toleration_seconds, admit_pod_spec, check_pod_limits, check_pod_spec, check_priority_class,
+    set_pod_limits,
+};
 pub use resource_quota::{QuotaUsage, usage_of_namespace};
 pub use storage::{PV_PROTECTION_FINALIZER, PVC_PROTECTION_FINALIZER};
 pub(crate) use storage::{check_claim_resize, protect_object_in_use, set_default_storage_class};

@@ -48,8 +48,18 @@ pub(crate) fn admit_pod_spec(
 
 /// Runs the plugins that may refuse a pod after it was validated.
 pub(crate) fn check_pod_spec(spec: &PodSpec, namespace: &str, store: &Store) -> Result<(), String> {
-    validate_pod_limits(spec, &limit_ranges(store, namespace))?;
+    check_pod_limits(spec, namespace, store)?;
     check_overhead(spec)
+}
+
+/// Refuses a pod whose resources the namespace does not allow.
+pub(crate) fn check_pod_limits(spec: &PodSpec, namespace: &str, store: &Store) -> Result<(), String> {
+    validate_pod_limits(spec, &limit_ranges(store, namespace))
+}
+
+/// Fills in what a resize leaves open, as at a create.
+pub(crate) fn set_pod_limits(spec: &mut PodSpec, namespace: &str, store: &Store) -> Option<String> {
+    set_default_resources(spec, &limit_ranges(store, namespace))
 }
 
 /// Mirrors `admitPod` for a create.

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Event as Api;
 use seatrial_api::Event;
-use seatrial_api::field::{ErrorList, Path};
+use seatrial_api::field::ErrorList;
 
 use crate::strategy::Strategy;
 use crate::{defaults, validation};
@@ -18,7 +18,7 @@ impl Strategy for Event {
         validation::validate_event_create(api)
     }
 
-    fn validate_update(new: &Api, old: &Api) -> ErrorList {
-        validation::validate_object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"))
+    fn validate_update(new: &Api, _old: &Api) -> ErrorList {
+        validation::validate_event_update(new)
     }
 }

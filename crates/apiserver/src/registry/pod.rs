@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Pod as Api;
+use k8s_openapi::api::core::v1::{Pod as Api, ResourceRequirements};
 use seatrial_api::field::ErrorList;
 use seatrial_api::{ApiError, Kind, Pod, PodPhase, PodSpec, PodStatus, Str};
 
 use crate::admission::{
-    AdmissionState, AdmittedSpec, Verdict, admit_default_toleration_seconds, admit_pod_spec, check_pod_spec,
+    AdmissionState, AdmittedSpec, LIMIT_RANGER_ANNOTATION, Verdict, admit_default_toleration_seconds, admit_pod_spec,
+    check_pod_limits, check_pod_spec, set_pod_limits,
 };
+use crate::server::Subresource;
 use crate::store::Store;
 use crate::strategy::Strategy;
 use crate::{defaults, validation};
@@ -58,6 +60,53 @@ impl Strategy for Pod {
         validation::validate_pod_status_update(new, old)
     }
 
+    /// Through a subresource only its own part of the spec is taken.
+    fn prepare_for_part_update(&mut self, old: &Self, part: Subresource) {
+        let (new_spec, old_spec) = (self.spec.api(), old.spec.api());
+        let spec = match part {
+            Subresource::Resize => validation::resized_spec(new_spec, old_spec),
+            Subresource::EphemeralContainers => validation::debugged_spec(new_spec, old_spec),
+            Subresource::Main | Subresource::Status => old_spec.clone(),
+        };
+        self.meta = seatrial_api::ObjectMeta {
+            resource_version: self.meta.resource_version,
+            managed_fields: self.meta.managed_fields.clone(),
+            ..old.meta.clone()
+        };
+        self.status.clone_from(&old.status);
+        self.node_name.clone_from(&old.node_name);
+        if spec == *old_spec {
+            self.spec = Arc::clone(&old.spec);
+        } else {
+            self.spec = Arc::new(PodSpec::new(spec));
+            self.meta.generation += 1;
+        }
+    }
+
+    fn validate_part_update(new: &Api, old: &Api, part: Subresource) -> ErrorList {
+        let none = Default::default();
+        let (new_spec, old_spec) = (new.spec.as_ref().unwrap_or(&none), old.spec.as_ref().unwrap_or(&none));
+        let of = |spec| Api { metadata: new.metadata.clone(), spec: Some(spec), status: old.status.clone() };
+        match part {
+            Subresource::Resize => {
+                validation::validate_pod_resize(&of(validation::resized_spec(new_spec, old_spec)), old)
+            }
+            Subresource::EphemeralContainers => {
+                let new = of(validation::debugged_spec(new_spec, old_spec));
+                validation::validate_pod_ephemeral_containers_update(&new, old)
+            }
+            Subresource::Main | Subresource::Status => ErrorList::new(),
+        }
+    }
+
+    fn check_update(&self, old: &Self, store: &Store) -> Result<(), ApiError> {
+        if Arc::ptr_eq(&self.spec, &old.spec) || resources_of(&self.spec) == resources_of(&old.spec) {
+            return Ok(());
+        }
+        check_pod_limits(self.spec.api(), &self.meta.namespace, store)
+            .map_err(|text| ApiError::forbidden(&Kind::Pod.resource(), &self.meta.name, &text))
+    }
+
     fn warnings_on_create(api: &Api) -> Vec<String> {
         validation::warnings_for_pod(api)
     }
@@ -77,7 +126,7 @@ impl Strategy for Pod {
         Ok(())
     }
 
-    fn admit_update(&mut self, old: &Self, _store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
+    fn admit_update(&mut self, old: &Self, store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
         if Arc::ptr_eq(&self.spec, &old.spec) {
             return Ok(());
         }
@@ -85,6 +134,11 @@ impl Strategy for Pod {
         spec.priority = spec.priority.or(old.spec.api().priority);
         spec.preemption_policy = spec.preemption_policy.or_else(|| old.spec.api().preemption_policy.clone());
         admit_default_toleration_seconds(&mut spec);
+        if resources_of(&self.spec) != resources_of(&old.spec)
+            && let Some(text) = set_pod_limits(&mut spec, &self.meta.namespace, store)
+        {
+            self.meta.annotations.insert(LIMIT_RANGER_ANNOTATION, text);
+        }
         if spec != *self.spec.api() {
             self.spec = Arc::new(PodSpec::new(spec));
         }
@@ -134,6 +188,13 @@ fn admit(pod: &Pod, store: &Store, state: &mut AdmissionState) -> Result<Admitte
     admitted.limit_ranger = limit_ranger.map(Into::into);
     admitted.verdict = Verdict { invalid, refusal: refusal.map(Into::into) };
     Ok(admitted)
+}
+
+/// What the containers and the pod as a whole ask for.
+fn resources_of(spec: &PodSpec) -> Vec<Option<&ResourceRequirements>> {
+    let api = spec.api();
+    let containers = api.containers.iter().chain(api.init_containers.iter().flatten());
+    containers.map(|container| container.resources.as_ref()).chain([api.resources.as_ref()]).collect()
 }
 
 /// What validation says of a spec with what LimitRanger filled in, which may not fit what was there.

@@ -28,7 +28,9 @@ mod persistent_volume;
 mod persistent_volume_claim;
 mod pod;
 mod pod_disruption_budget;
+mod pod_part;
 mod pod_spec;
+mod pod_status;
 mod pod_template;
 mod priority_class;
 mod probe;
@@ -72,11 +74,13 @@ pub use endpoints::{
     validate_endpoint_slice, validate_endpoint_slice_update, validate_endpoints, validate_endpoints_update,
     warnings_for_endpoint_slice, warnings_for_endpoints,
 };
-pub use event::validate_event_create;
 pub(crate) use ip::parse_ip_sloppy;
 pub(crate) use job::{CONTROLLER_UID_LABELS, JOB_NAME_LABELS};
 pub use job::{validate_job, validate_job_update};
 pub use job_status::validate_job_status_update;
+pub use event::{
+    validate_event_create, validate_event_create_strict, validate_event_update, validate_event_update_strict,
+};
 pub use lease::{validate_lease, validate_lease_update};
 pub use limit_range::{validate_limit_range, validate_limit_range_update};
 pub use meta::{Scope, validate_object_meta, validate_object_meta_update};
@@ -90,10 +94,12 @@ pub use persistent_volume_claim::{
     validate_persistent_volume_claim, validate_persistent_volume_claim_status_update,
     validate_persistent_volume_claim_update,
 };
-pub use pod::{validate_pod_create, validate_pod_status_update, validate_pod_update};
 pub use pod_disruption_budget::{
     validate_pod_disruption_budget, validate_pod_disruption_budget_status_update, validate_pod_disruption_budget_update,
 };
+pub use pod::{validate_pod_create, validate_pod_update};
+pub use pod_part::{debugged_spec, resized_spec, validate_pod_ephemeral_containers_update, validate_pod_resize};
+pub use pod_status::validate_pod_status_update;
 pub use pod_template::{
     validate_pod_template, validate_pod_template_spec, validate_pod_template_update, validate_replication_controller,
     validate_replication_controller_status_update, validate_replication_controller_update,

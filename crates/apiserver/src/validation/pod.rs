@@ -1,23 +1,27 @@
-//! Validation of Pods: create, update, status.
+//! Validation of Pods: create and update.
 //!
-//! Mirrors `ValidatePodCreate`, `ValidatePodUpdate` and `ValidatePodStatusUpdate` in
+//! Mirrors `ValidatePodCreate` and `ValidatePodUpdate` in
 //! pkg/apis/core/validation (v1.36). Differs: the refusal of an update ends before upstream's dump
 //! of Go values.
 
-use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodSchedulingGate, PodSpec, Toleration};
+use k8s_openapi::api::core::v1::{
+    Affinity, Container, NodeAffinity, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodSchedulingGate, PodSpec,
+    Toleration,
+};
 use seatrial_api::field::{BadValue, Error, ErrorList, Path};
-use seatrial_api::names::{NameUse, inclusive_range_error, name_is_dns_subdomain};
+use seatrial_api::names::{inclusive_range_error, name_is_dns_subdomain};
 
-use super::annotations::{validate_mirror_annotation_unchanged, validate_pod_specific_annotations};
+use super::annotations::{
+    validate_annotations_match_fields, validate_pod_specific_annotation_updates, validate_pod_specific_annotations,
+};
 use super::container::validate_container_only_for_pod;
 use super::meta::{Scope, validate_object_meta, validate_object_meta_update};
 use super::pod_spec::{PodValidationOptions, validate_pod_spec};
 use super::scheduling::validate_tolerations;
-use super::{invalid_each, items, semantically_equal, text, validate_immutable_field};
+use super::{items, semantically_equal, text};
 
 const METADATA: Path<'static> = Path::new("metadata");
 const SPEC: Path<'static> = Path::new("spec");
-const STATUS: Path<'static> = Path::new("status");
 
 /// What an update may change, as the refusal lists it.
 const UPDATABLE_POD_SPEC_FIELDS: &str = "`spec.containers[*].image`,\
@@ -39,11 +43,12 @@ pub fn validate_pod_create(pod: &Pod) -> ErrorList {
         let detail = "cannot be set until all schedulingGates have been cleared";
         errs.push(Error::forbidden(&SPEC.child("nodeName"), detail));
     }
+    validate_annotations_match_fields(&mut errs, pod, spec, &SPEC);
     errs
 }
 
 /// Mirrors `validatePodMetadataAndSpec`.
-fn validate_pod_metadata_and_spec(pod: &Pod, spec: &PodSpec) -> ErrorList {
+pub(super) fn validate_pod_metadata_and_spec(pod: &Pod, spec: &PodSpec) -> ErrorList {
     let meta = &pod.metadata;
     let mut errs = validate_object_meta(meta, Scope::Namespaced, name_is_dns_subdomain, &METADATA);
     let annotations_path = METADATA.child("annotations");
@@ -89,12 +94,7 @@ pub fn validate_pod_update(new: &Pod, old: &Pod) -> ErrorList {
     let old_spec = old.spec.clone().unwrap_or_default();
     let mut errs = validate_object_meta_update(&new.metadata, &old.metadata, &METADATA);
     errs.extend(validate_pod_metadata_and_spec(new, &new_spec));
-    validate_mirror_annotation_unchanged(
-        &mut errs,
-        new.metadata.annotations.as_ref(),
-        old.metadata.annotations.as_ref(),
-        &METADATA.child("annotations"),
-    );
+    validate_pod_specific_annotation_updates(&mut errs, new, old, &METADATA.child("annotations"));
     let lists = [
         ("containers", new_spec.containers.as_slice(), old_spec.containers.as_slice()),
         ("initContainers", items(&new_spec.init_containers), items(&old_spec.init_containers)),
@@ -145,6 +145,7 @@ fn validate_rest_unchanged(errs: &mut ErrorList, new: PodSpec, old: &PodSpec) {
     if !items(&old.scheduling_gates).is_empty() {
         validate_node_selector_mutation(errs, &munged, old);
         munged.node_selector.clone_from(&old.node_selector);
+        validate_gated_node_affinity(errs, &mut munged, old);
     }
     if !semantically_equal(&munged, old) {
         let detail = format!("pod updates may not change fields other than {UPDATABLE_POD_SPEC_FIELDS}");
@@ -163,6 +164,70 @@ fn validate_node_selector_mutation(errs: &mut ErrorList, new: &PodSpec, old: &Po
             return;
         }
     }
+}
+
+/// A gated pod may get a stricter node affinity; the new one is put back to the old. Mirrors a part of `ValidatePodUpdate`.
+fn validate_gated_node_affinity(errs: &mut ErrorList, munged: &mut PodSpec, old: &PodSpec) {
+    let node_affinity = |spec: &PodSpec| spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.clone());
+    let (new_affinity, old_affinity) = (node_affinity(munged), node_affinity(old));
+    if semantically_equal(&new_affinity, &old_affinity) {
+        return;
+    }
+    let path = SPEC.child("affinity");
+    validate_node_affinity_mutation(errs, new_affinity.as_ref(), old_affinity.as_ref(), &path.child("nodeAffinity"));
+    match (&mut munged.affinity, &old.affinity) {
+        (None, _) => {
+            munged.affinity = old_affinity.map(|node| Affinity { node_affinity: Some(node), ..Affinity::default() });
+        }
+        (Some(new), None) if new.pod_affinity.is_none() && new.pod_anti_affinity.is_none() => munged.affinity = None,
+        (Some(new), _) => new.node_affinity = old_affinity,
+    }
+}
+
+/// Mirrors `validateNodeAffinityMutation`.
+fn validate_node_affinity_mutation(
+    errs: &mut ErrorList,
+    new: Option<&NodeAffinity>,
+    old: Option<&NodeAffinity>,
+    path: &Path<'_>,
+) {
+    // A pod without affinity may get any, and the preferred terms may always change.
+    let Some(old_terms) = old.and_then(|old| old.required_during_scheduling_ignored_during_execution.as_ref()) else {
+        return;
+    };
+    let required = path.child("requiredDuringSchedulingIgnoredDuringExecution");
+    let terms_path = required.child("nodeSelectorTerms");
+    let old_terms = &old_terms.node_selector_terms;
+    let new_terms = new
+        .and_then(|new| new.required_during_scheduling_ignored_during_execution.as_ref())
+        .map(|required| required.node_selector_terms.as_slice())
+        .unwrap_or_default();
+    if !old_terms.is_empty() && old_terms.len() != new_terms.len() {
+        let detail = "no additions/deletions to non-empty NodeSelectorTerms list are allowed";
+        errs.push(Error::invalid(&terms_path, BadValue::json(&new_terms), detail));
+        return;
+    }
+    for (index, (old, new)) in old_terms.iter().zip(new_terms).enumerate() {
+        if !is_addition(old, new) {
+            let detail = "only additions are allowed (no mutations or deletions)";
+            errs.push(Error::invalid(&terms_path.index(index), BadValue::json(new), detail));
+        }
+    }
+}
+
+/// Whether a term only gained requirements. Mirrors `validateNodeSelectorTermHasOnlyAdditions`.
+fn is_addition(old: &NodeSelectorTerm, new: &NodeSelectorTerm) -> bool {
+    let (old_expressions, old_fields) = (items(&old.match_expressions), items(&old.match_fields));
+    if old_expressions.is_empty()
+        && old_fields.is_empty()
+        && (new.match_expressions.is_some() || new.match_fields.is_some())
+    {
+        return false;
+    }
+    let starts_with = |new: &[NodeSelectorRequirement], old: &[NodeSelectorRequirement]| {
+        old.iter().all(|requirement| new.iter().any(|other| other == requirement))
+    };
+    starts_with(items(&new.match_expressions), old_expressions) && starts_with(items(&new.match_fields), old_fields)
 }
 
 /// False stops validation. Mirrors `ValidateContainerUpdates`.
@@ -232,68 +297,5 @@ fn validate_only_deleted_scheduling_gates(
         let detail = format!("only deletion is allowed, but found new scheduling gate '{}'", gate.name);
         let path = path.index(index);
         errs.push(Error::forbidden(&path.child("name"), detail));
-    }
-}
-
-/// A Pod whose status is to be replaced. Mirrors `ValidatePodStatusUpdate`.
-#[must_use]
-pub fn validate_pod_status_update(new: &Pod, old: &Pod) -> ErrorList {
-    let mut errs = validate_object_meta_update(&new.metadata, &old.metadata, &METADATA);
-    let (new_status, old_status) = (new.status.clone().unwrap_or_default(), old.status.clone().unwrap_or_default());
-    let old_spec = old.spec.clone().unwrap_or_default();
-    let node_name = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
-    if node_name(new) != node_name(old) {
-        errs.push(Error::forbidden(&STATUS.child("nodeName"), "may not be changed directly"));
-    }
-    let nominated = text(&new_status.nominated_node_name);
-    if !nominated.is_empty() && nominated != text(&old_status.nominated_node_name) {
-        let messages = name_is_dns_subdomain(nominated, NameUse::Name);
-        invalid_each(&mut errs, &STATUS.child("nominatedNodeName"), nominated, messages);
-    }
-    validate_immutable_field(
-        &mut errs,
-        &text(&new_status.qos_class),
-        &text(&old_status.qos_class),
-        &STATUS.child("qosClass"),
-        |&class| class.into(),
-    );
-    let is_sidecar = |name: &str| {
-        let mut init = items(&old_spec.init_containers).iter();
-        init.any(|c| c.name == name && text(&c.restart_policy) == "Always")
-    };
-    let policy = text(&old_spec.restart_policy);
-    let transitions = [
-        ("containerStatuses", &new_status.container_statuses, &old_status.container_statuses),
-        ("initContainerStatuses", &new_status.init_container_statuses, &old_status.init_container_statuses),
-    ];
-    for (field, new, old) in transitions {
-        let path = STATUS.child(field);
-        let old = items(old).iter().enumerate().filter(|(_, status)| !is_sidecar(&status.name));
-        for (index, old) in old {
-            validate_state_transition(&mut errs, items(new), old, policy, &path.index(index));
-        }
-    }
-    errs
-}
-
-/// What has ended stays so, unless the policy restarts it. Mirrors
-/// `ValidateContainerStateTransition`.
-fn validate_state_transition(
-    errs: &mut ErrorList,
-    new: &[ContainerStatus],
-    old: &ContainerStatus,
-    policy: &str,
-    path: &Path<'_>,
-) {
-    let terminated = |status: &ContainerStatus| {
-        status.state.as_ref().and_then(|state| state.terminated.as_ref()).map(|t| t.exit_code)
-    };
-    let Some(exit_code) = terminated(old) else { return };
-    if policy == "Always" || (policy == "OnFailure" && exit_code != 0) {
-        return;
-    }
-    if new.iter().any(|status| status.name == old.name && terminated(status).is_none()) {
-        let detail = "may not be transitioned to non-terminated state";
-        errs.push(Error::forbidden(&path.child("state"), detail));
     }
 }

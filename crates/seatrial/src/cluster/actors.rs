@@ -23,6 +23,8 @@ pub(super) enum Stimulus {
     Kubelet(KubeletEvent),
     /// A pod's back-off in the scheduler is over.
     Scheduler,
+    /// Events have lived long enough.
+    Expiry,
 }
 
 /// A stimulus to be.

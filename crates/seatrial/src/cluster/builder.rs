@@ -149,6 +149,7 @@ impl Builder {
             broken: None,
             observed: Cursor::default(),
             last_change: SimTime::ZERO,
+            expiry_waits: false,
             journal: None,
             namespace: DEFAULT_NAMESPACE.to_owned(),
         };

@@ -75,6 +75,8 @@ pub struct Cluster {
     /// Everything before this was looked at by the observers of changes.
     observed: Cursor,
     last_change: SimTime,
+    /// Whether the queue holds the time at which the next Events go.
+    expiry_waits: bool,
     journal: Option<Vec<JournalEntry>>,
     namespace: String,
 }

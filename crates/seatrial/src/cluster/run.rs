@@ -149,6 +149,11 @@ impl Cluster {
 
     fn collect_timers(&mut self) {
         let mut timers = Vec::new();
+        if let Some(at) = self.server.next_expiry().filter(|_| !self.expiry_waits) {
+            self.expiry_waits = true;
+            let due = self.clock.now() + self.clock.until(at);
+            self.queue.push_background(due, Stimulus::Expiry);
+        }
         if let Some(controllers) = &mut self.controllers {
             controllers.take_timers(&mut timers);
         }
@@ -188,6 +193,12 @@ impl Cluster {
             Stimulus::Scheduler => {
                 self.trace.note(at, (Actor::Scheduler, What::Timer), 0, 0);
                 self.scheduler.fire(at);
+            }
+            Stimulus::Expiry => {
+                self.expiry_waits = false;
+                let cause = self.trace.note(at, (Actor::ApiServer, What::Timer), 0, 0);
+                self.server.expire(self.clock.time());
+                self.deliver(Actor::ApiServer, cause);
             }
             Stimulus::Kubelet(event) => {
                 let cause = self.trace.note(at, (Actor::Kubelet, What::Timer), 0, 0);

@@ -15,15 +15,15 @@ fn with_quota(spec: &Value, used: &Value) -> ApiServer {
     server.bootstrap(&now()).expect("a new server");
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": spec,
         "status": {"hard": spec["hard"], "used": used}});
-    server.create_json(&now(), Kind::ResourceQuota, "default", &quota).expect("a valid quota");
+    server.create_json(&now(), Kind::ResourceQuota, "default", &quota.clone().into()).expect("a valid quota");
     let key = seatrial_api::ObjectKey::new(Kind::ResourceQuota, "default", "q");
-    server.update_json(&now(), &key, Subresource::Status, &quota).expect("a valid status");
+    server.update_json(&now(), &key, Subresource::Status, &quota.into()).expect("a valid status");
     server
 }
 
 fn create(server: &mut ApiServer, kind: Kind, mut object: Value) -> String {
     object["metadata"] = json!({"name": "x"});
-    let result = server.create_json(&now(), kind, "default", &object);
+    let result = server.create_json(&now(), kind, "default", &object.into());
     let text = result.err().map(|error| error.message().to_owned()).unwrap_or_default();
     text.split_once(" is forbidden: ").map_or(text.clone(), |(_, why)| why.to_owned())
 }

@@ -1,0 +1,90 @@
+//! Events live an hour after they were last written.
+//!
+//! Mirrors the `--event-ttl` of the API server and the leases of etcd (v1.36). Every write of an Event queues one entry; time only
+//! moves on, so that the queue is in order as it is.
+
+use std::collections::VecDeque;
+
+use seatrial_api::{Kind, ObjectKey, Resource, Time};
+
+use crate::server::ApiServer;
+
+/// Seconds an Event stays. Mirrors the default of `--event-ttl`.
+pub const EVENT_TTL_SECONDS: i64 = 60 * 60;
+
+/// What is to go, in the order of time.
+#[derive(Debug, Default)]
+pub(crate) struct Expiries(VecDeque<Expiry>);
+
+#[derive(Debug)]
+struct Expiry {
+    at: Time,
+    key: ObjectKey,
+    /// The write this entry is for: a later write has an entry of its own.
+    resource_version: u64,
+}
+
+impl ApiServer {
+    /// Remembers when an object that was written goes, if it does.
+    pub(crate) fn note_expiry<R: Resource>(&mut self, object: &R, now: Time) {
+        if R::KIND != Kind::Event {
+            return;
+        }
+        let resource_version = object.meta().resource_version;
+        self.expiries.0.push_back(Expiry {
+            at: now.plus_seconds(EVENT_TTL_SECONDS),
+            key: object.key(),
+            resource_version,
+        });
+    }
+
+    /// When [`ApiServer::expire`] has something to do next.
+    pub fn next_expiry(&self) -> Option<Time> {
+        self.expiries.0.front().map(|expiry| expiry.at)
+    }
+
+    /// Deletes what has lived long enough at a time.
+    pub fn expire(&mut self, now: Time) {
+        while let Some(expiry) = self.expiries.0.pop_front_if(|expiry| expiry.at <= now) {
+            let stored = self.store.get(&expiry.key).map(|object| object.meta().resource_version);
+            if stored == Some(expiry.resource_version) {
+                self.store.remove(&expiry.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seatrial_api::{Kind, ObjectKey, Time};
+    use serde_json::json;
+
+    use super::EVENT_TTL_SECONDS;
+    use crate::patch::PatchType;
+    use crate::server::{ApiServer, ApiServerOptions, RequestInfo, Subresource};
+
+    #[test]
+    fn an_event_goes_an_hour_after_its_last_write() {
+        let mut server = ApiServer::new(ApiServerOptions::default());
+        let start = Time::from_unix(1_000_000);
+        server.bootstrap(&RequestInfo::new(start, "test")).expect("a new server");
+        let event = |name: &str| {
+            json!({"metadata": {"name": name}, "involvedObject": {"namespace": "default"}, "message": "m", "type": "Normal"}).into()
+        };
+        for name in ["a", "b"] {
+            let made = server.create_json(&RequestInfo::new(start, "test"), Kind::Event, "default", &event(name));
+            made.expect("a valid event");
+        }
+        let key = |name: &str| ObjectKey::new(Kind::Event, "default", name);
+        let later = RequestInfo::new(start.plus_seconds(60), "test");
+        let patch = (PatchType::Merge, &json!({"count": 2}));
+        server.patch(&later, &key("a"), Subresource::Main, patch).expect("a valid patch");
+        server.expire(start.plus_seconds(EVENT_TTL_SECONDS - 1));
+        assert_eq!(server.store().count(Kind::Event), 2);
+        server.expire(start.plus_seconds(EVENT_TTL_SECONDS));
+        assert!(server.store().get(&key("b")).is_none() && server.store().get(&key("a")).is_some());
+        assert_eq!(server.next_expiry(), Some(later.now.plus_seconds(EVENT_TTL_SECONDS)));
+        server.expire(later.now.plus_seconds(EVENT_TTL_SECONDS));
+        assert_eq!((server.store().count(Kind::Event), server.next_expiry()), (0, None));
+    }
+}
