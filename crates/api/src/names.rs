@@ -19,6 +19,7 @@ pub const LABEL_VALUE_MAX_LENGTH: usize = 63;
 const DNS1123_LABEL_MSG: &str = "a lowercase RFC 1123 label must consist of lower case \
     alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. \
     'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const DNS1123_SUBDOMAIN_WITH_UNDERSCORE_MSG: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')";
 const DNS1123_SUBDOMAIN_MSG: &str = "a lowercase RFC 1123 subdomain must consist of lower case \
     alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character \
     (e.g. 'example.com', regex used for validation is \
@@ -115,6 +116,26 @@ pub fn is_dns1123_subdomain(value: &str) -> Messages {
     }
     if !is_dns_subdomain(value) {
         messages.push(DNS1123_SUBDOMAIN_MSG.into());
+    }
+    messages
+}
+
+/// A DNS subdomain that may hold underscores. Mirrors `IsDNS1123SubdomainWithUnderscore`.
+#[must_use]
+pub fn is_dns1123_subdomain_with_underscore(value: &str) -> Messages {
+    let mut messages = Messages::new();
+    if value.len() > DNS1123_SUBDOMAIN_MAX_LENGTH {
+        messages.push(max_len_error(DNS1123_SUBDOMAIN_MAX_LENGTH).into());
+    }
+    let is_alnum = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |label: &str| {
+        let bytes = label.strip_prefix('_').unwrap_or(label).as_bytes();
+        bytes.first().is_some_and(|&byte| is_alnum(byte))
+            && bytes.last().is_some_and(|&byte| is_alnum(byte))
+            && bytes.iter().all(|&byte| is_alnum(byte) || matches!(byte, b'-' | b'_'))
+    };
+    if !value.split('.').all(is_label) {
+        messages.push(DNS1123_SUBDOMAIN_WITH_UNDERSCORE_MSG.into());
     }
     messages
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Pod as Api, ResourceRequirements};
 use seatrial_api::field::ErrorList;
-use seatrial_api::{ApiError, Kind, Pod, PodPhase, PodSpec, PodStatus, Str};
+use seatrial_api::{
+    ApiError, Condition, ConditionStatus, Kind, Pod, PodPhase, PodSpec, PodStatus, Str, Time, pod_condition,
+};
 
 use crate::admission::{
     AdmissionState, AdmittedSpec, LIMIT_RANGER_ANNOTATION, Verdict, admit_default_toleration_seconds, admit_pod_spec,
@@ -30,6 +32,9 @@ impl Strategy for Pod {
         self.meta.generation = 1;
         self.status =
             PodStatus { phase: PodPhase::Pending, qos_class: Some(self.spec.qos_class()), ..PodStatus::default() };
+        if self.spec.api().scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()) {
+            self.status.conditions = self.status.conditions.with_last(gated(self.meta.created()));
+        }
     }
 
     fn prepare_for_update(&mut self, old: &Self) {
@@ -45,7 +50,7 @@ impl Strategy for Pod {
         self.spec = Arc::clone(&old.spec);
         self.node_name.clone_from(&old.node_name);
         self.meta.owner_references.clone_from(&old.meta.owner_references);
-        self.status.qos_class = old.status.qos_class;
+        self.status.qos_class = self.status.qos_class.or(old.status.qos_class);
     }
 
     fn validate(api: &Api) -> ErrorList {
@@ -57,7 +62,10 @@ impl Strategy for Pod {
     }
 
     fn validate_status_update(new: &Api, old: &Api) -> ErrorList {
-        validation::validate_pod_status_update(new, old)
+        let mut new = Api { spec: old.spec.clone(), ..new.clone() };
+        let class = old.status.as_ref().and_then(|status| status.qos_class.clone());
+        new.status.get_or_insert_default().qos_class.get_or_insert_with(|| class.unwrap_or_default());
+        validation::validate_pod_status_update(&new, old)
     }
 
     /// Through a subresource only its own part of the spec is taken.
@@ -164,6 +172,12 @@ impl Strategy for Pod {
         let seconds = requested.unwrap_or_else(|| self.spec.termination_grace_period_seconds());
         Some(if seconds < 0 { 1 } else { seconds })
     }
+}
+
+/// What a pod shows that waits for its gates. Mirrors `applySchedulingGatedCondition`.
+fn gated(now: Time) -> Condition {
+    let message = "Scheduling is blocked due to non-empty scheduling gates";
+    Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::False, now).because("SchedulingGated", message)
 }
 
 /// The namespace that decides what becomes of a pod's spec; the empty one where all are alike.

@@ -12,7 +12,7 @@ const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
 const PODS: &str = "/api/v1/namespaces/default/pods";
 
 fn server() -> ApiServer {
-    let mut server = ApiServer::new(ApiServerOptions { seed: 7 });
+    let mut server = ApiServer::new(ApiServerOptions { seed: 7, ..ApiServerOptions::default() });
     server.bootstrap(&RequestInfo::new(NOW, "test")).expect("an empty server");
     server
 }

@@ -22,6 +22,11 @@ const ONLY_FOR_SIDECARS: &str = "may not be set for init containers without rest
 /// The text for a field that debugging containers may not have.
 const NOT_FOR_EPHEMERAL: &str = "cannot be set for an Ephemeral Container";
 
+/// How many rules a container may have that decide whether it is restarted.
+const RESTART_POLICY_RULES_MAX: usize = 20;
+/// How many exit codes such a rule may name.
+const EXIT_CODES_MAX: usize = 255;
+
 /// What containers need to know of their pod.
 pub(super) struct ContainerContext<'a> {
     /// The valid volumes by name.
@@ -32,6 +37,8 @@ pub(super) struct ContainerContext<'a> {
     pub(super) pod_restart_policy: &'a str,
     /// The pod's claims.
     pub(super) resource_claims: &'a [PodResourceClaim],
+    /// Whether the pod shares the user namespace of its node.
+    pub(super) host_users: bool,
 }
 
 /// Mirrors `validateContainers`.
@@ -196,7 +203,7 @@ fn validate_container_common(errs: &mut ErrorList, cx: &ContainerContext<'_>, co
     let policies = items(&container.resize_policy);
     validate_resize_policy(errs, policies, cx.pod_restart_policy, &path.child("resizePolicy"));
     let security = container.security_context.as_ref();
-    validate_security_context(errs, security, &path.child("securityContext"));
+    validate_security_context(errs, security, cx.host_users, &path.child("securityContext"));
 }
 
 /// Mirrors `validatePullPolicy`.
@@ -220,10 +227,36 @@ fn validate_hooks_and_probes(errs: &mut ErrorList, cx: &ContainerContext<'_>, co
     }
 }
 
+/// Mirrors `validateContainerRestartPolicy`.
 fn validate_container_restart_policy(errs: &mut ErrorList, container: &Container, path: &Path<'_>) {
-    if let Some(policy) = &container.restart_policy {
-        let policies = ["Always", "Never", "OnFailure"];
-        super::validate_supported(errs, policy, &policies, &path.child("restartPolicy"));
+    let rules = items(&container.restart_policy_rules);
+    let policy_path = path.child("restartPolicy");
+    match &container.restart_policy {
+        Some(policy) => {
+            super::validate_supported(errs, policy, &["Always", "Never", "OnFailure"], &policy_path);
+        }
+        None if !rules.is_empty() => {
+            errs.push(Error::required(&policy_path, "must specify restartPolicy when restart rules are used"));
+        }
+        None => {}
+    }
+    let rules_path = path.child("restartPolicyRules");
+    if rules.len() > RESTART_POLICY_RULES_MAX {
+        errs.push(Error::too_many(&rules_path, rules.len(), RESTART_POLICY_RULES_MAX));
+    }
+    for (index, rule) in rules.iter().enumerate() {
+        let path = rules_path.index(index);
+        super::validate_supported(errs, &rule.action, &["Restart", "RestartAllContainers"], &path.child("action"));
+        let codes_path = path.child("exitCodes");
+        let Some(codes) = &rule.exit_codes else {
+            errs.push(Error::required(&codes_path, "must be specified"));
+            continue;
+        };
+        super::validate_supported(errs, &codes.operator, &["In", "NotIn"], &codes_path.child("operator"));
+        let values = items(&codes.values);
+        if values.len() > EXIT_CODES_MAX {
+            errs.push(Error::too_many(&codes_path.child("values"), values.len(), EXIT_CODES_MAX));
+        }
     }
 }
 

@@ -5,14 +5,16 @@
 use k8s_openapi::api::core::v1::{HostAlias, PodDNSConfig, PodReadinessGate, PodSchedulingGate, PodSpec};
 use seatrial_api::field::{BadValue, Error, ErrorList, Path};
 use seatrial_api::names::{
-    NameUse, inclusive_range_error, is_dns1123_label, is_dns1123_subdomain, is_qualified_name, is_valid_ip,
-    name_is_dns_subdomain,
+    NameUse, inclusive_range_error, is_dns1123_label, is_dns1123_subdomain, is_dns1123_subdomain_with_underscore,
+    is_qualified_name, is_valid_ip, name_is_dns_subdomain,
 };
 
 use super::container::{
     ContainerContext, validate_containers, validate_ephemeral_containers, validate_init_containers,
 };
 use super::meta::validate_labels;
+use super::pod_os::validate_os;
+use super::resource_claim::validate_pod_resource_claims;
 use super::resources::{validate_overhead, validate_pod_resources};
 use super::scheduling::{validate_affinity, validate_tolerations, validate_topology_spread_constraints};
 use super::security::{validate_host_users, validate_pod_spec_security_context};
@@ -55,7 +57,9 @@ pub(super) fn validate_pod_spec(
         grace_period_seconds: spec.termination_grace_period_seconds,
         pod_restart_policy: text(&spec.restart_policy),
         resource_claims: items(&spec.resource_claims),
+        host_users: spec.host_users != Some(false),
     };
+    validate_pod_resource_claims(errs, items(&spec.resource_claims), &path.child("resourceClaims"));
     validate_containers(errs, &cx, &spec.containers, &path.child("containers"));
     validate_init_containers(errs, &cx, spec, &path.child("initContainers"));
     validate_ephemeral_containers(errs, &cx, spec, &path.child("ephemeralContainers"));
@@ -82,11 +86,7 @@ pub(super) fn validate_pod_spec(
     validate_host_aliases(errs, items(&spec.host_aliases), &path.child("hostAliases"));
     validate_classes(errs, spec, path);
     validate_overhead(errs, spec.overhead.as_ref(), &path.child("overhead"));
-    if let Some(os) = &spec.os {
-        let name_path = path.child("os").child("name").to_string();
-        let name_path = Path::new(&name_path);
-        validate_required_supported(errs, &os.name, &["linux", "windows"], &name_path);
-    }
+    validate_os(errs, spec, path);
 }
 
 /// Names of other objects and of the host, and the deadline between them.
@@ -203,6 +203,10 @@ fn validate_nameservers_and_searches(errs: &mut ErrorList, config: &PodDNSConfig
              the search list"
         );
         errs.push(Error::invalid(&searches_path, BadValue::json(&searches), detail));
+    }
+    for (index, search) in searches.iter().enumerate().filter(|(_, search)| *search != ".") {
+        let search = search.strip_suffix('.').unwrap_or(search);
+        invalid_each(errs, &searches_path.index(index), search, is_dns1123_subdomain_with_underscore(search));
     }
 }
 

@@ -11,6 +11,8 @@ use seatrial_api::field::{Error, ErrorList, Path};
 use seatrial_api::names::is_qualified_name;
 use seatrial_api::quantity::Quantity;
 
+use crate::pod_resources::{Part, is_supported_pod_level_resource, of_containers};
+
 use super::container::ContainerContext;
 use super::{IS_NEGATIVE_ERROR_MSG, IS_NOT_INTEGER_ERROR_MSG, invalid_each, items};
 
@@ -100,6 +102,15 @@ fn validate_container_resource_name(errs: &mut ErrorList, name: &str, path: &Pat
     }
 }
 
+/// Mirrors `validatePodResourceName`.
+fn validate_pod_resource_name(errs: &mut ErrorList, name: &str, path: &Path<'_>) {
+    let count = errs.len();
+    validate_resource_name(errs, name, path);
+    if errs.len() == count && !is_supported_pod_level_resource(name) {
+        errs.push(Error::not_supported(path, name, &["cpu", "hugepages-", "memory"]));
+    }
+}
+
 /// Mirrors `ValidateResourceQuantityValue`.
 pub(super) fn validate_resource_quantity_value(errs: &mut ErrorList, name: &str, value: Quantity, path: &Path<'_>) {
     if value.sign() < 0 {
@@ -126,7 +137,7 @@ pub(super) fn validate_container_resource_requirements(
     path: &Path<'_>,
 ) {
     let Some(resources) = resources else { return };
-    validate_limits_and_requests(errs, resources, path);
+    validate_limits_and_requests(errs, resources, validate_container_resource_name, path);
     let claims_path = path.child("claims");
     let mut seen = BTreeSet::new();
     for (index, claim) in items(&resources.claims).iter().enumerate() {
@@ -144,17 +155,22 @@ pub(super) fn validate_container_resource_requirements(
     }
 }
 
-fn validate_limits_and_requests(errs: &mut ErrorList, resources: &ResourceRequirements, path: &Path<'_>) {
+fn validate_limits_and_requests(
+    errs: &mut ErrorList,
+    resources: &ResourceRequirements,
+    validate_name: fn(&mut ErrorList, &str, &Path<'_>),
+    path: &Path<'_>,
+) {
     let limits_path = path.child("limits");
     let requests_path = path.child("requests");
     for (name, quantity) in parsed(resources.limits.as_ref()) {
         let path = limits_path.key(name);
-        validate_container_resource_name(errs, name, &path);
+        validate_name(errs, name, &path);
         validate_resource_quantity_value(errs, name, quantity, &path);
     }
     for (name, quantity) in parsed(resources.requests.as_ref()) {
         let path = requests_path.key(name);
-        validate_container_resource_name(errs, name, &path);
+        validate_name(errs, name, &path);
         validate_resource_quantity_value(errs, name, quantity, &path);
         let limit = parsed(resources.limits.as_ref()).find(|(limited, _)| *limited == name);
         match limit {
@@ -192,7 +208,7 @@ fn validate_request_fits(errs: &mut ErrorList, name: &str, request: Quantity, li
 pub(super) fn validate_overhead(errs: &mut ErrorList, overhead: Option<&ResourceList>, path: &Path<'_>) {
     let Some(overhead) = overhead else { return };
     let resources = ResourceRequirements { limits: Some(overhead.clone()), ..ResourceRequirements::default() };
-    validate_limits_and_requests(errs, &resources, path);
+    validate_limits_and_requests(errs, &resources, validate_container_resource_name, path);
 }
 
 /// Mirrors `validatePodResources`: pod-level names, quantities, and what containers may exceed.
@@ -202,16 +218,17 @@ pub(super) fn validate_pod_resources(errs: &mut ErrorList, spec: &PodSpec, path:
         let detail = "claims cannot be set for Resources at pod-level";
         errs.push(Error::forbidden(&path.child("claims"), detail));
     }
-    for (field, list) in [("limits", &resources.limits), ("requests", &resources.requests)] {
-        let list_path = path.child(field);
-        for (name, _) in parsed(list.as_ref()) {
-            if !matches!(name, "cpu" | "memory") && !name.starts_with(HUGE_PAGES_PREFIX) {
-                let supported = ["cpu", "hugepages-", "memory"];
-                errs.push(Error::not_supported(&list_path.key(name), name, &supported));
-            }
+    validate_limits_and_requests(errs, resources, validate_pod_resource_name, path);
+    let requests_path = path.child("requests");
+    let zero = Quantity::ZERO;
+    for (name, needed) in of_containers(spec, Part::Requests) {
+        let given =
+            parsed(resources.requests.as_ref()).find(|(other, _)| *other == name).map_or(zero, |(_, given)| given);
+        if is_supported_pod_level_resource(&name) && needed.cmp_value(&given).is_gt() {
+            let detail = format!("must be greater than or equal to aggregate container requests of {needed}");
+            errs.push(Error::invalid(&requests_path.key(&name), given.to_string(), detail));
         }
     }
-    validate_limits_and_requests(errs, resources, path);
     let containers_path = path.child("containers");
     for (index, container) in spec.containers.iter().enumerate() {
         let limits = container.resources.as_ref().and_then(|r| r.limits.as_ref());

@@ -12,6 +12,9 @@ use seatrial_api::names::is_in_range;
 use super::volume::validate_local_descending_path;
 use super::{invalid_number_each, items, validate_required_supported, validate_supported};
 
+/// The longest path of a profile on a node.
+const LOCALHOST_PROFILE_LENGTH_MAX: usize = 4095;
+
 /// User and group ids are checked alike. Mirrors `IsValidUserID` and `IsValidGroupID`.
 fn validate_id(errs: &mut ErrorList, id: Option<i64>, path: &Path<'_>) {
     if let Some(id) = id {
@@ -116,6 +119,9 @@ fn validate_app_armor_profile_field(errs: &mut ErrorList, profile: Option<&AppAr
             let detail = "must be set when AppArmor type is Localhost";
             errs.push(Error::required(&localhost_path, detail));
         }
+        ("Localhost", Some(name)) if name.len() > LOCALHOST_PROFILE_LENGTH_MAX => {
+            errs.push(Error::too_long(&localhost_path, LOCALHOST_PROFILE_LENGTH_MAX));
+        }
         ("Localhost", Some(name)) if name.trim() != name => {
             let detail = "must not be padded with whitespace";
             errs.push(Error::invalid(&localhost_path, name, detail));
@@ -137,12 +143,21 @@ fn validate_app_armor_profile_field(errs: &mut ErrorList, profile: Option<&AppAr
 }
 
 /// Mirrors `ValidateSecurityContext`.
-pub(super) fn validate_security_context(errs: &mut ErrorList, security: Option<&SecurityContext>, path: &Path<'_>) {
+pub(super) fn validate_security_context(
+    errs: &mut ErrorList,
+    security: Option<&SecurityContext>,
+    host_users: bool,
+    path: &Path<'_>,
+) {
     let Some(security) = security else { return };
     validate_id(errs, security.run_as_user, &path.child("runAsUser"));
     validate_id(errs, security.run_as_group, &path.child("runAsGroup"));
     if let Some(mount) = &security.proc_mount {
         validate_supported(errs, mount, &["Default", "Unmasked"], &path.child("procMount"));
+        if host_users && mount == "Unmasked" {
+            let detail = "`hostUsers` must be false to use `Unmasked`";
+            errs.push(Error::invalid(&path.child("procMount"), mount, detail));
+        }
     }
     let seccomp = security.seccomp_profile.as_ref();
     validate_seccomp_profile_field(errs, seccomp, &path.child("seccompProfile"));

@@ -1,15 +1,15 @@
 //! Warnings: what the API server accepts but advises against.
 //!
-//! Mirrors pkg/api/pod/warnings.go and the strategies' `WarningsOnCreate` (v1.36).
+//! Mirrors the strategies' `WarningsOnCreate` (v1.36).
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplateSpec, ResourceRequirements, Secret};
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use seatrial_api::field::{Path, quote};
 use seatrial_api::names::is_dns1123_label;
-use seatrial_api::quantity::{Format, Quantity};
 
-use super::{items, resources::parsed, text};
+use super::pod_warnings::warnings_for_pod_spec_and_meta;
+use super::text;
+use super::workload_warnings::{TEMPLATE, warnings_for_template};
 
 /// What creating the Deployment warns about.
 #[must_use]
@@ -25,13 +25,11 @@ pub fn warnings_for_replica_set(replica_set: &ReplicaSet) -> Vec<String> {
     warnings_for_workload(&replica_set.metadata, template)
 }
 
-/// What creating the Pod warns about.
+/// What creating the Pod warns about. Mirrors `podStrategy.WarningsOnCreate`.
 #[must_use]
 pub fn warnings_for_pod(pod: &Pod) -> Vec<String> {
-    let mut warnings = warnings_for_name(&pod.metadata);
-    if let Some(spec) = &pod.spec {
-        warnings_for_pod_spec(&mut warnings, spec, &Path::new("spec"));
-    }
+    let mut warnings = warnings_for_name_in(&pod.metadata, "the Pod's hostname");
+    warnings.extend(pod.spec.iter().flat_map(|spec| warnings_for_pod_spec_and_meta(spec, &pod.metadata, "")));
     warnings
 }
 
@@ -55,96 +53,23 @@ pub fn warnings_for_secret(secret: &Secret) -> Vec<String> {
 
 fn warnings_for_workload(meta: &ObjectMeta, template: Option<&PodTemplateSpec>) -> Vec<String> {
     let mut warnings = warnings_for_name(meta);
-    if let Some(spec) = template.and_then(|template| template.spec.as_ref()) {
-        warnings_for_pod_spec(&mut warnings, spec, &Path::new("spec.template.spec"));
-    }
+    warnings.extend(warnings_for_template(template, TEMPLATE));
     warnings
 }
 
-/// The name of a pod becomes a host name.
+/// The names of a kind's pods begin with its own, and become host names.
 pub(super) fn warnings_for_name(meta: &ObjectMeta) -> Vec<String> {
+    warnings_for_name_in(meta, "Pod names and hostnames")
+}
+
+fn warnings_for_name_in(meta: &ObjectMeta, use_: &str) -> Vec<String> {
     let messages = is_dns1123_label(text(&meta.name));
     if messages.is_empty() {
         return Vec::new();
     }
     vec![format!(
-        "metadata.name: this is used in Pod names and hostnames, which can result in surprising \
+        "metadata.name: this is used in {use_}, which can result in surprising \
          behavior; a DNS label is recommended: [{}]",
         messages.join(" ")
     )]
-}
-
-/// Mirrors `warningsForPodSpecAndMeta`, as far as the rules are implemented.
-pub(super) fn warnings_for_pod_spec(warnings: &mut Vec<String>, spec: &PodSpec, path: &Path<'_>) {
-    let volumes_path = path.child("volumes");
-    for (index, volume) in items(&spec.volumes).iter().enumerate() {
-        if volume.git_repo.is_some() {
-            let path = volumes_path.index(index);
-            let path = path.child("gitRepo");
-            warnings.push(format!("{path}: deprecated in v1.11, and disabled by default in v1.33+"));
-        }
-        let is_bare = |sources: &[k8s_openapi::api::core::v1::VolumeProjection]| {
-            sources.is_empty() || sources.iter().any(|source| *source == Default::default())
-        };
-        if volume.projected.as_ref().is_some_and(|p| is_bare(items(&p.sources))) {
-            let name = quote(&volume.name);
-            warnings.push(format!("volume {name} (Projected) has no sources provided"));
-        }
-    }
-    let secrets_path = path.child("imagePullSecrets");
-    for (index, secret) in items(&spec.image_pull_secrets).iter().enumerate() {
-        if secret.name.is_empty() {
-            let path = secrets_path.index(index);
-            let path = path.child("name");
-            warnings.push(format!("{path}: invalid empty name \"\""));
-        }
-    }
-    let lists = [("containers", spec.containers.as_slice()), ("initContainers", items(&spec.init_containers))];
-    for (field, containers) in lists {
-        let path = path.child(field);
-        for (index, container) in containers.iter().enumerate() {
-            warnings_for_container(warnings, container, &path.index(index));
-        }
-    }
-    for (name, value) in parsed(spec.overhead.as_ref()) {
-        warn_of_fraction(warnings, name, value, &path.child("overhead"));
-    }
-}
-
-fn warnings_for_container(warnings: &mut Vec<String>, container: &Container, path: &Path<'_>) {
-    if let Some(ResourceRequirements { limits, requests, .. }) = &container.resources {
-        let resources_path = path.child("resources");
-        for (field, list) in [("limits", limits), ("requests", requests)] {
-            for (name, value) in parsed(list.as_ref()) {
-                warn_of_fraction(warnings, name, value, &resources_path.child(field));
-            }
-        }
-    }
-    let env = items(&container.env);
-    let env_path = path.child("env");
-    for (index, variable) in env.iter().enumerate() {
-        if env[..index].iter().any(|earlier| earlier.name == variable.name) {
-            let path = env_path.index(index);
-            let name = quote(&variable.name);
-            warnings.push(format!(
-                "{path}: hides previous definition of {name}, which may be dropped when using \
-                 apply"
-            ));
-        }
-    }
-}
-
-/// Bytes come whole.
-fn warn_of_fraction(warnings: &mut Vec<String>, name: &str, value: Quantity, path: &Path<'_>) {
-    if matches!(name, "memory" | "ephemeral-storage") && !is_whole(value) {
-        let path = path.key(name);
-        let value = quote(&value.to_string());
-        warnings.push(format!("{path}: fractional byte value {value} is invalid, must be an integer"));
-    }
-}
-
-/// Amounts at the upper end are capped and count as whole.
-fn is_whole(value: Quantity) -> bool {
-    let rounded = Quantity::from_i64(value.value(), Format::DecimalSi);
-    value.value() == i64::MAX || rounded.cmp_value(&value).is_eq()
 }

@@ -6,22 +6,22 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet}
 use k8s_openapi::api::batch::v1::{CronJob, Job, JobSpec};
 use k8s_openapi::api::core::v1::{PodTemplate, PodTemplateSpec, ReplicationController};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use seatrial_api::field::Path;
 
-use super::warnings::{warnings_for_name, warnings_for_pod_spec};
+use super::pod_warnings::warnings_for_pod_spec_and_meta;
+use super::warnings::warnings_for_name;
 
-const TEMPLATE: &str = "spec.template";
+pub(super) const TEMPLATE: &str = "spec.template";
 const JOB_TEMPLATE: &str = "spec.jobTemplate.spec";
 const COMPLETIONS_SOFT_LIMIT: i32 = 100_000;
 const PARALLELISM_SOFT_LIMIT: i32 = 10_000;
 
 /// Mirrors `GetWarningsForPodTemplate`.
-fn warnings_for_template(template: Option<&PodTemplateSpec>, path: &str) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if let Some(spec) = template.and_then(|template| template.spec.as_ref()) {
-        warnings_for_pod_spec(&mut warnings, spec, &Path::new(path).child("spec"));
-    }
-    warnings
+pub(super) fn warnings_for_template(template: Option<&PodTemplateSpec>, path: &str) -> Vec<String> {
+    let Some((template, spec)) = template.and_then(|template| Some((template, template.spec.as_ref()?))) else {
+        return Vec::new();
+    };
+    let meta = template.metadata.clone().unwrap_or_default();
+    warnings_for_pod_spec_and_meta(spec, &meta, &format!("{path}."))
 }
 
 /// Whether an update changed what warnings look at.
