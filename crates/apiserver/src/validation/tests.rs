@@ -1,3 +1,5 @@
+mod pods;
+
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Node, Pod, ResourceQuota, Secret};
 use k8s_openapi::api::scheduling::v1::PriorityClass;
