@@ -92,5 +92,4 @@ impl Strategy for Service {
     fn warnings_on_update(new: &Api, _old: &Api) -> Vec<String> {
         validation::warnings_for_service(new)
     }
-
 }

@@ -24,9 +24,9 @@ mod lease;
 mod limit_range;
 mod meta;
 mod node;
+mod path_warnings;
 mod persistent_volume;
 mod persistent_volume_claim;
-mod path_warnings;
 mod pod;
 mod pod_disruption_budget;
 mod pod_os;
@@ -98,10 +98,10 @@ pub use persistent_volume_claim::{
     validate_persistent_volume_claim, validate_persistent_volume_claim_status_update,
     validate_persistent_volume_claim_update,
 };
+pub use pod::{validate_pod_create, validate_pod_update};
 pub use pod_disruption_budget::{
     validate_pod_disruption_budget, validate_pod_disruption_budget_status_update, validate_pod_disruption_budget_update,
 };
-pub use pod::{validate_pod_create, validate_pod_update};
 pub use pod_part::{debugged_spec, resized_spec, validate_pod_ephemeral_containers_update, validate_pod_resize};
 pub use pod_status::validate_pod_status_update;
 pub use pod_template::{
