@@ -30,4 +30,8 @@ impl Strategy for ResourceQuota {
     fn validate_update(new: &Api, old: &Api) -> ErrorList {
         validation::validate_resource_quota_update(new, old)
     }
+
+    fn validate_status_update(new: &Api, old: &Api) -> ErrorList {
+        validation::validate_resource_quota_status_update(new, old)
+    }
 }

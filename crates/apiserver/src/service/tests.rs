@@ -10,7 +10,7 @@ use crate::{Body, DeleteOptions};
 const NOW: Time = Time::from_unix(1_704_067_200);
 
 fn server() -> ApiServer {
-    let mut server = ApiServer::new(ApiServerOptions { seed: 7 });
+    let mut server = ApiServer::new(ApiServerOptions { seed: 7, ..ApiServerOptions::default() });
     server.bootstrap(&RequestInfo::new(NOW, "test")).expect("an empty server");
     server
 }

@@ -109,7 +109,7 @@ pub use pod_template::{
     validate_replication_controller_status_update, validate_replication_controller_update,
 };
 pub use priority_class::{validate_priority_class, validate_priority_class_update};
-pub use quota::{validate_resource_quota, validate_resource_quota_update};
+pub use quota::{validate_resource_quota, validate_resource_quota_status_update, validate_resource_quota_update};
 pub(crate) use resources::is_extended_resource_name;
 pub use scale::validate_scale;
 pub use selector::{keep_empty_selector, validate_label_selector};

@@ -309,3 +309,37 @@ fn events_through_the_newer_version() {
     let changed = validate_event_update_strict(&event(&json!({"reason": "other"})), &event(&json!({})));
     assert_eq!(texts(&changed), ["reason: Invalid value: \"other\": field is immutable"]);
 }
+
+#[test]
+fn scope_selectors_of_quotas() {
+    let quota = |term: &Value| -> ResourceQuota {
+        object(&json!({"metadata": {"name": "q", "namespace": "default"},
+            "spec": {"hard": {"pods": "1"}, "scopeSelector": {"matchExpressions": [term]}}}))
+    };
+    let path = "spec.scopeSelector.matchExpressions";
+    for (term, want) in [
+        (json!({"scopeName": "PriorityClass", "operator": "In", "values": ["a"]}), None),
+        (
+            json!({"scopeName": "PriorityClass", "operator": "In"}),
+            Some(".values: Required value: must be at least one value"),
+        ),
+        (
+            json!({"scopeName": "PriorityClass", "operator": "Like"}),
+            Some(".operator: Invalid value: \"Like\": not a valid selector operator"),
+        ),
+        (
+            json!({"scopeName": "Terminating", "operator": "DoesNotExist"}),
+            Some(".operator: Invalid value: \"DoesNotExist\": must be 'Exist' when"),
+        ),
+        (
+            json!({"scopeName": "Odd", "operator": "Exists"}),
+            Some(".scopeName: Invalid value: \"Odd\": unsupported scope"),
+        ),
+    ] {
+        let errors = texts(&validate_resource_quota(&quota(&term)));
+        assert_eq!(errors.len(), usize::from(want.is_some()), "{errors:?}");
+        if let Some(want) = want {
+            assert!(errors[0].starts_with(&format!("{path}{want}")), "{errors:?}");
+        }
+    }
+}
