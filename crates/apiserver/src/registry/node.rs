@@ -34,6 +34,11 @@ impl Strategy for Node {
         validation::validate_node_update(new, old)
     }
 
+    fn validate_status_update(new: &Api, old: &Api) -> ErrorList {
+        let new = Api { spec: old.spec.clone(), ..new.clone() };
+        validation::validate_node_update(&new, old)
+    }
+
     /// TaintNodesByCondition: a new node is not ready until somebody says so.
     fn admit_create(&mut self, _store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
         let taints = self.body.spec.get_or_insert_default().taints.get_or_insert_default();

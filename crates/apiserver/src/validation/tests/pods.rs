@@ -343,3 +343,34 @@ fn scope_selectors_of_quotas() {
         }
     }
 }
+
+#[test]
+fn nodes_that_change() {
+    let node = |spec: &Value, status: &Value| -> Node {
+        object(&json!({"metadata": {"name": "n", "resourceVersion": "1"}, "spec": spec, "status": status}))
+    };
+    let none = json!({});
+    let rows: &[(Value, Value, &[&str])] = &[
+        (json!({"podCIDRs": ["10.0.0.0/24"]}), none.clone(), &[]),
+        (
+            json!({"podCIDRs": ["10.0.1.0/24"]}),
+            none.clone(),
+            &["spec.podCIDRs: Forbidden: node updates may not change podCIDR except from \"\" to valid"],
+        ),
+        (
+            json!({"podCIDRs": ["10.0.0.0/24"]}),
+            json!({"capacity": {"cpu": "-1", "pods": "1.5"}}),
+            &[
+                "status.capacity.cpu: Invalid value: \"-1\": must be greater than or equal to 0",
+                "status.capacity.pods: Invalid value: \"1500m\": must be an integer",
+            ],
+        ),
+    ];
+    for (spec, status, want) in rows {
+        let old = node(&json!({"podCIDRs": ["10.0.0.0/24"]}), &none);
+        check(spec, &validate_node_update(&node(spec, status), &old), want);
+    }
+    let twice = json!({"addresses": [{"type": "InternalIP", "address": "1.2.3.4"}, {"type": "InternalIP", "address": "1.2.3.4"}]});
+    let errors = texts(&validate_node_update(&node(&none, &twice), &node(&none, &none)));
+    assert!(errors.len() == 1 && errors[0].starts_with("status.addresses[1]: Duplicate value: "), "{errors:?}");
+}
