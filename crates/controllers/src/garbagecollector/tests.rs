@@ -42,7 +42,11 @@ fn background_deletes_what_no_owner_holds() {
     f.delete(&map("a"), Propagation::Background);
     f.settle();
     assert_eq!((maps(&f).as_str(), f.timer_count()), ("kept", 0));
-    assert_eq!(f.gc.graph.node_count(), 8, "four namespaces, two priority classes, the Service of the API server and a ConfigMap");
+    assert_eq!(
+        f.gc.graph.node_count(),
+        8,
+        "four namespaces, two priority classes, the Service of the API server and a ConfigMap"
+    );
 }
 
 #[test]
