@@ -232,3 +232,38 @@ fn a_node_that_is_removed_takes_its_kubelet_along() {
     assert_eq!(left.len(), on_it);
     assert!(left.iter().all(|p| p.metadata.deletion_timestamp.is_some()));
 }
+
+#[test]
+fn events_go_after_an_hour_and_keep_no_cluster_from_settling() {
+    let mut cluster = cluster(2, json!({}));
+    let events = cluster.events().len();
+    assert!(events > 0 && cluster.now() < Duration::from_secs(60), "{events} events at {:?}", cluster.now());
+    cluster.advance(Duration::from_secs(59 * 60)).expect("time passes");
+    assert_eq!(cluster.events().len(), events);
+    cluster.advance(Duration::from_secs(2 * 60)).expect("time passes");
+    assert_eq!(cluster.events().len(), 0);
+}
+
+#[test]
+fn pods_of_a_set_get_what_a_limit_range_says() {
+    let mut cluster = Cluster::builder().build();
+    let limits = json!([{"type": "Container", "defaultRequest": {"cpu": "50m"}, "default": {"cpu": "200m"}}]);
+    let range = |max: &str| {
+        json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": format!("l{max}")},
+            "spec": {"limits": if max.is_empty() { limits.clone() } else { json!([{"type": "Pod", "max": {"cpu": max}}]) }}})
+    };
+    cluster.create(&range("")).expect("a valid LimitRange");
+    cluster.create(&deployment(3, json!({}))).expect("a valid Deployment");
+    cluster.settle().expect("it settles");
+    let pods = cluster.list::<seatrial::api::Pod>();
+    let annotation = |pod: &k8s_openapi::api::core::v1::Pod| {
+        pod.metadata.annotations.as_ref().and_then(|a| a.get("kubernetes.io/limit-ranger")).cloned()
+    };
+    let want = "LimitRanger plugin set: cpu request for container c; cpu limit for container c";
+    assert_eq!(pods.iter().map(annotation).collect::<Vec<_>>(), vec![Some(want.to_owned()); 3]);
+    cluster.create(&range("100m")).expect("a valid LimitRange");
+    roll(&mut cluster, "app:2");
+    let refused = cluster.events().into_iter().find(|e| e.reason.as_deref() == Some("FailedCreate"));
+    let message = refused.and_then(|e| e.message).unwrap_or_default();
+    assert!(message.ends_with("is forbidden: maximum cpu usage per Pod is 100m, but limit is 200m"), "{message}");
+}
