@@ -18,7 +18,7 @@ struct Client(ApiServer);
 
 impl Client {
     fn new() -> Self {
-        let mut server = ApiServer::new(ApiServerOptions { seed: 7 });
+        let mut server = ApiServer::new(ApiServerOptions { seed: 7, ..ApiServerOptions::default() });
         server.bootstrap(&RequestInfo::new(NOW, "test")).expect("an empty server");
         Self(server)
     }

@@ -78,13 +78,13 @@ pub use endpoints::{
     validate_endpoint_slice, validate_endpoint_slice_update, validate_endpoints, validate_endpoints_update,
     warnings_for_endpoint_slice, warnings_for_endpoints,
 };
+pub use event::{
+    validate_event_create, validate_event_create_strict, validate_event_update, validate_event_update_strict,
+};
 pub(crate) use ip::parse_ip_sloppy;
 pub(crate) use job::{CONTROLLER_UID_LABELS, JOB_NAME_LABELS};
 pub use job::{validate_job, validate_job_update};
 pub use job_status::validate_job_status_update;
-pub use event::{
-    validate_event_create, validate_event_create_strict, validate_event_update, validate_event_update_strict,
-};
 pub use lease::{validate_lease, validate_lease_update};
 pub use limit_range::{validate_limit_range, validate_limit_range_update};
 pub use meta::{Scope, validate_object_meta, validate_object_meta_update};
