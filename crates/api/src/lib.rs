@@ -6,6 +6,7 @@ pub mod error;
 pub mod field;
 pub mod group;
 pub mod int_or_string;
+pub mod json;
 mod kinds;
 mod label_selector;
 mod meta;

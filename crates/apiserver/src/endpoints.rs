@@ -2,19 +2,25 @@
 //!
 //! Mirrors k8s.io/apiserver/pkg/endpoints/handlers (v1.36).
 
+mod patch;
+
 use std::sync::Arc;
 
 use k8s_openapi::Metadata;
 use seatrial_api::pod_condition;
-use seatrial_api::{ApiError, Condition, ConditionStatus, Kind, Namespace, Object, ObjectKey, Pod, Resource, Str, Uid};
+use seatrial_api::{
+    ApiError, Condition, ConditionStatus, Kind, Namespace, Object, ObjectKey, ObjectMeta, Pod, Resource, Str, Uid,
+};
 use serde_json::Value;
 
-use crate::decode::{Body, decode, patch_result_error, type_of};
+use crate::decode::{Body, decode};
 use crate::errors;
-use crate::patch::{PatchType, apply_patch};
+use crate::managedfields;
+use crate::patch::PatchType;
 use crate::registry::for_kind;
 use crate::server::{ApiServer, RequestInfo, Subresource, Validation, wrap};
 use crate::strategy::Strategy;
+use patch::patch_typed;
 
 /// What a user's write came to.
 #[derive(Clone, Debug)]
@@ -63,7 +69,21 @@ impl ApiServer {
         request: &RequestInfo<'_>,
         key: &ObjectKey,
         subresource: Subresource,
-        patch: (PatchType, &Value),
+        (patch_type, patch): (PatchType, &Value),
+    ) -> Result<Written, ApiError> {
+        self.patch_body(request, key, subresource, (patch_type, &Body::from(patch.clone())))
+    }
+
+    /// PATCH by the body of a request, which knows more of its text than a value.
+    ///
+    /// # Errors
+    /// As [`ApiServer::patch`]; 409 for an apply of fields that others own.
+    pub fn patch_body(
+        &mut self,
+        request: &RequestInfo<'_>,
+        key: &ObjectKey,
+        subresource: Subresource,
+        patch: (PatchType, &Body),
     ) -> Result<Written, ApiError> {
         for_kind!(key.kind, patch_typed(self, request, key, subresource, patch))
     }
@@ -199,6 +219,8 @@ fn update_scale_typed<R: Strategy>(
         return Err(ApiError::path_not_found());
     }
     let mut object = R::clone(server.get::<R>(&key.namespace, &key.name)?);
+    let changed = object.scale().replicas != replicas;
+    managedfields::after_scale(request, R::KIND, object.meta_mut(), changed);
     object.set_replicas(replicas);
     Ok(Written { object: wrap(server.update(request, object)?), warnings: Vec::new() })
 }
@@ -209,7 +231,7 @@ fn create_typed<R: Strategy>(
     namespace: &str,
     body: &Body,
 ) -> Result<Written, ApiError> {
-    let (mut api, mut warnings) = decode::<R>(&body.value, request.field_validation)?;
+    let (mut api, mut warnings) = decode::<R>(body, request.field_validation)?;
     R::set_defaults(&mut api);
     // Some warnings are about the name, which may be made up only now.
     let unnamed = api.metadata().name.as_deref().is_none_or(str::is_empty).then(|| api.clone());
@@ -227,6 +249,8 @@ fn create_typed<R: Strategy>(
             ));
         }
     }
+    let reset = managedfields::is_reset(&body.value);
+    object.meta_mut().managed_fields = managedfields::after_update::<R>(request, Subresource::Main, None, &api, reset)?;
     let object = server.create_with(request, object, Validation::Full(api))?;
     if let Some(mut api) = unnamed {
         api.metadata_mut().name = Some(object.meta().name.to_string());
@@ -235,19 +259,12 @@ fn create_typed<R: Strategy>(
     Ok(Written { object: R::wrap(object), warnings })
 }
 
-fn update_typed<R: Strategy>(
-    server: &mut ApiServer,
-    request: &RequestInfo<'_>,
-    key: &ObjectKey,
-    subresource: Subresource,
-    body: &Body,
-) -> Result<Written, ApiError> {
-    let (mut api, mut warnings) = decode::<R>(&body.value, request.field_validation)?;
-    R::set_defaults(&mut api);
-    let mut object = R::from_api_object(api.clone())?;
-    let meta = object.meta_mut();
-    if meta.namespace.is_empty() {
-        meta.namespace = key.namespace.clone();
+/// The name and namespace of an object have to be those of the path. Mirrors `checkName`.
+fn check_name(meta: &ObjectMeta, key: &ObjectKey) -> Result<(), ApiError> {
+    if meta.name.is_empty() {
+        let name = &key.name;
+        let text = format!("the name of the object ({name} based on URL) was undeterminable: name must be provided");
+        return Err(ApiError::bad_request(text));
     }
     if meta.name != key.name {
         return Err(ApiError::bad_request(format!(
@@ -261,47 +278,33 @@ fn update_typed<R: Strategy>(
             meta.namespace, key.namespace
         )));
     }
-    if server.store.get(key).is_none() && R::ALLOW_CREATE_ON_UPDATE {
-        let object = server.create_with(request, object, Validation::Full(api))?;
-        return Ok(Written { object: R::wrap(object), warnings });
-    }
-    let old = Arc::clone(server.get::<R>(&key.namespace, &key.name)?);
-    let object = server.update_with(request, object, subresource, Validation::Full(api))?;
-    warnings.extend(warnings_on_update(&*object, &*old, subresource));
-    Ok(Written { object: R::wrap(object), warnings })
+    Ok(())
 }
 
-fn patch_typed<R: Strategy>(
+fn update_typed<R: Strategy>(
     server: &mut ApiServer,
     request: &RequestInfo<'_>,
     key: &ObjectKey,
     subresource: Subresource,
-    (patch_type, patch): (PatchType, &Value),
+    body: &Body,
 ) -> Result<Written, ApiError> {
-    let old = Arc::clone(server.get::<R>(&key.namespace, &key.name)?);
-    let current = R::wrap(Arc::clone(&old)).to_json();
-    let ty = type_of(R::KIND).ok_or_else(|| ApiError::internal("no schema"))?;
-    let patched = apply_patch(patch_type, &current, patch, ty)?;
-    let (mut api, mut warnings) =
-        decode::<R>(&patched, request.field_validation).map_err(|error| patch_result_error(&error, &patched))?;
+    let (mut api, mut warnings) = decode::<R>(body, request.field_validation)?;
     R::set_defaults(&mut api);
     let mut object = R::from_api_object(api.clone())?;
     let meta = object.meta_mut();
-    let sent_version = patch.pointer("/metadata/resourceVersion").is_some();
-    if !sent_version {
-        // A patch without a version is tried again on a conflict, which cannot happen within one call.
-        meta.resource_version = old.meta().resource_version;
+    if meta.namespace.is_empty() {
+        meta.namespace = key.namespace.clone();
     }
-    if meta.name != key.name {
-        return Err(ApiError::bad_request(format!(
-            "the name of the object ({}) does not match the name on the URL ({})",
-            meta.name, key.name
-        )));
+    check_name(meta, key)?;
+    let live = server.get::<R>(&key.namespace, &key.name).ok().cloned();
+    let reset = managedfields::is_reset(&body.value);
+    let entries = managedfields::after_update::<R>(request, subresource, live.as_deref(), &api, reset)?;
+    object.meta_mut().managed_fields = entries;
+    if live.is_none() && R::ALLOW_CREATE_ON_UPDATE {
+        let object = server.create_with(request, object, Validation::Full(api))?;
+        return Ok(Written { object: R::wrap(object), warnings });
     }
-    if meta.uid != old.meta().uid {
-        return Err(errors::uid_is_immutable(key.kind, &key.name, &meta.uid));
-    }
-    meta.namespace = key.namespace.clone();
+    let old = Arc::clone(server.get::<R>(&key.namespace, &key.name)?);
     let object = server.update_with(request, object, subresource, Validation::Full(api))?;
     warnings.extend(warnings_on_update(&*object, &*old, subresource));
     Ok(Written { object: R::wrap(object), warnings })

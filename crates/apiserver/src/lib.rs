@@ -9,6 +9,9 @@ mod endpoints;
 mod errors;
 mod events;
 mod expiry;
+#[doc(hidden)]
+pub mod fuzzing;
+mod managedfields;
 pub mod patch;
 mod pod_resources;
 pub mod printers;
@@ -23,7 +26,7 @@ mod watch_log;
 
 pub use admission::{PV_PROTECTION_FINALIZER, PVC_PROTECTION_FINALIZER, QuotaUsage, usage_of_namespace};
 pub use bootstrap::INITIAL_NAMESPACES;
-pub use decode::{Body, FieldValidation, parse_body, type_of};
+pub use decode::{Body, FieldValidation, parse_body, parse_object, type_of};
 pub use delete::{DeleteOptions, Deleted, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, Propagation};
 pub use endpoints::{Scale, Written, set_pod_condition};
 pub use events::{EVENTS_API_VERSION, event_from_events_v1, event_to_events_v1};

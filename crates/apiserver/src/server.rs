@@ -11,6 +11,7 @@ use crate::admission::AdmissionState;
 use crate::decode::FieldValidation;
 use crate::errors::{self, not_found};
 use crate::expiry::Expiries;
+use crate::managedfields::same_but_times;
 use crate::service::ServiceAllocators;
 use crate::store::Store;
 use crate::strategy::Strategy;
@@ -251,7 +252,7 @@ impl ApiServer {
                 self.charge_quota(request, &Arc::new(new.clone()), Some(&old))?;
             }
         }
-        if new == *old {
+        if is_unchanged(&mut new, &old) {
             return Ok(old);
         }
         if request.dry_run {
@@ -337,6 +338,24 @@ fn keep_system_metadata<R: Resource>(new: &mut R, old: &R) {
     meta.deletion.clone_from(&old.deletion);
     meta.generation = old.generation;
     meta.generate_name.clone_from(&old.generate_name);
+}
+
+/// Whether a write changes nothing. The times of field ownership alone are no change, but go with one. Mirrors
+/// `IgnoreManagedFieldsTimestampsTransformer`.
+fn is_unchanged<R: Resource>(new: &mut R, old: &R) -> bool {
+    let (sent, stored) = (new.meta().managed_fields.clone(), &old.meta().managed_fields);
+    let same = match (&sent, stored) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        (None, None) => true,
+        _ => false,
+    };
+    if same || !same_but_times(&sent, stored) {
+        return *new == *old;
+    }
+    new.meta_mut().managed_fields.clone_from(stored);
+    let unchanged = *new == *old;
+    new.meta_mut().managed_fields = sent;
+    unchanged
 }
 
 /// Whether a deletion only waited for the finalizers that are gone now. Mirrors `ShouldDeleteDuringUpdate`.

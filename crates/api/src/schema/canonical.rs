@@ -1,9 +1,40 @@
 //! What storing does to JSON: a decode into Go's types and an encode back.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Type, TypeRef};
+use crate::json::Node;
 use crate::quantity;
+
+/// A document that decodes into a type, as a value of that type: quantities are texts with all their digits, and nulls in lists
+/// and maps are the zero values that Go makes of them. Unknown fields are dropped.
+pub fn to_typed_value(node: &Node, ty: TypeRef) -> Value {
+    let Node::Object(entries) = node else { return Value::Object(Map::new()) };
+    let typed = entries.iter().filter_map(|(key, value)| Some((key.clone(), typed_value(value, &ty.field(key)?.ty))));
+    Value::Object(typed.collect())
+}
+
+fn typed_value(node: &Node, ty: &Type) -> Value {
+    match (ty.target(), node) {
+        (Type::Struct(inner), Node::Object(_)) => to_typed_value(node, *inner),
+        (Type::Slice(item), Node::Array(items)) => Value::Array(items.iter().map(|i| item_value(i, item)).collect()),
+        (Type::Map(item), Node::Object(entries)) => {
+            Value::Object(entries.iter().map(|(key, value)| (key.clone(), item_value(value, item))).collect())
+        }
+        (Type::Quantity, Node::Number(text)) => Value::String(text.clone()),
+        _ => node.to_value(),
+    }
+}
+
+fn item_value(node: &Node, ty: &Type) -> Value {
+    match (ty, node) {
+        (Type::Struct(_), Node::Null) => Value::Object(Map::new()),
+        (Type::String | Type::Bytes, Node::Null) => Value::String(String::new()),
+        (Type::Int32 | Type::Int64, Node::Null) => 0.into(),
+        (Type::Quantity, Node::Null) => Value::String("0".to_owned()),
+        _ => typed_value(node, ty),
+    }
+}
 
 /// Makes a value what the API server would print after decoding it as `ty`.
 ///

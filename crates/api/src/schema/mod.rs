@@ -5,14 +5,15 @@
 
 mod canonical;
 mod check;
+mod go_time;
 pub mod hash;
 mod parse;
 mod zero;
 
 use std::sync::LazyLock;
 
-pub use canonical::canonicalize;
-pub use check::{Issue, check};
+pub use canonical::{canonicalize, to_typed_value};
+pub use check::{Issue, check, check_value};
 pub use zero::print_zero_times;
 
 /// A struct type of the table.
@@ -32,6 +33,24 @@ pub struct Field {
     pub ty: Type,
     /// How a strategic merge patch treats the field.
     pub merge: MergeStrategy,
+    /// How server-side apply splits the field's list or map.
+    pub ownership: Ownership,
+    /// Whether Go writes a list that is not there, as null.
+    pub always_written: bool,
+}
+
+/// How server-side apply splits a list or map into what managers own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ownership {
+    /// Lists are owned as a whole, maps key by key.
+    #[default]
+    Default,
+    /// A map that is owned as a whole.
+    Atomic,
+    /// A list of values, each owned by itself.
+    Set,
+    /// A list of objects that are named by these keys.
+    Keys(Vec<String>),
 }
 
 /// How a strategic merge patch treats a field. Mirrors the tags `patchStrategy` and `patchMergeKey`.
@@ -100,7 +119,8 @@ impl Type {
     }
 }
 
-static TABLE: LazyLock<parse::Table> = LazyLock::new(|| parse::Table::parse(include_str!("types.txt")));
+static TABLE: LazyLock<parse::Table> =
+    LazyLock::new(|| parse::Table::parse(include_str!("types.txt"), include_str!("ownership.txt")));
 
 /// The struct type with a Go name, as in `PodSpec`.
 pub fn type_named(name: &str) -> Option<TypeRef> {
@@ -123,6 +143,11 @@ impl TypeRef {
         TABLE.types[self.0].holds_times
     }
 
+    /// Whether server-side apply owns the struct as a whole.
+    pub fn is_atomic(self) -> bool {
+        TABLE.types[self.0].atomic
+    }
+
     /// The field with a JSON key; keys of embedded structs are found too.
     pub fn field(self, json_name: &str) -> Option<&'static Field> {
         self.fields().iter().find_map(|f| match &f.ty {
@@ -137,12 +162,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_line_about_ownership_names_a_field_that_there_is() {
+        for line in include_str!("ownership.txt").lines().filter(|l| !l.starts_with('#')) {
+            let (name, rest) = line.split_once(['{', '!']).unwrap_or((line, ""));
+            let fields = rest.trim_end_matches('}').split(", ").filter(|f| !f.is_empty());
+            let ty = type_named(name);
+            for field in fields.filter_map(|f| f.split('=').next()) {
+                assert!(ty.is_some_and(|t| t.field(field).is_some()), "{name} has no {field}");
+            }
+        }
+    }
+
+    #[test]
     fn the_table_parses_and_every_type_is_reachable_by_name() {
         for name in ["Deployment", "PodTemplateSpec", "Lease", "VolumeSource"] {
             assert_eq!(type_named(name).map(TypeRef::name), Some(name));
         }
         let volume = type_named("Volume").expect("Volume");
         assert!(volume.field("emptyDir").is_some() && volume.field("name").is_some() && volume.field("nope").is_none());
+        let ports = type_named("Container").and_then(|t| t.field("ports")).expect("ports");
+        assert_eq!(ports.ownership, Ownership::Keys(vec!["containerPort".to_owned(), "protocol".to_owned()]));
+        assert!(type_named("LabelSelector").is_some_and(TypeRef::is_atomic));
         let containers = type_named("PodSpec").and_then(|t| t.field("containers")).expect("containers");
         assert_eq!((containers.go_type.as_str(), containers.merge.key.as_deref()), ("[]v1.Container", Some("name")));
     }

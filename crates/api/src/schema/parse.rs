@@ -1,7 +1,7 @@
 //! Reads `types.txt`.
 
 use super::zero::LOCAL_OBJECT_REFERENCE;
-use super::{Field, MergeStrategy, Type, TypeRef};
+use super::{Field, MergeStrategy, Ownership, Type, TypeRef};
 
 /// All types, sorted by name.
 pub(super) struct Table {
@@ -14,11 +14,13 @@ pub(super) struct TypeDef {
     pub(super) fields: Vec<Field>,
     /// Whether a time that is no pointer is somewhere inside.
     pub(super) holds_times: bool,
+    /// Whether server-side apply owns it as a whole.
+    pub(super) atomic: bool,
 }
 
 impl Table {
     /// Reads the table. The text is part of the program, so a line that cannot be read is skipped and a test notices.
-    pub(super) fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str, ownership: &str) -> Self {
         let lines = text.lines().filter(|l| !l.starts_with('#'));
         let mut rows: Vec<(&str, &str)> = lines.filter_map(|l| l.strip_suffix('}')?.split_once('{')).collect();
         rows.sort_unstable();
@@ -30,11 +32,31 @@ impl Table {
                 fields: fields.split(", ").filter_map(|f| parse_field(f, &names)).collect(),
                 // The one type with a name that k8s-openapi prints empty and Go does not is found by the same walk.
                 holds_times: *name == LOCAL_OBJECT_REFERENCE,
+                atomic: false,
             })
             .collect();
         let mut table = Self { types };
         table.mark_times();
+        ownership.lines().filter(|l| !l.starts_with('#')).for_each(|line| table.read_ownership(line));
         table
+    }
+
+    /// Reads a line of `ownership.txt`.
+    fn read_ownership(&mut self, line: &str) {
+        let (name, fields) = line.split_once(['{', '!']).unwrap_or((line, ""));
+        let Some(index) = self.types.binary_search_by(|t| t.name.as_str().cmp(name)).ok() else { return };
+        let ty = &mut self.types[index];
+        ty.atomic |= fields.is_empty();
+        for row in fields.trim_end_matches('}').split(", ") {
+            let (name, how) = row.split_once('=').unwrap_or((row, "!"));
+            let Some(field) = ty.fields.iter_mut().find(|f| f.json_name == name) else { continue };
+            match how {
+                "!" => field.always_written = true,
+                "atomic" => field.ownership = Ownership::Atomic,
+                "set" => field.ownership = Ownership::Set,
+                keys => field.ownership = Ownership::Keys(keys.split('+').map(str::to_owned).collect()),
+            }
+        }
     }
 
     /// Finds the types that hold times, from the inside out.
@@ -69,7 +91,8 @@ fn parse_field(text: &str, names: &[&str]) -> Option<Field> {
     let type_text = type_text.replace('~', go_name);
     let (ty, go_type) = parse_type(&type_text, names);
     let merge = words.next().map(parse_merge).unwrap_or_default();
-    Some(Field { go_name: go_name.to_owned(), json_name, go_type, ty, merge })
+    let go_name = go_name.to_owned();
+    Some(Field { go_name, json_name, go_type, ty, merge, ownership: Ownership::default(), always_written: false })
 }
 
 fn parse_merge(text: &str) -> MergeStrategy {

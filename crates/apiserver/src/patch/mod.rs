@@ -2,14 +2,19 @@
 //!
 //! Mirrors k8s.io/apiserver/pkg/endpoints/handlers/patch.go and apimachinery util/strategicpatch (v1.36).
 
+mod convert;
+mod json_patch;
 mod merge;
 mod strategic;
 mod three_way;
 
+use seatrial_api::ApiError;
 use seatrial_api::error::{StatusDetails, StatusReason};
+use seatrial_api::json::Node;
 use seatrial_api::schema::TypeRef;
-use seatrial_api::{ApiError, GroupKind};
 use serde_json::Value;
+
+use crate::decode::{Body, invalid_patch};
 
 pub use merge::apply_merge_patch;
 pub use strategic::apply_strategic_merge_patch;
@@ -59,36 +64,76 @@ pub fn apply_patch(type_: PatchType, current: &Value, patch: &Value, ty: TypeRef
     }
 }
 
-/// How many operations a JSON patch may have. Mirrors `maxJSONPatchOperations`.
-const JSON_PATCH_OPERATIONS_MAX: usize = 10_000;
-
 /// Applies a JSON patch, RFC 6902.
 ///
 /// # Errors
 /// 400 for a document that is no patch, 413 for one that is too long, 422 for one that does not apply.
 pub fn apply_json_patch(current: &Value, patch: &Value) -> Result<Value, ApiError> {
-    if !patch.is_array() {
-        let word = strategic::word(patch);
-        let text =
-            format!("error decoding patch: json: cannot unmarshal {word} into Go value of type []handlers.jsonPatchOp");
-        return Err(ApiError::bad_request(text));
+    json_patch::check(&Node::from_value(patch)).map_err(|why| not_decoded(&why))?;
+    let operations = patch.as_array().map_or(&[][..], Vec::as_slice);
+    json_patch::apply(current, operations)?.ok_or_else(rejected)
+}
+
+/// Applies the body of a request to an object's JSON; returns it with what the strict decoder says.
+///
+/// # Errors
+/// As [`apply_patch`], and 422 for a result that does not fit the type, or in strict mode for what the decoder found.
+pub(crate) fn apply_body(
+    type_: PatchType,
+    current: &Value,
+    body: &Body,
+    ty: TypeRef,
+) -> Result<(Value, Vec<String>), ApiError> {
+    let node = body.node();
+    if node.is_cut() {
+        return Err(not_decoded("invalid character '{' exceeded max depth"));
     }
-    // An operation that is not known, or lacks a part, is found out only when it is applied.
-    let operations: json_patch::Patch = serde_json::from_value(patch.clone()).map_err(|_| rejected())?;
-    if operations.0.len() > JSON_PATCH_OPERATIONS_MAX {
-        let text = format!(
-            "The allowed maximum operations in a JSON patch is {JSON_PATCH_OPERATIONS_MAX}, got {}",
-            operations.0.len()
-        );
-        return Err(ApiError::request_entity_too_large(JSON_PATCH_OPERATIONS_MAX as u64).with_message(text));
+    let patch = &body.value;
+    match type_ {
+        PatchType::Json => {
+            let found = json_patch::check(&node).map_err(|why| not_decoded(&why))?;
+            Ok((apply_json_patch(current, patch)?, found))
+        }
+        PatchType::Merge => {
+            if patch.is_null() {
+                return Err(ApiError::bad_request("Invalid JSON Patch"));
+            }
+            if !patch.is_object() {
+                let text = "into Go value of type map[string]interface {}";
+                return Err(not_decoded(&format!("json: cannot unmarshal {} {text}", node.word())));
+            }
+            Ok((apply_merge_patch(current, patch), node.duplicates()))
+        }
+        PatchType::Strategic => {
+            let mut patched = apply_strategic_merge_patch(current, patch, ty)?;
+            let shown = crate::managedfields::go_text(patch);
+            convert::from_unstructured(&patched, ty).map_err(|why| invalid_patch(&shown, &why))?;
+            convert::whole_numbers(&mut patched);
+            Ok((patched, node.duplicates()))
+        }
+        PatchType::Apply => Err(ApiError::internal("an apply patch is not applied to JSON alone")),
     }
-    let mut patched = current.clone();
-    json_patch::patch(&mut patched, &operations.0).map_err(|_| rejected())?;
-    Ok(patched)
+}
+
+/// Reads the body of a patch.
+///
+/// # Errors
+/// 400 in the words of the patch's kind.
+pub fn parse_patch(type_: PatchType, bytes: &[u8]) -> Result<Body, ApiError> {
+    match type_ {
+        PatchType::Apply => Body::from_yaml(bytes)
+            .map_err(|why| ApiError::bad_request(format!("error decoding YAML: error converting YAML to JSON: {why}"))),
+        PatchType::Strategic => Body::from_json(bytes).map_err(ApiError::bad_request),
+        _ => Body::from_json(bytes).map_err(|why| not_decoded(&why)),
+    }
+}
+
+fn not_decoded(why: &str) -> ApiError {
+    ApiError::bad_request(format!("error decoding patch: {why}"))
 }
 
 /// 422 without a word of why, as the server answers a JSON patch that does not apply.
 fn rejected() -> ApiError {
-    ApiError::invalid(&GroupKind::new_static("", ""), "", Vec::new())
-        .with_message("the server rejected our request due to an error in our request")
+    ApiError::new(422, StatusReason::Invalid, "the server rejected our request due to an error in our request")
+        .with_details(StatusDetails::default())
 }

@@ -2,8 +2,10 @@
 //!
 //! Mirrors apimachinery util/strategicpatch (`CreateTwoWayMergePatch`, `CreateThreeWayMergePatch`) (v1.36).
 
-use seatrial_api::schema::{Field, Type, TypeRef};
+use seatrial_api::schema::{Field, TypeRef};
 use serde_json::{Map, Value, json};
+
+use super::strategic::{DELETE_FROM_PRIMITIVE_LIST, DIRECTIVE, RETAIN_KEYS, SET_ELEMENT_ORDER, struct_of};
 
 /// The patch that makes `modified` of `original`.
 pub fn create_two_way_merge_patch(original: &Value, modified: &Value, ty: TypeRef) -> Value {
@@ -15,7 +17,7 @@ pub fn create_two_way_merge_patch(original: &Value, modified: &Value, ty: TypeRe
 pub fn create_three_way_merge_patch(original: &Value, modified: &Value, current: &Value, ty: TypeRef) -> Value {
     let changes = diff(object(current), object(modified), Some(ty), Keep::AdditionsAndChanges);
     let deletions = diff(object(original), object(modified), Some(ty), Keep::Deletions);
-    Value::Object(overlay(deletions, changes))
+    Value::Object(overlay(deletions, changes, Some(ty)))
 }
 
 /// Which differences a patch holds.
@@ -30,14 +32,6 @@ static EMPTY: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new
 
 fn object(value: &Value) -> &Map<String, Value> {
     value.as_object().unwrap_or(&EMPTY)
-}
-
-fn struct_of(ty: &Type) -> Option<TypeRef> {
-    match ty.target() {
-        Type::Struct(inner) => Some(*inner),
-        Type::Slice(item) => struct_of(item),
-        _ => None,
-    }
 }
 
 fn diff(from: &Map<String, Value>, to: &Map<String, Value>, ty: Option<TypeRef>, keep: Keep) -> Map<String, Value> {
@@ -93,7 +87,7 @@ fn retain_keys(patch: &mut Map<String, Value>, key: &str, new: &Value, field: Op
     let Some(Value::Object(changes)) = patch.get_mut(key) else { return };
     if field.is_some_and(|f| f.merge.retain_keys && f.merge.key.is_none()) {
         let keys: Vec<&String> = object(new).keys().collect();
-        changes.insert("$retainKeys".to_owned(), json!(keys));
+        changes.insert(RETAIN_KEYS.to_owned(), json!(keys));
     }
 }
 
@@ -110,21 +104,45 @@ fn diff_list(
         }
         return;
     };
+    if old.is_empty() {
+        // All of it is new, in its own order.
+        if keep != Keep::Deletions {
+            patch.insert(key.to_owned(), json!(new));
+        }
+        return;
+    }
     let Some(merge_key) = field.merge.key.as_deref() else {
         diff_primitives(patch, key, (old, new), keep);
         return;
     };
+    let mut items = diff_items((old, new), (field, merge_key), keep);
+    if keep != Keep::AdditionsAndChanges {
+        let gone = old.iter().filter(|o| !new.iter().any(|n| n.get(merge_key) == o.get(merge_key)));
+        items.extend(gone.map(|gone| json!({DIRECTIVE: "delete", merge_key: gone[merge_key]})));
+    }
+    let ids = |list: &[Value]| -> Vec<Value> { list.iter().map(|item| item[merge_key].clone()).collect() };
+    let moved = keep != Keep::Deletions && ids(old) != ids(new);
+    if (moved || !items.is_empty()) && !new.is_empty() {
+        let order: Vec<Value> = ids(new).into_iter().map(|id| json!({merge_key: id})).collect();
+        patch.insert(format!("{SET_ELEMENT_ORDER}{key}"), Value::Array(order));
+    }
+    if !items.is_empty() {
+        patch.insert(key.to_owned(), Value::Array(items));
+    }
+}
+
+/// The items of a merged list that are new or changed.
+fn diff_items((old, new): (&[Value], &[Value]), (field, merge_key): (&'static Field, &str), keep: Keep) -> Vec<Value> {
     let inner = struct_of(&field.ty);
-    let same = |a: &Value, b: &Value| a.get(merge_key) == b.get(merge_key);
     let mut items = Vec::new();
     for item in new {
-        match old.iter().find(|o| same(o, item)) {
+        match old.iter().find(|o| o.get(merge_key) == item.get(merge_key)) {
             Some(before) => {
                 let mut changes = diff(object(before), object(item), inner, keep);
                 if !changes.is_empty() {
                     if field.merge.retain_keys {
                         let keys: Vec<&String> = object(item).keys().collect();
-                        changes.insert("$retainKeys".to_owned(), json!(keys));
+                        changes.insert(RETAIN_KEYS.to_owned(), json!(keys));
                     }
                     changes.insert(merge_key.to_owned(), item[merge_key].clone());
                     items.push(Value::Object(changes));
@@ -134,40 +152,36 @@ fn diff_list(
             None => {}
         }
     }
-    if keep != Keep::AdditionsAndChanges {
-        for gone in old.iter().filter(|o| !new.iter().any(|n| same(o, n))) {
-            items.push(json!({"$patch": "delete", merge_key: gone[merge_key]}));
-        }
-    }
-    if !items.is_empty() {
-        let order: Vec<Value> = new.iter().map(|item| json!({merge_key: item[merge_key]})).collect();
-        patch.insert(key.to_owned(), Value::Array(items));
-        patch.insert(format!("$setElementOrder/{key}"), Value::Array(order));
-    }
+    items
 }
 
 fn diff_primitives(patch: &mut Map<String, Value>, key: &str, (old, new): (&[Value], &[Value]), keep: Keep) {
     let added: Vec<&Value> = new.iter().filter(|v| !old.contains(v)).collect();
     let gone: Vec<&Value> = old.iter().filter(|v| !new.contains(v)).collect();
-    let (adds, deletes) =
-        (keep != Keep::Deletions && !added.is_empty(), keep != Keep::AdditionsAndChanges && !gone.is_empty());
-    if adds {
+    let deletes = keep != Keep::AdditionsAndChanges && !gone.is_empty();
+    let changes = keep != Keep::Deletions && old != new;
+    if keep != Keep::Deletions && !added.is_empty() {
         patch.insert(key.to_owned(), json!(added));
     }
     if deletes {
-        patch.insert(format!("$deleteFromPrimitiveList/{key}"), json!(gone));
+        patch.insert(format!("{DELETE_FROM_PRIMITIVE_LIST}{key}"), json!(gone));
     }
-    if adds || deletes {
-        patch.insert(format!("$setElementOrder/{key}"), json!(new));
+    if (deletes || changes) && !new.is_empty() {
+        patch.insert(format!("{SET_ELEMENT_ORDER}{key}"), json!(new));
     }
 }
 
 /// Puts one patch over another: objects and merged lists combine.
-fn overlay(mut below: Map<String, Value>, above: Map<String, Value>) -> Map<String, Value> {
+fn overlay(mut below: Map<String, Value>, above: Map<String, Value>, ty: Option<TypeRef>) -> Map<String, Value> {
     for (key, value) in above {
+        let field = ty.and_then(|t| t.field(&key));
+        let inner = field.and_then(|f| struct_of(&f.ty));
         let merged = match (below.remove(&key), value) {
-            (Some(Value::Object(a)), Value::Object(b)) => Value::Object(overlay(a, b)),
-            (Some(Value::Array(a)), Value::Array(b)) if !key.starts_with('$') => Value::Array(overlay_lists(a, b)),
+            (Some(Value::Object(a)), Value::Object(b)) => Value::Object(overlay(a, b, inner)),
+            (Some(Value::Array(a)), Value::Array(b)) => match field.and_then(|f| f.merge.key.as_deref()) {
+                Some(merge_key) => Value::Array(overlay_lists(a, b, merge_key, inner)),
+                None => Value::Array(b),
+            },
             (_, value) => value,
         };
         below.insert(key, merged);
@@ -175,22 +189,14 @@ fn overlay(mut below: Map<String, Value>, above: Map<String, Value>) -> Map<Stri
     below
 }
 
-/// Items of both lists; one that is in both under the same identity combines.
-fn overlay_lists(below: Vec<Value>, above: Vec<Value>) -> Vec<Value> {
+/// Items of both lists; those with one key combine. What is to be deleted comes last.
+fn overlay_lists(below: Vec<Value>, above: Vec<Value>, merge_key: &str, ty: Option<TypeRef>) -> Vec<Value> {
     let mut merged = above;
     for item in below {
-        let identity = |v: &Value| -> Vec<(String, Value)> {
-            let keys = ["name", "containerPort", "mountPath", "devicePath", "ip", "topologyKey", "uid", "type", "port"];
-            keys.iter().filter_map(|k| Some(((*k).to_owned(), v.get(*k)?.clone()))).take(1).collect()
-        };
-        let id = identity(&item);
-        match merged.iter_mut().find(|m| !id.is_empty() && identity(m) == id) {
-            Some(Value::Object(there)) => {
-                if let Value::Object(item) = item {
-                    *there = overlay(item, std::mem::take(there));
-                }
-            }
-            _ => merged.push(item),
+        let there = merged.iter_mut().find(|m| m.get(merge_key) == item.get(merge_key));
+        match (there, item) {
+            (Some(Value::Object(there)), Value::Object(item)) => *there = overlay(item, std::mem::take(there), ty),
+            (_, item) => merged.push(item),
         }
     }
     merged
@@ -235,6 +241,35 @@ mod tests {
             got,
             json!({"hostname": "h", "containers": [{"name": "c", "image": "2", "tty": true}, {"name": "injected"}]})
         );
-        assert_eq!(create_three_way_merge_patch(&modified, &modified, &got, ty), json!({}));
+        // The order of the list is sent for as long as others have items in it.
+        assert_eq!(
+            create_three_way_merge_patch(&modified, &modified, &got, ty),
+            json!({"$setElementOrder/containers": [{"name": "c"}]})
+        );
+        assert_eq!(create_three_way_merge_patch(&modified, &modified, &modified, ty), json!({}));
+    }
+
+    #[test]
+    fn an_apply_deletes_items_and_values_of_lists_that_it_had_set() {
+        let ty = type_named("Deployment").expect("Deployment");
+        let original = json!({"metadata": {"finalizers": ["x/a", "x/b"]}, "spec": {"template": {"spec": {"volumes": [{"name": "v", "emptyDir": {}}, {"name": "w", "emptyDir": {}}]}}}});
+        let modified = json!({"metadata": {"finalizers": ["x/b"]}, "spec": {"template": {"spec": {"volumes": [{"name": "v", "hostPath": {"path": "/x"}}]}}}});
+        let current = json!({"metadata": {"finalizers": ["x/a", "x/own", "x/b"]}, "spec": {"template": {"spec": {"volumes": [{"name": "v", "emptyDir": {}}, {"name": "w", "emptyDir": {}}, {"name": "own"}]}}}});
+        let patch = create_three_way_merge_patch(&original, &modified, &current, ty);
+        let want = json!({
+            "metadata": {"$deleteFromPrimitiveList/finalizers": ["x/a"], "$setElementOrder/finalizers": ["x/b"]},
+            "spec": {"template": {"spec": {
+                "$setElementOrder/volumes": [{"name": "v"}],
+                "volumes": [
+                    {"$retainKeys": ["hostPath", "name"], "emptyDir": null, "hostPath": {"path": "/x"}, "name": "v"},
+                    {"$patch": "delete", "name": "w"}
+                ]
+            }}}
+        });
+        assert_eq!(patch, want);
+        let got = apply_strategic_merge_patch(&current, &patch, ty).expect("it applies");
+        assert_eq!(got["metadata"]["finalizers"], json!(["x/own", "x/b"]));
+        let volumes = json!([{"name": "v", "hostPath": {"path": "/x"}}, {"name": "own"}]);
+        assert_eq!(got["spec"]["template"]["spec"]["volumes"], volumes);
     }
 }

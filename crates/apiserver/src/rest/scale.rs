@@ -12,7 +12,7 @@ use super::{Call, Response};
 use crate::decode::{FieldValidation, cannot_be_handled, parse_body};
 use crate::endpoints::Scale;
 use crate::errors;
-use crate::patch::{PatchType, apply_patch};
+use crate::patch::{PatchType, apply_patch, parse_patch};
 use crate::server::ApiServer;
 
 const API_VERSION: &str = "autoscaling/v1";
@@ -85,7 +85,7 @@ pub(crate) fn write(server: &mut ApiServer, call: &Call<'_>) -> Result<Response,
 
 fn patched(call: &Call<'_>, current: &Value) -> Result<Value, ApiError> {
     let patch_type = PatchType::of(call.request.content_type)?;
-    let patch = parse_body(call.request.body, Some("application/json"))?.value;
+    let patch = parse_patch(patch_type, call.request.body)?.value;
     let ty = type_named("Scale").ok_or_else(|| ApiError::internal("no schema"))?;
     apply_patch(patch_type, current, &patch, ty)
 }

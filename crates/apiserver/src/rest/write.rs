@@ -13,9 +13,9 @@ use super::path::Part;
 use super::table::{TableOptions, shown};
 use super::view::View;
 use super::{Call, Response, eviction, scale};
-use crate::decode::{Body, parse_body, type_of};
+use crate::decode::{Body, parse_body, parse_object, type_of};
 use crate::endpoints::Written;
-use crate::patch::{PatchType, apply_patch};
+use crate::patch::{PatchType, apply_patch, parse_patch};
 use crate::server::{ApiServer, RequestInfo, Subresource};
 
 /// Whether a call is a server-side apply.
@@ -61,8 +61,8 @@ fn write(
     let existed = call.target.name.is_some() && server.store().get(&key).is_some();
     let written = match patch_type {
         Some(patch_type) if call.target.view == View::Stored => {
-            let body = patch_body(call, patch_type)?;
-            server.patch(&request, &key, subresource, (patch_type, &body.value))?
+            let body = parse_patch(patch_type, call.request.body)?;
+            server.patch_body(&request, &key, subresource, (patch_type, &body))?
         }
         Some(patch_type) => {
             let body = patched_view(server, call, patch_type)?;
@@ -83,8 +83,12 @@ fn write(
 
 /// The body of a POST or PUT, in the stored version.
 fn taken(call: &Call<'_>) -> Result<Body, ApiError> {
-    let mut body = parse_body(call.request.body, call.request.content_type)?;
-    body.value = call.target.view.take(body.value);
+    let kind = call.target.kind.info().kind;
+    let mut body = parse_object(call.request.body, call.request.content_type, kind)?;
+    let taken = call.target.view.take(body.value.clone());
+    if taken != body.value {
+        body = Body { value: taken, document: None, ..body };
+    }
     Ok(body)
 }
 
@@ -92,14 +96,8 @@ fn taken(call: &Call<'_>) -> Result<Body, ApiError> {
 fn patched_view(server: &ApiServer, call: &Call<'_>, patch_type: PatchType) -> Result<Body, ApiError> {
     let shown = call.target.view.show(find(server, call)?.to_json());
     let ty = type_of(call.target.kind).ok_or_else(|| ApiError::internal("no schema"))?;
-    let patched = apply_patch(patch_type, &shown, &patch_body(call, patch_type)?.value, ty)?;
+    let patched = apply_patch(patch_type, &shown, &parse_patch(patch_type, call.request.body)?.value, ty)?;
     Ok(Body::from(call.target.view.take(patched)))
-}
-
-/// The body of a PATCH: an apply is YAML, of which JSON is a part; the others are JSON.
-fn patch_body(call: &Call<'_>, patch_type: PatchType) -> Result<Body, ApiError> {
-    let media = if patch_type == PatchType::Apply { "application/yaml" } else { "application/json" };
-    parse_body(call.request.body, Some(media))
 }
 
 /// The Status that answers a POST which makes no object.
