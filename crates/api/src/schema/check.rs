@@ -302,6 +302,11 @@ mod tests {
                 "number > ObjectMeta.metadata.creationTimestamp of type string",
             ),
             ("Deployment", r#"{"spec":[]}"#, "array > Deployment.spec of type v1.DeploymentSpec"),
+            (
+                "HorizontalPodAutoscaler",
+                r#"{"spec":{"metrics":{}}}"#,
+                "object > HorizontalPodAutoscalerSpec.spec.metrics of type []v2.MetricSpec",
+            ),
             ("Secret", r#"{"data":{"a":"!"}}"#, "illegal base64 data at input byte 0"),
         ];
         for (kind, text, want) in rows {

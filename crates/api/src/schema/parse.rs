@@ -109,6 +109,13 @@ fn lower_first(text: &str) -> String {
     chars.next().map(|c| c.to_ascii_lowercase()).into_iter().chain(chars).collect()
 }
 
+/// The Go package of a type: its version, which is v2 for autoscalers.
+fn package(name: &str) -> &'static str {
+    let v2 = ["HorizontalPodAutoscaler", "HPAScaling", "Metric", "CrossVersionObjectReference", "ScalingPolicySelect"];
+    let is_v2 = v2.iter().any(|start| name.starts_with(start));
+    if is_v2 || name.ends_with("MetricSource") || name.ends_with("MetricStatus") { "v2" } else { "v1" }
+}
+
 fn parse_type(text: &str, names: &[&str]) -> (Type, String) {
     if let Some(rest) = text.strip_prefix('*') {
         let (ty, go) = parse_type(rest, names);
@@ -136,7 +143,7 @@ fn parse_type(text: &str, names: &[&str]) -> (Type, String) {
         "ResourceList" => own(Type::Map(Box::new(Type::Quantity)), "v1.ResourceList"),
         _ => {
             let ty = names.binary_search(&text).map_or(Type::String, |index| Type::Struct(TypeRef(index)));
-            (ty, format!("v1.{text}"))
+            (ty, format!("{}.{text}", package(text)))
         }
     }
 }
