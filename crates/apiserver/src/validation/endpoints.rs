@@ -103,6 +103,11 @@ fn validate_endpoint_port(errs: &mut ErrorList, port: &EndpointPort, requires_na
 /// An EndpointSlice to be created. Mirrors `ValidateEndpointSliceCreate`.
 #[must_use]
 pub fn validate_endpoint_slice(slice: &EndpointSlice) -> ErrorList {
+    validate_slice(slice, &[])
+}
+
+/// Endpoints that were there before are not checked again: what an older server took has to stay writable.
+fn validate_slice(slice: &EndpointSlice, known: &[Endpoint]) -> ErrorList {
     let meta = &slice.metadata;
     let mut errs = validate_object_meta(meta, Scope::Namespaced, name_is_dns_subdomain, &METADATA);
     validate_required_supported(&mut errs, &slice.address_type, &ADDRESS_TYPES, &Path::new("addressType"));
@@ -110,7 +115,7 @@ pub fn validate_endpoint_slice(slice: &EndpointSlice) -> ErrorList {
     if endpoints.len() > ENDPOINTS_MAX {
         errs.push(Error::too_many(&path, endpoints.len(), ENDPOINTS_MAX));
     } else {
-        for (index, endpoint) in endpoints.iter().enumerate() {
+        for (index, endpoint) in endpoints.iter().enumerate().filter(|(_, endpoint)| !known.contains(endpoint)) {
             validate_slice_endpoint(&mut errs, endpoint, &slice.address_type, &path.index(index));
         }
     }
@@ -121,7 +126,7 @@ pub fn validate_endpoint_slice(slice: &EndpointSlice) -> ErrorList {
 /// An EndpointSlice to be replaced. Mirrors `ValidateEndpointSliceUpdate`.
 #[must_use]
 pub fn validate_endpoint_slice_update(new: &EndpointSlice, old: &EndpointSlice) -> ErrorList {
-    let mut errs = validate_endpoint_slice(new);
+    let mut errs = validate_slice(new, items(&old.endpoints));
     let (new, old) = (&new.address_type, &old.address_type);
     validate_immutable_field(&mut errs, &new, &old, &Path::new("addressType"), |&value| value.into());
     errs
