@@ -85,9 +85,12 @@ impl Cluster {
     /// The API server's refusal.
     pub fn create(&mut self, object: &Value) -> Result<Written, ApiError> {
         let (kind, key) = self.identify(object)?;
+        // An object of a namespace that is not there is sent to the cluster's own, as a client bound to that one does.
+        let there = self.server.get::<seatrial_api::Namespace>("", &key.namespace).is_ok();
+        let namespace = if there { key.namespace.to_string() } else { self.namespace().to_owned() };
         self.as_user(|cluster| {
             let request = cluster.user_request();
-            let written = cluster.server.create_json(&request, kind, &key.namespace, &object.clone().into())?;
+            let written = cluster.server.create_json(&request, kind, &namespace, &object.clone().into())?;
             Ok(Written { name: written.object.key().to_string(), warnings: written.warnings })
         })
     }
