@@ -18,6 +18,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Tell the chain of causes behind an object's state, and what it waits for
     Why(Why),
+    /// Measure reconcile throughput, of a built-in workload or of any scenario file
+    Bench(Bench),
     /// Print the JSON schema of scenario files, for editors
     Schema,
     /// Print completions for a shell
@@ -61,6 +63,22 @@ pub(crate) struct Why {
     /// The root of all randomness, instead of the scenario's
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bench {
+    /// `deployment`, `rollout`, `noop`, or a scenario or manifest file
+    #[arg(value_name = "WORKLOAD|FILE")]
+    pub(crate) workload: String,
+    /// How many pods; 10000 where nothing is said
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
+    pub(crate) pods: Option<u32>,
+    /// How many nodes of 110 pods each; as few as hold the pods and a rollout's surge where nothing is said
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) nodes: Option<u32>,
+    /// How the figures are written
+    #[arg(long, short, value_enum, default_value_t = Format::Text)]
+    pub(crate) output: Format,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

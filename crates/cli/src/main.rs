@@ -1,6 +1,7 @@
 //! The `seatrial` command: runs scenarios and manifests against a simulated Kubernetes cluster.
 
 mod args;
+mod bench;
 mod output;
 mod run;
 mod why;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let exit = match args.command {
         Command::Run(run) => run::run(&run, &mut output),
         Command::Why(why) => why::why(&why, &mut output),
+        Command::Bench(bench) => bench::bench(&bench, &mut output),
         Command::Schema => {
             output.data(&format!("{:#}\n", seatrial::scenario::json_schema()));
             Exit::Passed

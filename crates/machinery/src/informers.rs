@@ -78,6 +78,16 @@ impl Informers {
         Some(self.apply(change))
     }
 
+    /// Tells of every workload object as if it had been written anew. Mirrors the resync of a shared informer.
+    pub fn for_each_resync(&self, mut tell: impl FnMut(&Delivery)) {
+        for deployment in self.deployments.list(None) {
+            tell(&unchanged(deployment));
+        }
+        for rs in self.replica_sets.list(None) {
+            tell(&unchanged(rs));
+        }
+    }
+
     fn apply(&mut self, change: &Change) -> Delivery {
         match &change.object {
             Object::Pod(_) => delivery::<Pod>(self.pods.apply(change)),
@@ -102,6 +112,11 @@ impl Informers {
             },
         }
     }
+}
+
+fn unchanged<R: Resource>(object: &Arc<R>) -> Delivery {
+    let object = R::wrap(Arc::clone(object));
+    Delivery { old: Some(object.clone()), new: Some(object) }
 }
 
 fn delivery<R: Resource>(replaced: Option<Replaced<R>>) -> Delivery {

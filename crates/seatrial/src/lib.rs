@@ -3,6 +3,7 @@
 //! Start with [`Cluster`]: build one, apply manifests, let virtual time pass, and read objects back as the
 //! `k8s_openapi` types you know. Everything the scenario file can do, the library can.
 
+pub mod bench;
 pub mod cluster;
 pub mod kubectl;
 pub mod manifest;

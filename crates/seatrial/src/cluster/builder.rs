@@ -153,6 +153,8 @@ impl Builder {
             last_change: SimTime::ZERO,
             expiry_waits: false,
             journal: None,
+            reconcile_count: 0,
+            pod_count: 0,
             namespace: DEFAULT_NAMESPACE.to_owned(),
         };
         // Nothing of these names can be there yet.

@@ -78,6 +78,8 @@ pub struct Cluster {
     /// Whether the queue holds the time at which the next Events go.
     expiry_waits: bool,
     journal: Option<Vec<JournalEntry>>,
+    reconcile_count: u64,
+    pod_count: u64,
     namespace: String,
 }
 
@@ -109,6 +111,26 @@ impl Cluster {
     /// The hash of everything that happened: equal for equal seed, input and version.
     pub fn trace_hash(&self) -> u64 {
         self.trace.hash()
+    }
+
+    /// How often controllers have synced a key.
+    pub fn reconcile_count(&self) -> u64 {
+        self.reconcile_count
+    }
+
+    /// How often something was written, events included.
+    pub fn write_count(&self) -> u64 {
+        self.server.store().resource_version()
+    }
+
+    /// How many nodes there are.
+    pub fn node_count(&self) -> u64 {
+        self.server.store().count(seatrial_api::Kind::Node) as u64
+    }
+
+    /// How many pods have been created.
+    pub fn pod_count(&self) -> u64 {
+        self.pod_count
     }
 
     /// What happened, where the cluster was built to keep it.

@@ -66,6 +66,17 @@ impl Cluster {
         result
     }
 
+    /// Lets the controllers look at every Deployment and ReplicaSet again, as client-go's informers do at their resync
+    /// period. At rest nothing comes of it.
+    pub fn resync(&mut self) {
+        let cause = self.trace.last_seq();
+        if let Some(controllers) = &mut self.controllers {
+            let cx = EventContext { informers: &self.informers, clock: self.clock, cause };
+            self.informers.for_each_resync(|delivery| controllers.handle(&cx, delivery));
+        }
+        self.quiesce();
+    }
+
     /// Lets the control plane run until nobody has anything to do at this instant.
     pub(super) fn quiesce(&mut self) {
         self.deliver(Actor::User, self.trace.last_seq());
@@ -97,6 +108,7 @@ impl Cluster {
             clock: self.clock,
         };
         let Some(synced) = controllers.process_next(actor, turn) else { return false };
+        self.reconcile_count += 1;
         let code = outcome_code(&synced.outcome);
         let cause = self.trace.note(self.clock.now(), (actor, What::Reconcile), code, synced.cause);
         self.deliver(actor, cause);
@@ -129,6 +141,7 @@ impl Cluster {
             if counts_as_change(change, &self.namespace) {
                 self.last_change = now;
             }
+            self.pod_count += u64::from(what == What::Added && change.object.kind() == Kind::Pod);
             if let Some(journal) = self.journal.as_mut().filter(|_| change.object.kind() != Kind::Lease) {
                 journal.push(JournalEntry { at: now.since_start(), actor: by, change: change.clone() });
             }
