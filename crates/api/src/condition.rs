@@ -90,11 +90,12 @@ impl Condition {
 }
 
 /// An immutable list of conditions, shared between objects that became equal together.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Conditions(Option<Arc<Vec<Condition>>>);
 
 impl Conditions {
     /// The condition of a type.
+    #[inline]
     pub fn get(&self, type_: &str) -> Option<&Condition> {
         self.iter().find(|c| c.type_ == type_)
     }
@@ -125,8 +126,27 @@ impl Conditions {
     }
 }
 
+impl Conditions {
+    /// Whether both are one shared list (or both empty), without looking at the conditions.
+    #[inline]
+    pub fn ptr_eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
+impl PartialEq for Conditions {
+    fn eq(&self, other: &Self) -> bool {
+        self.ptr_eq(other) || **self == **other
+    }
+}
+
 impl std::ops::Deref for Conditions {
     type Target = [Condition];
+    #[inline]
     fn deref(&self) -> &[Condition] {
         self.0.as_deref().map_or(&[], Vec::as_slice)
     }

@@ -185,11 +185,13 @@ macro_rules! kinds {
 
         impl Object {
             /// The metadata.
+            #[inline]
             pub fn meta(&self) -> &ObjectMeta {
                 match self { $( Object::$name(o) => &o.meta, )* }
             }
 
             /// The kind.
+            #[inline]
             pub fn kind(&self) -> Kind {
                 match self { $( Object::$name(_) => Kind::$name, )* }
             }
@@ -223,9 +225,11 @@ macro_rules! kinds {
         $( impl Resource for $name {
             const KIND: Kind = Kind::$name;
             type Api = $api;
+            #[inline]
             fn meta(&self) -> &ObjectMeta { &self.meta }
             fn meta_mut(&mut self) -> &mut ObjectMeta { &mut self.meta }
             fn wrap(object: Arc<Self>) -> Object { Object::$name(object) }
+            #[inline]
             fn unwrap(object: &Object) -> Option<&Arc<Self>> {
                 match object { Object::$name(o) => Some(o), _ => None }
             }

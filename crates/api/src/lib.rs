@@ -29,12 +29,12 @@ pub use group::{GroupKind, GroupResource};
 pub use kinds::*;
 pub use label_selector::LabelSelector;
 pub use meta::{Deletion, Finalizers, ObjectMeta, OwnerReference, OwnerReferences, SharedList};
-pub use object_map::{NamespacedName, ObjectMap};
+pub use object_map::{Named, NamespacedName, ObjectMap};
 pub use objects::container_status::{
     ContainerId, ContainerIdentity, ContainerState, ContainerStatus, ContainerTerminated,
 };
 pub use objects::deployment::{DeploymentSpec, DeploymentStatus, DeploymentStrategy};
-pub use objects::event::{EventSource, ObjectReference};
+pub use objects::event::{BriefEvent, EventBody, EventSource, EventTemplate, ObjectReference};
 pub use objects::plain::Plain;
 pub use objects::pod::{PodPhase, PodStatus, condition_type as pod_condition};
 pub use objects::replica_set::{ReplicaSetSpec, ReplicaSetStatus};

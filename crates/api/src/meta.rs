@@ -74,11 +74,13 @@ pub struct SharedList<T>(Option<Arc<Vec<T>>>);
 
 impl<T> SharedList<T> {
     /// The items.
+    #[inline]
     pub fn as_slice(&self) -> &[T] {
         self.0.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// Whether both are one shared list (or both empty), without looking at the items.
+    #[inline]
     pub fn ptr_eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (None, None) => true,
@@ -90,6 +92,7 @@ impl<T> SharedList<T> {
 
 impl<T> std::ops::Deref for SharedList<T> {
     type Target = [T];
+    #[inline]
     fn deref(&self) -> &[T] {
         self.as_slice()
     }
@@ -127,6 +130,7 @@ impl<T> FromIterator<T> for SharedList<T> {
 
 impl ObjectMeta {
     /// The owner that is the managing controller. Mirrors `metav1.GetControllerOf`.
+    #[inline]
     pub fn controller_of(&self) -> Option<&OwnerReference> {
         self.owner_references.iter().find(|r| r.controller == Some(true))
     }
@@ -137,6 +141,7 @@ impl ObjectMeta {
     }
 
     /// Whether deletion was requested.
+    #[inline]
     pub fn is_deleting(&self) -> bool {
         self.deletion.is_some()
     }
@@ -147,6 +152,7 @@ impl ObjectMeta {
     }
 
     /// The creation time, or the epoch before creation.
+    #[inline]
     pub fn created(&self) -> Time {
         self.creation_timestamp.unwrap_or_default()
     }

@@ -28,11 +28,13 @@ impl PodSpec {
     }
 
     /// The spec as k8s-openapi holds it, without `nodeName`.
+    #[inline]
     pub fn api(&self) -> &corev1::PodSpec {
         &self.api
     }
 
     /// What the scheduler counts. Mirrors `resource.PodRequests`.
+    #[inline]
     pub fn requests(&self) -> &PodRequests {
         &self.requests
     }
@@ -54,13 +56,14 @@ impl PodSpec {
 }
 
 impl PartialEq for PodSpec {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.api == other.api
+        std::ptr::eq(self, other) || self.api == other.api
     }
 }
 
 /// What a workload makes pods from. Mirrors `v1.PodTemplateSpec`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct PodTemplateSpec {
     /// The labels every pod gets.
     pub labels: StrMap,
@@ -70,6 +73,17 @@ pub struct PodTemplateSpec {
     pub other_meta: Option<Box<metav1::ObjectMeta>>,
     /// The pods' spec.
     pub spec: Arc<PodSpec>,
+}
+
+impl PartialEq for PodTemplateSpec {
+    fn eq(&self, other: &Self) -> bool {
+        // Most comparisons are of an object with a changed copy of itself, which share the template.
+        std::ptr::eq(self, other)
+            || (self.labels == other.labels
+                && self.annotations == other.annotations
+                && self.other_meta == other.other_meta
+                && (Arc::ptr_eq(&self.spec, &other.spec) || self.spec == other.spec))
+    }
 }
 
 impl PodTemplateSpec {

@@ -14,11 +14,13 @@ pub struct Str(SmolStr);
 
 impl Str {
     /// A static text, without a copy.
+    #[inline]
     pub const fn new_static(text: &'static str) -> Self {
         Self(SmolStr::new_static(text))
     }
 
     /// The text.
+    #[inline]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -26,12 +28,14 @@ impl Str {
 
 impl Deref for Str {
     type Target = str;
+    #[inline]
     fn deref(&self) -> &str {
         self.as_str()
     }
 }
 
 impl Borrow<str> for Str {
+    #[inline]
     fn borrow(&self) -> &str {
         self.as_str()
     }

@@ -17,6 +17,7 @@ impl StrMap {
     pub const EMPTY: Self = Self(None);
 
     /// The value of `key`.
+    #[inline]
     pub fn get(&self, key: &str) -> Option<&str> {
         let pairs = self.as_slice();
         let index = pairs.binary_search_by(|(k, _)| k.as_str().cmp(key)).ok()?;
@@ -29,11 +30,13 @@ impl StrMap {
     }
 
     /// The pairs in the order of their keys.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.as_slice().iter().map(|(k, v)| (k.as_str(), v.as_str()))
     }
 
     /// The pairs in the order of their keys.
+    #[inline]
     pub fn as_slice(&self) -> &[(Str, Str)] {
         self.0.as_deref().map_or(&[], Vec::as_slice)
     }
@@ -72,6 +75,7 @@ impl StrMap {
     }
 
     /// Whether both are one shared map (or both empty), without looking at the pairs.
+    #[inline]
     pub fn ptr_eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (None, None) => true,
@@ -103,6 +107,7 @@ impl<K: Into<Str>, V: Into<Str>> FromIterator<(K, V)> for StrMap {
 }
 
 impl PartialEq for StrMap {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.ptr_eq(other) || self.as_slice() == other.as_slice()
     }

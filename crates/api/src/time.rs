@@ -1,6 +1,7 @@
 //! The times of the API: whole seconds for most fields, microseconds for a few.
 
 use std::fmt;
+use std::num::NonZeroI64;
 
 use chrono::{DateTime, FixedOffset, SecondsFormat, Timelike, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as metav1;
@@ -11,8 +12,16 @@ use serde::ser::{Serialize, Serializer};
 use crate::Str;
 
 /// A moment with a precision of one second: seconds since 1970 UTC. Mirrors `metav1.Time`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Time(i64);
+///
+/// Never zero inside, so that a time that may be missing is as small as one that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(NonZeroI64);
+
+impl Default for Time {
+    fn default() -> Self {
+        Self::from_unix(0)
+    }
+}
 
 /// A moment with a precision of one microsecond. Mirrors `metav1.MicroTime`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,27 +33,37 @@ const SECONDS_MAX: i64 = 253_402_300_799;
 /// 0000-01-01T00:00:00Z
 const SECONDS_MIN: i64 = -62_167_219_200;
 
+/// Added to the seconds that are kept: more than any year before 1970 takes away.
+const OFFSET: i64 = 1 << 40;
+
 impl Time {
     /// The moment so many seconds after 1970, within the years 0 to 9999.
+    #[inline]
     pub const fn from_unix(seconds: i64) -> Self {
-        Self(if seconds > SECONDS_MAX {
+        let within = if seconds > SECONDS_MAX {
             SECONDS_MAX
         } else if seconds < SECONDS_MIN {
             SECONDS_MIN
         } else {
             seconds
-        })
+        };
+        match NonZeroI64::new(within + OFFSET) {
+            Some(kept) => Self(kept),
+            // Not reached: the years 0 to 9999 are all positive.
+            None => Self(NonZeroI64::MIN),
+        }
     }
 
     /// Seconds since 1970.
+    #[inline]
     pub const fn unix(self) -> i64 {
-        self.0
+        self.0.get() - OFFSET
     }
 
     /// The moment so many seconds later.
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
-        Self::from_unix(self.0.saturating_add(seconds))
+        Self::from_unix(self.unix().saturating_add(seconds))
     }
 
     /// Reads RFC 3339 with any offset; a fraction of a second is dropped.
@@ -54,7 +73,7 @@ impl Time {
 
     /// The moment as chrono has it.
     pub fn to_chrono(self) -> DateTime<Utc> {
-        DateTime::from_timestamp(self.0, 0).unwrap_or_default()
+        DateTime::from_timestamp(self.unix(), 0).unwrap_or_default()
     }
 
     /// `Mon, 23 Nov 2026 10:06:42 +0000`, as describe pages print it.
@@ -66,7 +85,7 @@ impl Time {
 impl MicroTime {
     /// The moment so many microseconds after 1970, within the years 0 to 9999.
     pub const fn from_unix_micros(micros: i64) -> Self {
-        let seconds = Time::from_unix(micros.div_euclid(MICROS_PER_SECOND)).0;
+        let seconds = Time::from_unix(micros.div_euclid(MICROS_PER_SECOND)).unix();
         if seconds == micros.div_euclid(MICROS_PER_SECOND) {
             return Self(micros);
         }
@@ -116,7 +135,7 @@ impl fmt::Display for MicroTime {
 impl From<Time> for metav1::Time {
     /// jiff's time ends at 9999-12-30T22:00:00Z, so later moments become that one.
     fn from(time: Time) -> Self {
-        Self(Timestamp::from_second(time.0).unwrap_or(Timestamp::MAX))
+        Self(Timestamp::from_second(time.unix()).unwrap_or(Timestamp::MAX))
     }
 }
 
@@ -148,7 +167,7 @@ impl From<&metav1::MicroTime> for MicroTime {
 
 impl From<Time> for MicroTime {
     fn from(time: Time) -> Self {
-        Self(time.0.saturating_mul(MICROS_PER_SECOND))
+        Self(time.unix().saturating_mul(MICROS_PER_SECOND))
     }
 }
 

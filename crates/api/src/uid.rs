@@ -1,6 +1,7 @@
 //! Unique ids: sixteen bytes until somebody prints them.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer};
@@ -14,15 +15,17 @@ use crate::Str;
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uid(Repr);
 
+/// The high half of a UUID is never zero here, which leaves room to tell the others apart within sixteen bytes.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Repr {
-    Uuid(u64, u64),
-    Other(Arc<str>),
+    /// `None` is nil.
+    Other(Option<Arc<Box<str>>>),
+    Uuid(NonZeroU64, u64),
 }
 
 impl Default for Repr {
     fn default() -> Self {
-        Self::Uuid(0, 0)
+        Self::Other(None)
     }
 }
 
@@ -37,7 +40,8 @@ impl Uid {
         // The low 62 bits are a bijection of `n`, so no two are equal; the high half only looks random.
         let low = mix62(n ^ (seed & MASK_62));
         let high = mix64(seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        Self(Repr::Uuid((high & !0xf000) | VERSION_4, (low & MASK_62) | VARIANT_RFC_4122))
+        let high = NonZeroU64::new((high & !0xf000) | VERSION_4).unwrap_or(NonZeroU64::MIN);
+        Self(Repr::Uuid(high, (low & MASK_62) | VARIANT_RFC_4122))
     }
 
     /// Whether this is the uid of nothing.
@@ -50,17 +54,18 @@ impl Uid {
         if text.is_empty() {
             return Self::default();
         }
-        match parse_uuid(text) {
-            Some((high, low)) if (high, low) != (0, 0) => Self(Repr::Uuid(high, low)),
-            _ => Self(Repr::Other(text.into())),
+        match parse_uuid(text).and_then(|(high, low)| Some((NonZeroU64::new(high)?, low))) {
+            Some((high, low)) => Self(Repr::Uuid(high, low)),
+            None => Self(Repr::Other(Some(Arc::new(text.into())))),
         }
     }
 
     /// A number that tells this uid from others, for hashes and trees of random streams.
     pub fn as_u64(&self) -> u64 {
         match &self.0 {
-            Repr::Uuid(high, low) => high.rotate_left(32) ^ low,
-            Repr::Other(text) => {
+            Repr::Uuid(high, low) => high.get().rotate_left(32) ^ low,
+            Repr::Other(None) => 0,
+            Repr::Other(Some(text)) => {
                 text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
             }
         }
@@ -107,17 +112,17 @@ fn parse_uuid(text: &str) -> Option<(u64, u64)> {
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Repr::Uuid(0, 0) => Ok(()),
+            Repr::Other(None) => Ok(()),
             Repr::Uuid(high, low) => write!(
                 f,
                 "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-                high >> 32,
-                high >> 16 & 0xffff,
-                high & 0xffff,
+                high.get() >> 32,
+                high.get() >> 16 & 0xffff,
+                high.get() & 0xffff,
                 low >> 48,
                 low & 0xffff_ffff_ffff
             ),
-            Repr::Other(text) => f.write_str(text),
+            Repr::Other(Some(text)) => f.write_str(text),
         }
     }
 }
@@ -167,12 +172,15 @@ mod tests {
         ];
         for (text, compact) in rows {
             let uid = Uid::parse(text);
-            assert_eq!((uid.to_string().as_str(), matches!(uid.0, Repr::Uuid(..))), (text, compact));
+            assert_eq!(
+                (uid.to_string().as_str(), matches!(uid.0, Repr::Uuid(..) | Repr::Other(None))),
+                (text, compact)
+            );
             assert_eq!(uid.is_nil(), text.is_empty());
             let json = serde_json::to_string(&uid).expect("a uid always prints");
             assert_eq!(serde_json::from_str::<Uid>(&json).ok(), Some(uid), "{json}");
         }
-        assert_eq!(size_of::<Uid>(), 24);
+        assert_eq!((size_of::<Uid>(), size_of::<Option<crate::Time>>()), (16, 8));
     }
 
     #[test]

@@ -152,6 +152,7 @@ impl ApiServer {
         pod.status.nominated_node_name = Str::default();
         let scheduled = Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::True, request.now);
         pod.status.conditions = set_pod_condition(&pod.status.conditions, scheduled);
+        self.admission.share_conditions(&mut pod.status.conditions);
         Ok(self.store.put(pod))
     }
 

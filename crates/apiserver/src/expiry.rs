@@ -4,8 +4,9 @@
 //! moves on, so that the queue is in order as it is.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use seatrial_api::{Kind, ObjectKey, Resource, Time};
+use seatrial_api::{Kind, Named, Object, ObjectKey, Resource, Time};
 
 use crate::server::ApiServer;
 
@@ -19,23 +20,17 @@ pub(crate) struct Expiries(VecDeque<Expiry>);
 #[derive(Debug)]
 struct Expiry {
     at: Time,
-    key: ObjectKey,
-    /// The write this entry is for: a later write has an entry of its own.
-    resource_version: u64,
+    /// The event as this entry's write left it: a later write has an entry of its own.
+    event: Object,
 }
 
 impl ApiServer {
     /// Remembers when an object that was written goes, if it does.
-    pub(crate) fn note_expiry<R: Resource>(&mut self, object: &R, now: Time) {
-        if R::KIND != Kind::Event {
-            return;
+    pub(crate) fn note_expiry<R: Resource>(&mut self, object: &Arc<R>, now: Time) {
+        if R::KIND == Kind::Event {
+            let at = now.plus_seconds(EVENT_TTL_SECONDS);
+            self.expiries.0.push_back(Expiry { at, event: R::wrap(Arc::clone(object)) });
         }
-        let resource_version = object.meta().resource_version;
-        self.expiries.0.push_back(Expiry {
-            at: now.plus_seconds(EVENT_TTL_SECONDS),
-            key: object.key(),
-            resource_version,
-        });
     }
 
     /// When [`ApiServer::expire`] has something to do next.
@@ -46,9 +41,9 @@ impl ApiServer {
     /// Deletes what has lived long enough at a time.
     pub fn expire(&mut self, now: Time) {
         while let Some(expiry) = self.expiries.0.pop_front_if(|expiry| expiry.at <= now) {
-            let stored = self.store.get(&expiry.key).map(|object| object.meta().resource_version);
-            if stored == Some(expiry.resource_version) {
-                self.store.remove(&expiry.key);
+            let key = expiry.event.with_place(|namespace, name| ObjectKey::new(Kind::Event, namespace, name));
+            if self.store.get(&key).is_some_and(|stored| stored.ptr_eq(&expiry.event)) {
+                self.store.remove(&key);
             }
         }
     }

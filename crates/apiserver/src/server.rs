@@ -5,7 +5,9 @@ use std::sync::Arc;
 use k8s_openapi::Metadata;
 use rustc_hash::FxHashMap;
 use seatrial_api::field::Path;
-use seatrial_api::{ApiError, Kind, Object, Resource, Str, Time, Uid};
+use seatrial_api::{
+    ApiError, BriefEvent, Event, EventBody, Kind, Namespace, Object, ObjectMeta, Resource, Str, Time, Uid,
+};
 
 use crate::admission::AdmissionState;
 use crate::decode::FieldValidation;
@@ -181,8 +183,30 @@ impl ApiServer {
         }
         let stored = self.store.put(object);
         stored.after_write(None, &mut self.service_allocators);
-        self.note_expiry(&*stored, request.now);
+        self.note_expiry(&stored, request.now);
         Ok(stored)
+    }
+
+    /// Creates an event that is rendered when somebody looks. Its name is free: no two stamps are alike.
+    ///
+    /// # Errors
+    /// As [`ApiServer::create`].
+    pub fn create_event(&mut self, request: &RequestInfo<'_>, mut event: BriefEvent) -> Result<(), ApiError> {
+        let is_free = event.with_name(|name| self.store.lookup(Kind::Event, &event.template.namespace, name).is_none());
+        let namespace = self.store.get_as::<Namespace>("", &event.template.namespace);
+        let is_plain = is_free
+            && !request.dry_run
+            && namespace.is_some_and(|n| !n.meta.is_deleting())
+            && self.store.count(Kind::ResourceQuota) == 0;
+        if !is_plain {
+            let mut body = EventBody::clone(&Event::from(event));
+            body.meta = ObjectMeta { name: body.meta.name, namespace: body.meta.namespace, ..ObjectMeta::default() };
+            return self.create(request, Event::from(body)).map(drop);
+        }
+        event.uid = self.next_uid();
+        let stored = self.store.put_brief_event(event);
+        self.note_expiry(&stored, request.now);
+        Ok(())
     }
 
     /// Replaces an object a controller changed; with a resourceVersion only if nobody wrote since.
@@ -255,6 +279,7 @@ impl ApiServer {
         if is_unchanged(&mut new, &old) {
             return Ok(old);
         }
+        new.share_parts(&mut self.admission);
         if request.dry_run {
             return Ok(Arc::new(new));
         }
@@ -266,7 +291,7 @@ impl ApiServer {
         }
         let stored = self.store.put(new);
         stored.after_write(Some(&old), &mut self.service_allocators);
-        self.note_expiry(&*stored, request.now);
+        self.note_expiry(&stored, request.now);
         Ok(stored)
     }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{Kind, NamespacedName, Object, ObjectKey, ObjectMap, Resource};
+use seatrial_api::{BriefEvent, Event, Kind, Object, ObjectKey, ObjectMap, Resource};
 
 use crate::watch_log::{Change, ChangeType, WatchLog};
 
@@ -29,11 +29,13 @@ impl Default for Store {
 
 impl Store {
     /// The object with a key.
+    #[inline]
     pub fn get(&self, key: &ObjectKey) -> Option<&Object> {
         self.lookup(key.kind, &key.namespace, &key.name)
     }
 
     /// The object at a place.
+    #[inline]
     pub fn lookup(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Object> {
         self.tables[kind as usize].get(namespace, name)
     }
@@ -54,11 +56,13 @@ impl Store {
     }
 
     /// How many objects of a kind there are.
+    #[inline]
     pub fn count(&self, kind: Kind) -> usize {
         self.tables[kind as usize].len()
     }
 
     /// The version of the last write.
+    #[inline]
     pub fn resource_version(&self) -> u64 {
         self.resource_version
     }
@@ -69,11 +73,13 @@ impl Store {
     }
 
     /// The log of changes.
+    #[inline]
     pub fn log(&self) -> &WatchLog {
         &self.log
     }
 
     /// The log of changes, to be trimmed.
+    #[inline]
     pub fn log_mut(&mut self) -> &mut WatchLog {
         &mut self.log
     }
@@ -90,13 +96,26 @@ impl Store {
         let old = match table.get_mut(&meta.namespace, &meta.name) {
             Some(slot) => Some(std::mem::replace(slot, wrapped.clone())),
             None => {
-                table.insert(NamespacedName::new(&meta.namespace, &meta.name), wrapped.clone());
+                table.insert(wrapped.clone());
                 None
             }
         };
         let type_ = if old.is_some() { ChangeType::Modified } else { ChangeType::Added };
         self.log.push(Change { resource_version: self.resource_version, type_, object: wrapped, old });
         object
+    }
+
+    /// Writes a new event that is rendered when somebody looks.
+    pub(crate) fn put_brief_event(&mut self, mut event: BriefEvent) -> Arc<Event> {
+        self.resource_version += 1;
+        self.kind_versions[Kind::Event as usize] = self.resource_version;
+        event.resource_version = self.resource_version;
+        let event = Arc::new(Event::from(event));
+        let object = Object::Event(Arc::clone(&event));
+        self.tables[Kind::Event as usize].insert(object.clone());
+        let change = Change { resource_version: self.resource_version, type_: ChangeType::Added, object, old: None };
+        self.log.push(change);
+        event
     }
 
     /// Removes an object; the log tells its last state with the version of the removal.

@@ -158,6 +158,9 @@ pub trait Strategy: Resource {
         Ok(())
     }
 
+    /// Shares with other objects what is equal, before the object is written.
+    fn share_parts(&mut self, _state: &mut AdmissionState) {}
+
     /// What `/scale` shows.
     fn scale(&self) -> Scale {
         Scale::default()

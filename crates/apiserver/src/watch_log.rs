@@ -55,6 +55,7 @@ pub struct WatchLog {
 }
 
 impl WatchLog {
+    #[inline]
     pub(crate) fn push(&mut self, change: Change) {
         self.changes.push_back(change);
     }
@@ -65,6 +66,7 @@ impl WatchLog {
     }
 
     /// The change at a cursor, and the cursor after it; `None` at the end or where the log was trimmed.
+    #[inline]
     pub fn next(&self, cursor: Cursor) -> Option<(&Change, Cursor)> {
         let index = usize::try_from(cursor.0.checked_sub(self.trimmed)?).ok()?;
         Some((self.changes.get(index)?, Cursor(cursor.0 + 1)))
@@ -85,6 +87,12 @@ impl WatchLog {
     pub fn cursor_after(&self, resource_version: u64) -> Option<Cursor> {
         let index = self.changes.partition_point(|c| c.resource_version <= resource_version) as u64;
         (index > 0 || self.trimmed == 0).then_some(Cursor(self.trimmed + index))
+    }
+
+    /// Whether so much lies in the log beyond the history that trimming is worth it.
+    #[inline]
+    pub fn is_long(&self) -> bool {
+        self.changes.len() >= 2 * HISTORY_COUNT_MAX
     }
 
     /// Drops changes that are before `needed` and beyond the history that is kept for late watches.

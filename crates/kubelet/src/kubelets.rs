@@ -49,7 +49,7 @@ pub struct Kubelets {
     pub(crate) node_order: Vec<String>,
     /// Whether the timer that renews all leases is running.
     pub(crate) has_heartbeat: bool,
-    workers: FxHashMap<Uid, PodWorker>,
+    workers: FxHashMap<Uid, Box<PodWorker>>,
     behaviors: Vec<Arc<Behavior>>,
     plans: Plans,
     memo: Memo,
@@ -105,7 +105,7 @@ impl Kubelets {
             return;
         }
         self.pod_count += 1;
-        let worker = PodWorker::new(pod, self.plans.of(&pod.spec), host_ip, pod_ip(self.pod_count));
+        let worker = Box::new(PodWorker::new(pod, self.plans.of(&pod.spec), host_ip, pod_ip(self.pod_count)));
         self.workers.insert(pod.meta.uid.clone(), worker);
         self.set_now(now, &pod.meta.uid, PodWorker::first_event(pod));
     }

@@ -28,11 +28,13 @@ impl Clock {
     }
 
     /// The time since the start.
+    #[inline]
     pub fn now(&self) -> SimTime {
         self.now
     }
 
     /// The calendar time, in whole seconds as objects carry it.
+    #[inline]
     pub fn time(&self) -> Time {
         Time::from_unix(self.unix_nanos().div_euclid(NANOS_PER_SECOND))
     }
@@ -43,6 +45,7 @@ impl Clock {
     }
 
     /// Nanoseconds since 1970.
+    #[inline]
     pub fn unix_nanos(&self) -> i64 {
         let since_start = i64::try_from(self.now.as_nanos()).unwrap_or(i64::MAX);
         self.start_unix_seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(since_start)

@@ -95,6 +95,7 @@ impl Informers {
                 let pair = self.replica_sets.apply(change);
                 if let Some(pair) = &pair {
                     self.replica_sets_by_owner.apply(pair.old.as_ref(), pair.new.as_ref());
+                    self.note_set(pair);
                 }
                 delivery::<ReplicaSet>(pair)
             }
@@ -110,6 +111,23 @@ impl Informers {
                 seatrial_apiserver::ChangeType::Deleted => Delivery { old: Some(object.clone()), new: None },
                 _ => Delivery { old: change.old.clone(), new: Some(object.clone()) },
             },
+        }
+    }
+}
+
+impl Informers {
+    /// Tells the cache of pods whose set a ReplicaSet is, and that it is about to choose among its pods.
+    fn note_set(&mut self, Replaced { old, new }: &Replaced<ReplicaSet>) {
+        if let Some(old) = old.as_ref().filter(|old| new.as_ref().is_none_or(|new| new.meta.uid != old.meta.uid)) {
+            self.pods.set_gone(&old.meta.uid);
+        }
+        let Some(new) = new else { return };
+        let Some(owner) = new.meta.controller_of() else { return self.pods.set_gone(&new.meta.uid) };
+        self.pods.set_known(&new.meta.uid, &owner.uid);
+        let shrinks = old.as_ref().is_some_and(|old| new.spec.replicas < old.spec.replicas);
+        if shrinks {
+            let siblings = self.replica_sets_by_owner.owned_by(&owner.uid).iter().map(|rs| &rs.meta.uid);
+            self.pods.keep_deletion_order(&owner.uid, &new.meta.uid, siblings);
         }
     }
 }

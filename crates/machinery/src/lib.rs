@@ -6,6 +6,7 @@ mod clock;
 mod controller;
 pub mod controller_expectations;
 mod controller_ref_manager;
+pub mod deletion_order;
 pub mod event_correlator;
 mod informers;
 pub mod limits;

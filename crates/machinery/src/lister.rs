@@ -57,7 +57,7 @@ impl<R: Resource> Lister<R> {
         }
         let old = match self.objects.get_mut(&meta.namespace, &meta.name) {
             Some(slot) => Some(std::mem::replace(slot, Arc::clone(object))),
-            None => self.objects.insert(object.namespaced_name(), Arc::clone(object)),
+            None => self.objects.insert(Arc::clone(object)),
         };
         Some(Replaced { old, new: Some(Arc::clone(object)) })
     }

@@ -3,6 +3,7 @@
 //! A ReplicaSet of 10,000 pods syncs at the cost of one of 10: pods of one owner are counted by their label sets, which
 //! the pods of a template share, so that a selector is matched once a label set and not once a pod.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use rustc_hash::FxHashMap;
 use seatrial_api::{Pod, Resource, Str, StrMap, Time, Uid};
 use seatrial_apiserver::Change;
 
+use crate::clock::Clock;
+use crate::deletion_order::DeletionOrder;
 use crate::lister::{Lister, Replaced};
 
 /// All pods: by key, by controller, and those without a controller.
@@ -18,6 +21,12 @@ pub struct PodCache {
     lister: Lister<Pod>,
     owned: FxHashMap<Uid, OwnedPods>,
     orphans: FxHashMap<Str, BTreeMap<Str, Arc<Pod>>>,
+    /// The controller of each set that has one, as the watch of the sets told.
+    workloads: FxHashMap<Uid, Uid>,
+    /// Which pods go first, by workload; only of workloads one of whose sets was scaled down.
+    deletion_orders: FxHashMap<Uid, DeletionOrder>,
+    /// How many pods of sets that are gone were handed out one by one.
+    walked: u64,
 }
 
 /// The pods of one controller.
@@ -26,6 +35,8 @@ pub struct OwnedPods {
     pods: Vec<Arc<Pod>>,
     positions: FxHashMap<Uid, usize>,
     groups: Vec<LabelGroup>,
+    /// How many pods were handed out one by one.
+    walked: Cell<u64>,
 }
 
 /// What is known of an owner's pods with one set of labels.
@@ -84,7 +95,13 @@ impl LabelGroup {
 impl OwnedPods {
     /// The pods, in no order that means anything, but the same one every time.
     pub fn pods(&self) -> &[Arc<Pod>] {
+        self.walked.set(self.walked.get() + self.pods.len() as u64);
         &self.pods
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.pods.is_empty()
     }
 
     /// The counts by label set.
@@ -156,6 +173,56 @@ impl PodCache {
         self.orphans.get(namespace).into_iter().flat_map(BTreeMap::values)
     }
 
+    /// How many pods syncs have looked at one by one, because what they wanted to know was not counted.
+    pub fn walked(&self) -> u64 {
+        self.walked + self.owned.values().map(|owned| owned.walked.get()).sum::<u64>()
+    }
+
+    /// The first so many active pods of a set in the order of deletion, where that order is kept: from the moment the set
+    /// or a sibling was first scaled down.
+    pub fn first_to_delete(&self, set: &Uid, count: usize, clock: Clock) -> Option<Vec<Arc<Pod>>> {
+        self.deletion_orders.get(self.workloads.get(set)?)?.first(set, count, clock)
+    }
+
+    /// A set is there, and this is its controller.
+    pub(crate) fn set_known(&mut self, set: &Uid, workload: &Uid) {
+        if self.workloads.get(set) == Some(workload) {
+            return;
+        }
+        self.set_gone(set);
+        self.workloads.insert(set.clone(), workload.clone());
+        if let Some(order) = self.deletion_orders.get_mut(workload) {
+            order.add_set(set, self.owned.get(set).map_or(&[][..], |owned| &owned.pods));
+        }
+    }
+
+    /// A set is gone, or has no controller any more.
+    pub(crate) fn set_gone(&mut self, set: &Uid) {
+        let Some(workload) = self.workloads.remove(set) else { return };
+        if let Some(order) = self.deletion_orders.get_mut(&workload) {
+            order.remove_set(set, self.owned.get(set).map_or(&[][..], |owned| &owned.pods));
+            if order.is_empty() {
+                self.deletion_orders.remove(&workload);
+            }
+        }
+    }
+
+    /// Keeps the order in which the pods of a set go, from now on, and the crowds that it and its siblings make.
+    pub(crate) fn keep_deletion_order<'a>(
+        &mut self,
+        workload: &Uid,
+        set: &Uid,
+        siblings: impl Iterator<Item = &'a Uid>,
+    ) {
+        let order = self.deletion_orders.entry(workload.clone()).or_default();
+        for sibling in siblings {
+            if !order.has(sibling) && self.workloads.get(sibling) == Some(workload) {
+                order.add_set(sibling, self.owned.get(sibling).map_or(&[][..], |owned| &owned.pods));
+            }
+        }
+        order.order_set(set, self.owned.get(set).map_or(&[][..], |owned| &owned.pods));
+    }
+
     /// Takes a change of a pod over; returns the pod before and after.
     pub(crate) fn apply(&mut self, change: &Change) -> Option<Replaced<Pod>> {
         let Replaced { old, new } = self.lister.apply(change)?;
@@ -181,9 +248,18 @@ impl PodCache {
             }
             return;
         };
-        let owned = self.owned.entry(owner.clone()).or_default();
+        if !self.deletion_orders.is_empty()
+            && let Some(order) = self.workloads.get(owner).and_then(|w| self.deletion_orders.get_mut(w))
+        {
+            order.apply(owner, old, new);
+        }
+        let owned = match self.owned.get_mut(owner) {
+            Some(owned) => owned,
+            None => self.owned.entry(owner.clone()).or_default(),
+        };
         owned.replace(old, new);
         if owned.pods.is_empty() {
+            self.walked += owned.walked.get();
             self.owned.remove(owner);
         }
     }

@@ -1,17 +1,15 @@
-//! Creating and deleting a controller's pods, with their events, and which pods go first.
+//! Creating and deleting a controller's pods, with their events.
 //!
-//! Mirrors pkg/controller/controller_utils.go (`RealPodControl`, `slowStartBatch`, `ActivePodsWithRanks`) (v1.36).
+//! Mirrors pkg/controller/controller_utils.go (`RealPodControl`, `slowStartBatch`) (v1.36).
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use seatrial_api::{
-    ApiError, Kind, ObjectKey, ObjectMeta, OwnerReference, Pod, PodPhase, PodStatus, PodTemplateSpec, Str, names,
+    ApiError, Kind, ObjectKey, ObjectMeta, OwnerReference, Pod, PodStatus, PodTemplateSpec, Str, names,
 };
 use seatrial_apiserver::DeleteOptions;
 
 use crate::client::Client;
-use crate::clock::Clock;
 use crate::recorder::{EventText, ObjectRef};
 
 /// The size of the first batch of creations; each batch after it is twice as large.
@@ -20,8 +18,6 @@ const REASON_SUCCESSFUL_CREATE: &str = "SuccessfulCreate";
 const REASON_FAILED_CREATE: &str = "FailedCreate";
 const REASON_SUCCESSFUL_DELETE: &str = "SuccessfulDelete";
 const REASON_FAILED_DELETE: &str = "FailedDelete";
-/// Pods with a lower cost go first. Mirrors `core.PodDeletionCost`.
-const ANNOTATION_POD_DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
 /// Makes the pod of a template, without creating it. Mirrors `GetPodFromTemplate`.
 pub fn get_pod_from_template(template: &PodTemplateSpec, parent: &ObjectMeta, controller: OwnerReference) -> Pod {
@@ -116,69 +112,4 @@ pub fn slow_start_batch(
         batch_size = (2 * batch_size).min(remaining);
     }
     (successes, Ok(()))
-}
-
-/// A pod and how crowded its node is with pods like it.
-#[derive(Clone, Debug)]
-pub struct RankedPod {
-    /// The pod.
-    pub pod: Arc<Pod>,
-    /// How many active pods of the same workload are on the same node.
-    pub rank: usize,
-}
-
-/// The order in which pods are deleted: what comes first goes first. Mirrors `ActivePodsWithRanks.Less`.
-pub fn compare_for_deletion(a: &RankedPod, b: &RankedPod, clock: Clock) -> Ordering {
-    let (p, q) = (&a.pod, &b.pod);
-    p.node_name
-        .is_empty()
-        .cmp(&q.node_name.is_empty())
-        .reverse()
-        .then_with(|| phase_order(p.status.phase).cmp(&phase_order(q.status.phase)))
-        .then_with(|| p.is_ready().cmp(&q.is_ready()))
-        .then_with(|| deletion_cost(p).cmp(&deletion_cost(q)))
-        .then_with(|| b.rank.cmp(&a.rank))
-        .then_with(|| match (p.ready_since(), q.ready_since()) {
-            (Some(s), Some(t)) if s != t => compare_ages(clock.nanos_since(s), clock.nanos_since(t), p, q),
-            _ => max_restarts(p).cmp(&max_restarts(q)).reverse().then_with(|| {
-                let (s, t) = (p.meta.created(), q.meta.created());
-                if s == t { Ordering::Equal } else { compare_ages(clock.nanos_since(s), clock.nanos_since(t), p, q) }
-            }),
-        })
-}
-
-/// The younger first, by powers of two of their ages; within one power the smaller uid, which is as good as chance.
-fn compare_ages(age: i64, other: i64, p: &Pod, q: &Pod) -> Ordering {
-    log2_bucket(age).cmp(&log2_bucket(other)).then_with(|| p.meta.uid.to_string().cmp(&q.meta.uid.to_string()))
-}
-
-fn log2_bucket(age_nanos: i64) -> i32 {
-    if age_nanos <= 0 { -1 } else { age_nanos.ilog2() as i32 }
-}
-
-fn phase_order(phase: PodPhase) -> u8 {
-    match phase {
-        PodPhase::Unknown => 1,
-        PodPhase::Running => 2,
-        _ => 0,
-    }
-}
-
-/// The cost in the annotation; what is no canonical int32 counts as 0. Mirrors `helper.GetDeletionCostFromPodAnnotations`.
-fn deletion_cost(pod: &Pod) -> i32 {
-    let Some(text) = pod.meta.annotations.get(ANNOTATION_POD_DELETION_COST) else { return 0 };
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let leading_zero = digits.len() > 1 && digits.starts_with('0');
-    if leading_zero || text.starts_with('+') || text == "-0" { 0 } else { text.parse().unwrap_or(0) }
-}
-
-fn max_restarts(pod: &Pod) -> (i32, i32) {
-    let most = |statuses: &[seatrial_api::ContainerStatus]| statuses.iter().map(|s| s.restart_count).max().unwrap_or(0);
-    let sidecars =
-        pod.spec.api().init_containers.iter().flatten().filter(|c| c.restart_policy.as_deref() == Some("Always"));
-    let of_sidecars = sidecars
-        .filter_map(|c| pod.status.init_container_statuses.iter().find(|s| s.identity.name == *c.name))
-        .map(|s| s.restart_count)
-        .max();
-    (most(&pod.status.container_statuses), of_sidecars.unwrap_or(0))
 }

@@ -6,5 +6,6 @@ mod node_info;
 mod plugins;
 mod queue;
 mod scheduler;
+mod score_cache;
 
 pub use scheduler::{Scheduled, Scheduler};

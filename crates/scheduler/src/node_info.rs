@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Taint;
 use rustc_hash::FxHashMap;
-use seatrial_api::{Node, Pod, PodRequests, ResourceAmounts, Str, StrMap, Uid};
+use seatrial_api::{Node, Pod, PodRequests, PodSpec, ResourceAmounts, Str, StrMap, Uid};
 
 /// A node in the scheduler's cache.
 #[derive(Debug, Default)]
@@ -23,7 +23,8 @@ pub(crate) struct NodeInfo {
     pub(crate) pod_count: i64,
     /// Host ports in use as (address, protocol, port).
     pub(crate) host_ports: Vec<HostPort>,
-    pub(crate) pods: FxHashMap<Uid, Arc<Pod>>,
+    /// The pods by uid, each with the spec it is counted by.
+    pub(crate) pods: FxHashMap<Uid, Arc<PodSpec>>,
 }
 
 /// A port of the node that a pod takes.
@@ -46,8 +47,8 @@ impl HostPort {
 }
 
 /// The host ports a pod takes.
-pub(crate) fn host_ports(pod: &Pod) -> Vec<HostPort> {
-    let spec = pod.spec.api();
+pub(crate) fn host_ports(spec: &PodSpec) -> Vec<HostPort> {
+    let spec = spec.api();
     let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
     containers
         .flat_map(|c| c.ports.iter().flatten())
@@ -76,23 +77,33 @@ impl NodeInfo {
         self.allowed_pods = pods.map_or(0, |q| q.value());
     }
 
-    /// Counts a pod.
-    pub(crate) fn add_pod(&mut self, pod: &Arc<Pod>) {
-        if let Some(old) = self.pods.insert(pod.meta.uid.clone(), Arc::clone(pod)) {
-            self.count(old.spec.requests(), -1);
-            self.host_ports.retain(|p| !host_ports(&old).contains(p));
+    /// Counts a pod; returns whether that changed anything.
+    pub(crate) fn add_pod(&mut self, pod: &Arc<Pod>) -> bool {
+        if let Some(old) = self.pods.insert(pod.meta.uid.clone(), Arc::clone(&pod.spec)) {
+            if Arc::ptr_eq(&old, &pod.spec) {
+                return false;
+            }
+            self.count(old.requests(), -1);
+            self.free_host_ports(&old);
         }
         self.count(pod.spec.requests(), 1);
-        self.host_ports.extend(host_ports(pod));
+        self.host_ports.extend(host_ports(&pod.spec));
+        true
     }
 
     /// Counts a pod no more; returns whether it was there.
     pub(crate) fn remove_pod(&mut self, uid: &Uid) -> bool {
         let Some(old) = self.pods.remove(uid) else { return false };
-        self.count(old.spec.requests(), -1);
-        let gone = host_ports(&old);
-        self.host_ports.retain(|p| !gone.contains(p));
+        self.count(old.requests(), -1);
+        self.free_host_ports(&old);
         true
+    }
+
+    fn free_host_ports(&mut self, spec: &PodSpec) {
+        if !self.host_ports.is_empty() {
+            let gone = host_ports(spec);
+            self.host_ports.retain(|p| !gone.contains(p));
+        }
     }
 
     fn count(&mut self, requests: &PodRequests, by: i64) {

@@ -35,6 +35,7 @@ pub(crate) struct PodInfo<'a> {
     pub(crate) tolerations: &'a [Toleration],
     pub(crate) host_ports: Vec<HostPort>,
     has_node_selection: bool,
+    has_preferences: bool,
 }
 
 impl<'a> PodInfo<'a> {
@@ -45,8 +46,9 @@ impl<'a> PodInfo<'a> {
             pod,
             requests: pod.spec.requests(),
             tolerations: spec.tolerations.as_deref().unwrap_or_default(),
-            host_ports: crate::node_info::host_ports(pod),
+            host_ports: crate::node_info::host_ports(&pod.spec),
             has_node_selection: spec.node_selector.as_ref().is_some_and(|s| !s.is_empty()) || affinity.is_some(),
+            has_preferences: affinity.is_some_and(|a| a.preferred_during_scheduling_ignored_during_execution.is_some()),
         }
     }
 }
@@ -85,15 +87,14 @@ fn untolerated<'n>(pod: &PodInfo<'_>, taints: &'n [Taint]) -> Option<&'n Taint> 
 
 /// Mirrors `Toleration.ToleratesTaint`.
 fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
-    let text = |t: &Option<String>| t.as_deref().unwrap_or_default().to_owned();
-    let effect = text(&toleration.effect);
-    let key = text(&toleration.key);
+    let (effect, key) =
+        (toleration.effect.as_deref().unwrap_or_default(), toleration.key.as_deref().unwrap_or_default());
     if (!effect.is_empty() && effect != taint.effect) || (!key.is_empty() && key != taint.key) {
         return false;
     }
     match toleration.operator.as_deref() {
         Some("Exists") => true,
-        _ => text(&toleration.value) == taint.value.as_deref().unwrap_or_default(),
+        _ => toleration.value.as_deref().unwrap_or_default() == taint.value.as_deref().unwrap_or_default(),
     }
 }
 
@@ -158,6 +159,15 @@ fn matches_requirement(requirement: &NodeSelectorRequirement, value: Option<&str
     }
 }
 
+/// A node's score by itself, as [`scores`] would have it among any others; `None` where theirs count too.
+pub(crate) fn own_score(pod: &PodInfo<'_>, node: &NodeInfo) -> Option<i64> {
+    if pod.has_preferences || intolerable_soft_taints(pod, node) > 0 {
+        return None;
+    }
+    let resources = least_allocated(pod.requests, node) + balanced_allocation(pod.requests, node);
+    Some(resources + WEIGHT_TAINT_TOLERATION * SCORE_MAX)
+}
+
 /// The weighted sum of the scores of nodes that fit, in the order of `nodes`.
 pub(crate) fn scores(pod: &PodInfo<'_>, nodes: &[&NodeInfo]) -> Vec<i64> {
     let mut totals: Vec<i64> =
@@ -185,8 +195,9 @@ fn least_allocated(requests: &PodRequests, node: &NodeInfo) -> i64 {
         (node.non_zero_milli_cpu + requests.non_zero_milli_cpu, node.allocatable.milli_cpu),
         (node.non_zero_memory + requests.non_zero_memory, node.allocatable.memory),
     ];
-    let known: Vec<i64> = rows.iter().filter(|(_, all)| *all > 0).map(|(used, all)| share(*used, *all)).collect();
-    if known.is_empty() { 0 } else { known.iter().sum::<i64>() / i64::try_from(known.len()).unwrap_or(1) }
+    let known = rows.iter().filter(|(_, all)| *all > 0).map(|(used, all)| share(*used, *all));
+    let (sum, count) = known.fold((0, 0), |(sum, count), share| (sum + share, count + 1));
+    if count == 0 { 0 } else { sum / count }
 }
 
 /// How evenly CPU and memory are used, with the pod against without it. Mirrors `balancedResourceScorer`.

@@ -12,6 +12,8 @@ use seatrial_machinery::SimTime;
 
 const BACKOFF_INITIAL: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// How many pods the queue keeps room for when it is empty.
+const ROOM_KEPT: usize = 1024;
 
 /// A pod in the queue.
 #[derive(Clone, Debug)]
@@ -58,6 +60,10 @@ impl Queue {
             self.active.remove(&(Reverse(pod.priority), pod.since, seq));
             self.backing_off.remove(&(pod.backoff_until, seq));
             self.unschedulable.remove(&seq);
+        }
+        if self.by_seq.is_empty() && self.by_seq.capacity() > ROOM_KEPT {
+            // A burst is over: its room would otherwise stay as long as the cluster.
+            (self.by_seq, self.seq_of) = Default::default();
         }
     }
 

@@ -13,6 +13,7 @@ use seatrial_machinery::{Client, Delivery, EventContext, EventText, ObjectRef, R
 use crate::node_info::NodeInfo;
 use crate::plugins::{Misfit, PodInfo, filter, scores};
 use crate::queue::Queue;
+use crate::score_cache::ScoreCache;
 
 const NAME: &str = "default-scheduler";
 /// Below so many nodes all of them are looked at.
@@ -35,10 +36,13 @@ pub struct Scheduled {
 pub struct Scheduler {
     nodes: Vec<NodeInfo>,
     index_of: FxHashMap<Str, usize>,
+    score_cache: ScoreCache,
     queue: Queue,
     timers: Vec<SimTime>,
     /// Where the next search begins.
     next_start: usize,
+    /// How many nodes were filtered outside of the score cache.
+    evaluated: u64,
     rng: Rng,
 }
 
@@ -48,9 +52,11 @@ impl Scheduler {
         Self {
             nodes: Vec::new(),
             index_of: FxHashMap::default(),
+            score_cache: ScoreCache::default(),
             queue: Queue::default(),
             timers: Vec::new(),
             next_start: 0,
+            evaluated: 0,
             rng,
         }
     }
@@ -70,11 +76,13 @@ impl Scheduler {
         let takes_room = |pod: &Arc<Pod>| !pod.node_name.is_empty() && !pod.status.phase.is_terminal();
         match new {
             Some(pod) if takes_room(pod) => {
-                self.queue.remove(&pod.meta.uid);
                 // Only what the node's sums depend on matters: the node, once, and the shared spec.
-                let same = old.is_some_and(|o| o.node_name == pod.node_name && Arc::ptr_eq(&o.spec, &pod.spec));
-                if !same && let Some(index) = self.index_of.get(&pod.node_name) {
-                    self.nodes[*index].add_pod(pod);
+                if old.is_some_and(|o| o.node_name == pod.node_name && Arc::ptr_eq(&o.spec, &pod.spec)) {
+                    return;
+                }
+                self.queue.remove(&pod.meta.uid);
+                if let Some(index) = self.index_of.get(&pod.node_name).copied() {
+                    self.count(index, pod);
                 }
             }
             Some(pod) if pod.node_name.is_empty() && !pod.meta.is_deleting() && !pod.status.phase.is_terminal() => {
@@ -83,12 +91,20 @@ impl Scheduler {
             _ => {
                 let Some(pod) = old.or(new) else { return };
                 self.queue.remove(&pod.meta.uid);
-                let freed = self.index_of.get(&pod.node_name).is_some_and(|i| self.nodes[*i].remove_pod(&pod.meta.uid));
-                if freed {
+                let index = self.index_of.get(&pod.node_name).copied();
+                if let Some(index) = index.filter(|i| self.nodes[*i].remove_pod(&pod.meta.uid)) {
+                    self.score_cache.node_changed(index);
                     let due = self.queue.move_all(now);
                     self.timers.extend(due);
                 }
             }
+        }
+    }
+
+    /// Counts a pod on its node, unless it is counted already.
+    fn count(&mut self, index: usize, pod: &Arc<Pod>) {
+        if self.nodes[index].add_pod(pod) {
+            self.score_cache.node_changed(index);
         }
     }
 
@@ -103,6 +119,7 @@ impl Scheduler {
         if is_gone {
             if let Some(index) = self.index_of.remove(&node.meta.name) {
                 self.nodes.remove(index);
+                self.score_cache.clear();
                 self.index_of = self.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
             }
             return;
@@ -110,11 +127,13 @@ impl Scheduler {
         let index = *self.index_of.entry(node.meta.name.clone()).or_insert(self.nodes.len());
         if index == self.nodes.len() {
             self.nodes.push(NodeInfo::default());
+            self.score_cache.clear();
             for pod in cx.informers.pods.list(None).into_iter().filter(|p| p.node_name == node.meta.name) {
                 self.nodes[index].add_pod(pod);
             }
         }
         self.nodes[index].set_node(node);
+        self.score_cache.node_changed(index);
         let due = self.queue.move_all(cx.clock.now());
         self.timers.extend(due);
     }
@@ -166,15 +185,34 @@ impl Scheduler {
         }
     }
 
+    /// How many nodes were filtered and scored so far.
+    pub fn nodes_evaluated(&self) -> u64 {
+        self.evaluated + self.score_cache.evaluated()
+    }
+
     /// The node with the best score. Mirrors `schedulePod`.
     fn schedule_pod(&mut self, pod: &Pod) -> Result<usize, Vec<Misfit>> {
-        let info = PodInfo::of(pod);
         let wanted = nodes_to_find(self.nodes.len());
+        let best = self.score_cache.best(pod, &self.nodes, self.next_start, wanted);
+        if let Some(best) = best.filter(|best| best.feasible > 0) {
+            // A node that is the only one needs no choice.
+            let pick = if best.feasible == 1 { 0 } else { self.rng.below(best.ties as u64) };
+            let index = self.score_cache.nth_best(self.next_start, &best, usize::try_from(pick).unwrap_or(0));
+            self.next_start = (self.next_start + best.looked_at) % self.nodes.len();
+            return Ok(index.unwrap_or(self.next_start));
+        }
+        self.schedule_pod_node_by_node(pod, wanted)
+    }
+
+    /// The same for pods whose nodes' scores depend on each other, and for those that fit nowhere: why is told then.
+    fn schedule_pod_node_by_node(&mut self, pod: &Pod, wanted: usize) -> Result<usize, Vec<Misfit>> {
+        let info = PodInfo::of(pod);
         let (mut feasible, mut misfits) = (Vec::new(), Vec::new());
         let mut looked_at = 0;
         for offset in 0..self.nodes.len() {
             let index = (self.next_start + offset) % self.nodes.len();
             looked_at += 1;
+            self.evaluated += 1;
             match filter(&info, &self.nodes[index]) {
                 Ok(()) => feasible.push(index),
                 Err(misfit) => misfits.push(misfit),
@@ -213,7 +251,7 @@ impl Scheduler {
                 let text = format!("Successfully assigned {namespace}/{name} to {node}");
                 client.event(&ObjectRef::of(&*bound), &EventText::normal("Scheduled", &text));
                 // The cache counts the pod at once; the delivery of the binding finds it there.
-                self.nodes[index].add_pod(&bound);
+                self.count(index, &bound);
             }
             Err(_) => self.queue.add_unschedulable(&pod.meta.uid, client.clock().now()),
         }

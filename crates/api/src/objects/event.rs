@@ -1,15 +1,74 @@
 //! Events, rendered only when somebody reads them.
+//!
+//! There are several for every pod, and nearly all are never read: those that components record are kept as what tells
+//! them from their like, and become the object that users know when somebody looks.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, OnceLock};
 
 use k8s_openapi::api::core::v1 as corev1;
 
 use crate::{ApiError, MicroTime, ObjectMeta, Str, Time, Uid};
 
-/// An Event. Mirrors `v1.Event`.
-#[derive(Clone, Debug, PartialEq)]
+/// An Event. Mirrors `v1.Event`; its fields are those of [`EventBody`].
+#[derive(Clone)]
 pub struct Event {
+    /// What the body is rendered from; `None` once somebody changed the body, and where there is nothing but the body.
+    brief: Option<BriefEvent>,
+    body: OnceLock<Box<EventBody>>,
+}
+
+/// An event as a component records it: what it shares with its like, and the rest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BriefEvent {
+    /// What it shares with others.
+    pub template: Arc<EventTemplate>,
+    /// The name of the object it is about.
+    pub about: Str,
+    /// The uid of that object.
+    pub about_uid: Uid,
+    /// The version of that object.
+    pub about_version: u64,
+    /// The text, without the object's name where `name_at` says.
+    pub message: Str,
+    /// Where the object's name stands in the text.
+    pub name_at: Option<u16>,
+    /// What makes the event's name: the object's name, a dot, and this in hexadecimal.
+    pub stamp: u64,
+    /// The event's own uid.
+    pub uid: Uid,
+    /// The version of the event.
+    pub resource_version: u64,
+    /// When it was recorded, for the first and only time.
+    pub time: Time,
+}
+
+/// What events of one component about one kind of object have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventTemplate {
+    /// The kind of the objects.
+    pub kind: Str,
+    /// `group/version` of the objects.
+    pub api_version: Str,
+    /// The namespace of the objects, or empty.
+    pub about_namespace: Str,
+    /// The namespace of the events.
+    pub namespace: Str,
+    /// The part of the object, as in `spec.containers{web}`, or empty.
+    pub field_path: Str,
+    /// Who says it.
+    pub source: Arc<EventSource>,
+    /// A CamelCase word.
+    pub reason: Str,
+    /// Whether it is a warning.
+    pub type_: Str,
+}
+
+/// An event in full.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventBody {
     /// The metadata.
     pub meta: ObjectMeta,
     /// What the event is about, shared by the object's events of one moment.
@@ -68,7 +127,127 @@ pub struct EventSource {
     pub reporting_instance: Str,
 }
 
+/// Room for the name of an event: that of an object, a dot and sixteen digits.
+const NAME_LENGTH_MAX: usize = 253 + 17;
+
+impl BriefEvent {
+    /// Calls with the event's name, which is written nowhere.
+    #[inline]
+    pub fn with_name<T>(&self, call: impl FnOnce(&str) -> T) -> T {
+        let mut buffer = [0u8; NAME_LENGTH_MAX];
+        let about = self.about.as_bytes();
+        let digits = (16 - self.stamp.leading_zeros() as usize / 4).max(1);
+        let length = about.len() + 1 + digits;
+        if length <= NAME_LENGTH_MAX {
+            buffer[..about.len()].copy_from_slice(about);
+            buffer[about.len()] = b'.';
+            for (place, byte) in buffer[about.len() + 1..length].iter_mut().rev().enumerate() {
+                *byte = b"0123456789abcdef"[(self.stamp >> (4 * place) & 0xf) as usize];
+            }
+            if let Ok(name) = std::str::from_utf8(&buffer[..length]) {
+                return call(name);
+            }
+        }
+        call(&format!("{}.{:x}", self.about, self.stamp))
+    }
+
+    fn message(&self) -> Str {
+        let Some(at) = self.name_at.map(usize::from) else { return self.message.clone() };
+        match (self.message.get(..at), self.message.get(at..)) {
+            (Some(head), Some(tail)) => format!("{head}{}{tail}", self.about).into(),
+            _ => self.message.clone(),
+        }
+    }
+
+    fn render(&self) -> EventBody {
+        let template = &*self.template;
+        EventBody {
+            meta: ObjectMeta {
+                name: self.with_name(|name| Str::from(name)),
+                namespace: template.namespace.clone(),
+                uid: self.uid.clone(),
+                resource_version: self.resource_version,
+                creation_timestamp: Some(self.time),
+                ..ObjectMeta::default()
+            },
+            involved_object: Arc::new(ObjectReference {
+                kind: template.kind.clone(),
+                api_version: template.api_version.clone(),
+                namespace: template.about_namespace.clone(),
+                name: self.about.clone(),
+                uid: self.about_uid.clone(),
+                resource_version: self.about_version,
+                field_path: template.field_path.clone(),
+            }),
+            source: Arc::clone(&template.source),
+            reason: template.reason.clone(),
+            type_: template.type_.clone(),
+            message: self.message(),
+            count: 1,
+            first_timestamp: Some(self.time),
+            last_timestamp: Some(self.time),
+            event_time: None,
+            action: Str::default(),
+            other: None,
+        }
+    }
+}
+
+impl From<EventBody> for Event {
+    fn from(body: EventBody) -> Self {
+        Self { brief: None, body: OnceLock::from(Box::new(body)) }
+    }
+}
+
+impl From<BriefEvent> for Event {
+    fn from(brief: BriefEvent) -> Self {
+        Self { brief: Some(brief), body: OnceLock::new() }
+    }
+}
+
+impl Deref for Event {
+    type Target = EventBody;
+    #[inline]
+    fn deref(&self) -> &EventBody {
+        self.body.get_or_init(|| Box::new(self.brief.as_ref().map(BriefEvent::render).unwrap_or_default()))
+    }
+}
+
+impl DerefMut for Event {
+    fn deref_mut(&mut self) -> &mut EventBody {
+        let _: &EventBody = Event::deref(self);
+        self.brief = None;
+        self.body.get_mut().expect("looking at the body has rendered it")
+    }
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
 impl Event {
+    /// What the event is rendered from, where nobody has changed it since.
+    pub fn brief(&self) -> Option<&BriefEvent> {
+        self.brief.as_ref()
+    }
+
+    /// Calls with the event's namespace and name, without rendering the rest.
+    #[inline]
+    pub fn with_place<T>(&self, call: impl FnOnce(&str, &str) -> T) -> T {
+        match &self.brief {
+            Some(brief) => brief.with_name(|name| call(&brief.template.namespace, name)),
+            None => call(&self.meta.namespace, &self.meta.name),
+        }
+    }
+
     /// The text for people.
     pub fn message(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.message.as_str())
@@ -81,7 +260,7 @@ impl Event {
     pub fn from_api(e: corev1::Event) -> Result<Self, ApiError> {
         let source = e.source.unwrap_or_default();
         let rest = corev1::Event { related: e.related, series: e.series, ..Default::default() };
-        Ok(Self {
+        let body = EventBody {
             meta: ObjectMeta::from_api(e.metadata)?,
             involved_object: Arc::new(ObjectReference::from_api(e.involved_object)),
             source: Arc::new(EventSource {
@@ -99,7 +278,8 @@ impl Event {
             event_time: e.event_time.as_ref().map(Into::into),
             action: e.action.unwrap_or_default().into(),
             other: (rest != corev1::Event::default()).then(|| Arc::new(rest)),
-        })
+        };
+        Ok(body.into())
     }
 
     /// The event as k8s-openapi holds it.
@@ -153,5 +333,60 @@ impl ObjectReference {
             resource_version: (self.resource_version != 0).then(|| self.resource_version.to_string()),
             uid: (!self.uid.is_nil()).then(|| self.uid.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn brief(about: &str, stamp: u64) -> BriefEvent {
+        let template = EventTemplate {
+            kind: "Pod".into(),
+            api_version: "v1".into(),
+            about_namespace: "default".into(),
+            namespace: "default".into(),
+            field_path: Str::default(),
+            source: Arc::default(),
+            reason: "Scheduled".into(),
+            type_: "Normal".into(),
+        };
+        BriefEvent {
+            template: Arc::new(template),
+            about: about.into(),
+            about_uid: Uid::from_counter(0, 1),
+            about_version: 7,
+            message: "assigned default/ to node-1".into(),
+            name_at: Some(17),
+            stamp,
+            uid: Uid::from_counter(0, 2),
+            resource_version: 9,
+            time: Time::from_unix(60),
+        }
+    }
+
+    #[test]
+    fn names_are_as_a_formatter_writes_them() {
+        let long = "x".repeat(300);
+        for about in ["", "web-1", "\u{e9}", &long] {
+            for stamp in [0, 1, 0xf, 0x10, 0x17a6_05a2_4edc_7e01, u64::MAX] {
+                let want = format!("{about}.{stamp:x}");
+                assert_eq!(brief(about, stamp).with_name(str::to_owned), want);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_rendered_is_what_was_recorded() {
+        let mut event = Event::from(brief("web-1", 0xab));
+        assert_eq!(event.with_place(|namespace, name| format!("{namespace}/{name}")), "default/web-1.ab");
+        assert!(event.body.get().is_none(), "asking for the name renders nothing");
+        assert_eq!((event.message.as_str(), event.count), ("assigned default/web-1 to node-1", 1));
+        assert_eq!((event.meta.name.as_str(), event.meta.resource_version), ("web-1.ab", 9));
+        assert_eq!((event.involved_object.name.as_str(), event.involved_object.resource_version), ("web-1", 7));
+        let copy = event.clone();
+        event.count = 2;
+        assert!(event.brief().is_none() && copy.brief().is_some() && event != copy);
+        assert_eq!(Event::from_api(event.to_api()), Ok(event));
     }
 }

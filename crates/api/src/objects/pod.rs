@@ -115,22 +115,26 @@ pub struct PodStatus {
 
 impl Pod {
     /// Whether the pod's Ready condition is True. Mirrors `podutil.IsPodReady`.
+    #[inline]
     pub fn is_ready(&self) -> bool {
         self.status.conditions.is_true(condition_type::READY)
     }
 
     /// When the Ready condition became what it is, if it is True.
+    #[inline]
     pub fn ready_since(&self) -> Option<Time> {
         let ready = self.status.conditions.get(condition_type::READY)?;
         (ready.status == crate::ConditionStatus::True).then_some(ready.last_transition_time.unwrap_or_default())
     }
 
     /// Neither ended nor being deleted. Mirrors `controller.IsPodActive`.
+    #[inline]
     pub fn is_active(&self) -> bool {
         !self.status.phase.is_terminal() && !self.meta.is_deleting()
     }
 
     /// Being deleted and not ended. Mirrors `controller.IsPodTerminating`.
+    #[inline]
     pub fn is_terminating(&self) -> bool {
         !self.status.phase.is_terminal() && self.meta.is_deleting()
     }

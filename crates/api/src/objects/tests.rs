@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Kind, Object, Resource};
+use crate::{Event, Kind, Object, Pod, Resource};
 
 fn round_trip<R: Resource>(value: Value) {
     let api: R::Api = serde_json::from_value(value.clone()).expect("the JSON is of the kind");
@@ -113,4 +113,18 @@ fn pods_stay_small() {
     // A pod's own part; its spec, labels, owners, conditions and container statuses are shared or behind one pointer.
     assert!(size_of::<crate::Pod>() <= 512, "{}", size_of::<crate::Pod>());
     assert_eq!(size_of::<Object>(), 16);
+}
+
+/// What there is a million of stays small: a field more is a decision, with docs/benchmarks.md in mind.
+#[test]
+fn pods_and_events_are_as_small_as_they_are_said_to_be() {
+    let sizes = [
+        ("ObjectMeta", size_of::<crate::ObjectMeta>(), 160),
+        ("Pod", size_of::<Pod>(), 352),
+        ("ContainerStatus", size_of::<crate::ContainerStatus>(), 112),
+        ("Event", size_of::<Event>(), 152),
+    ];
+    for (name, size, most) in sizes {
+        assert!(size <= most, "{name}: {size} bytes, at most {most}");
+    }
 }

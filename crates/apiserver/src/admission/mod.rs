@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use seatrial_api::field::ErrorList;
-use seatrial_api::{Kind, PodSpec, Str, StrMap};
+use seatrial_api::{Conditions, Kind, PodSpec, Str, StrMap};
 
 use crate::store::Store;
 
@@ -47,6 +47,8 @@ pub struct AdmissionState {
     verdicts: FxHashMap<usize, Verdict>,
     /// The versions of the kinds that `admitted` was made with.
     versions: [u64; ADMITTING_KINDS.len()],
+    /// The lists of conditions that pods were written with last, so that pods that became alike share one.
+    pub(crate) recent_conditions: Vec<Conditions>,
 }
 
 /// The kinds that decide what becomes of a pod's spec.
@@ -138,5 +140,23 @@ impl AdmissionState {
     fn forget(&mut self) {
         self.admitted.clear();
         self.verdicts.clear();
+    }
+}
+
+/// How many lists of conditions are looked at for one to share.
+const RECENT_CONDITIONS_MAX: usize = 8;
+
+impl AdmissionState {
+    /// The same conditions, in the list of another pod where there is one among the latest.
+    pub(crate) fn share_conditions(&mut self, conditions: &mut Conditions) {
+        if let Some(index) = self.recent_conditions.iter().position(|known| known == conditions) {
+            self.recent_conditions[..=index].rotate_right(1);
+            conditions.clone_from(&self.recent_conditions[0]);
+            return;
+        }
+        if self.recent_conditions.len() >= RECENT_CONDITIONS_MAX {
+            self.recent_conditions.pop();
+        }
+        self.recent_conditions.insert(0, conditions.clone());
     }
 }

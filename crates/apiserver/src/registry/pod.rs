@@ -134,6 +134,10 @@ impl Strategy for Pod {
         Ok(())
     }
 
+    fn share_parts(&mut self, state: &mut AdmissionState) {
+        state.share_conditions(&mut self.status.conditions);
+    }
+
     fn admit_update(&mut self, old: &Self, store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
         if Arc::ptr_eq(&self.spec, &old.spec) {
             return Ok(());

@@ -62,7 +62,7 @@ impl DeploymentController {
         let replica_sets = cx.informers.replica_sets_by_owner.owned_by(&deployment.meta.uid);
         let has_pods = replica_sets
             .iter()
-            .any(|rs| cx.informers.pods.owned_by(&rs.meta.uid).is_some_and(|owned| !owned.pods().is_empty()));
+            .any(|rs| cx.informers.pods.owned_by(&rs.meta.uid).is_some_and(|owned| !owned.is_empty()));
         if !has_pods {
             self.enqueue(cx, deployment);
         }

@@ -53,8 +53,7 @@ impl DeploymentController {
         deployment: &Arc<Deployment>,
         sets: &ReplicaSets,
     ) -> Result<(), ApiError> {
-        let all_rss = sets.all();
-        let mut status = calculate_status(cx, &all_rss, sets.new.as_ref(), deployment);
+        let mut status = calculate_status(cx, sets, deployment);
         set_progress(cx, deployment, sets.new.as_ref(), &mut status);
         set_replica_failure(sets, &mut status);
         if status == deployment.status {

@@ -2,6 +2,7 @@
 //!
 //! Mirrors pkg/controller/deployment/sync.go (`getAllReplicaSetsAndSyncRevision`, `getNewReplicaSet`) (v1.36).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use seatrial_api::schema::hash::compute_hash;
@@ -42,22 +43,31 @@ pub(super) struct ReplicaSets {
 
 impl ReplicaSets {
     /// The old ones, then the new one.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<ReplicaSet>> {
+        self.old.iter().chain(&self.new)
+    }
+
+    /// The same as a list.
     pub(super) fn all(&self) -> Vec<Arc<ReplicaSet>> {
-        self.old.iter().chain(&self.new).map(Arc::clone).collect()
+        self.iter().map(Arc::clone).collect()
     }
 }
 
 impl DeploymentController {
     /// Adopts, releases and returns the Deployment's ReplicaSets. Mirrors `getReplicaSetsForDeployment`.
-    pub(super) fn get_replica_sets_for_deployment(
+    pub(super) fn get_replica_sets_for_deployment<'a>(
         &self,
-        cx: &mut SyncContext<'_>,
+        cx: &mut SyncContext<'a>,
         deployment: &Arc<Deployment>,
-    ) -> Result<Vec<Arc<ReplicaSet>>, ApiError> {
+    ) -> Result<Cow<'a, [Arc<ReplicaSet>]>, ApiError> {
         let index = &cx.informers.replica_sets_by_owner;
         let owned = index.owned_by(&deployment.meta.uid);
         let orphans = index.orphans(&deployment.meta.namespace);
         let mut manager = ControllerRefManager::new(&**deployment, &deployment.spec.selector);
+        if orphans.is_empty() && owned.iter().all(|rs| manager.matches(&rs.meta.labels)) {
+            // Nothing to adopt or to release, as nearly always: the index has the list.
+            return Ok(Cow::Borrowed(owned));
+        }
         let mut claimed = Vec::with_capacity(owned.len());
         for rs in owned.iter().chain(orphans) {
             claimed.extend(manager.claim_object(&mut cx.client, rs)?);
@@ -65,7 +75,7 @@ impl DeploymentController {
         if !orphans.is_empty() {
             claimed.sort_by(|a, b| (a.meta.created(), &a.meta.name).cmp(&(b.meta.created(), &b.meta.name)));
         }
-        Ok(claimed)
+        Ok(Cow::Owned(claimed))
     }
 
     /// Tells new from old, and keeps the new one's revision the highest. Mirrors `getAllReplicaSetsAndSyncRevision`.

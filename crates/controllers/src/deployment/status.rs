@@ -9,7 +9,7 @@ use seatrial_machinery::SyncContext;
 
 use super::controller::DeploymentController;
 use super::replica_sets::{CreateIfNotExisted, ReplicaSets};
-use super::util::{available_replica_count, max_unavailable, replica_count};
+use super::util::max_unavailable;
 
 pub(super) const AVAILABLE: &str = "Available";
 pub(super) const PROGRESSING: &str = "Progressing";
@@ -67,7 +67,7 @@ impl DeploymentController {
         deployment: &Arc<Deployment>,
         sets: &ReplicaSets,
     ) -> Result<(), ApiError> {
-        let status = calculate_status(cx, &sets.all(), sets.new.as_ref(), deployment);
+        let status = calculate_status(cx, sets, deployment);
         write_status(cx, deployment, status).map(drop)
     }
 }
@@ -87,21 +87,17 @@ pub(super) fn write_status(
 }
 
 /// What the status should be, the progress left as it is. Mirrors `calculateStatus`.
-pub(super) fn calculate_status(
-    cx: &SyncContext<'_>,
-    all_rss: &[Arc<ReplicaSet>],
-    new_rs: Option<&Arc<ReplicaSet>>,
-    deployment: &Deployment,
-) -> DeploymentStatus {
-    let available_replicas = available_replica_count(all_rss);
+pub(super) fn calculate_status(cx: &SyncContext<'_>, sets: &ReplicaSets, deployment: &Deployment) -> DeploymentStatus {
+    let available_replicas = sets.iter().map(|rs| rs.status.available_replicas).sum();
+    let wanted: i32 = sets.iter().map(|rs| rs.spec.replicas).sum();
     let mut status = DeploymentStatus {
         observed_generation: deployment.meta.generation,
-        replicas: all_rss.iter().map(|rs| rs.status.replicas).sum(),
-        updated_replicas: new_rs.map_or(0, |rs| rs.status.replicas),
-        ready_replicas: all_rss.iter().map(|rs| rs.status.ready_replicas).sum(),
+        replicas: sets.iter().map(|rs| rs.status.replicas).sum(),
+        updated_replicas: sets.new.as_ref().map_or(0, |rs| rs.status.replicas),
+        ready_replicas: sets.iter().map(|rs| rs.status.ready_replicas).sum(),
         available_replicas,
-        unavailable_replicas: (replica_count(all_rss) - available_replicas).max(0),
-        terminating_replicas: terminating_replica_count(all_rss),
+        unavailable_replicas: (wanted - available_replicas).max(0),
+        terminating_replicas: terminating_replica_count(sets),
         collision_count: deployment.status.collision_count,
         conditions: deployment.status.conditions.clone(),
     };
@@ -125,9 +121,9 @@ fn needs_condition(conditions: &Conditions, status: ConditionStatus, reason: &st
 
 /// The sum of the pods on their way out; unknown while a synced ReplicaSet does not say.
 /// Mirrors `GetTerminatingReplicaCountForReplicaSets`.
-fn terminating_replica_count(replica_sets: &[Arc<ReplicaSet>]) -> Option<i32> {
+fn terminating_replica_count(sets: &ReplicaSets) -> Option<i32> {
     let mut total = 0;
-    for rs in replica_sets {
+    for rs in sets.iter() {
         match rs.status.terminating_replicas {
             Some(count) => total += count,
             None if rs.status.observed_generation == 0 => {}

@@ -135,7 +135,7 @@ pub(super) fn set_new_replica_set_annotations(
     existing: Existing,
 ) -> bool {
     let mut changed = copy_deployment_annotations_to_replica_set(deployment, annotations);
-    let old_text = annotations.get(ANNOTATION_REVISION).map(str::to_owned);
+    let old_text = annotations.get(ANNOTATION_REVISION).map(seatrial_api::Str::from);
     let old_revision = match old_text.as_deref() {
         None | Some("") => 0,
         Some(text) => match text.parse::<i64>() {
@@ -177,15 +177,14 @@ fn append_revision_history(annotations: &mut StrMap, old_revision: &str) {
 
 /// Whether two templates are equal but for the hash label. Mirrors `EqualIgnoreHash`.
 pub(super) fn equal_ignore_hash(a: &PodTemplateSpec, b: &PodTemplateSpec) -> bool {
-    let labels = |t: &PodTemplateSpec| -> Vec<(String, String)> {
-        let own = t.labels.iter().filter(|(key, _)| *key != LABEL_POD_TEMPLATE_HASH);
-        own.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
-    };
+    fn labels(template: &PodTemplateSpec) -> impl Iterator<Item = (&str, &str)> {
+        template.labels.iter().filter(|(key, _)| *key != LABEL_POD_TEMPLATE_HASH)
+    }
     // The spec decides first: it is shared where the ReplicaSet was made from this very template.
     (Arc::ptr_eq(&a.spec, &b.spec) || a.spec == b.spec)
         && a.annotations == b.annotations
         && a.other_meta == b.other_meta
-        && (a.labels == b.labels || labels(a) == labels(b))
+        && (a.labels == b.labels || labels(a).eq(labels(b)))
 }
 
 /// Of ReplicaSets by creation time and name the first with the Deployment's template. Mirrors `FindNewReplicaSet`.

@@ -83,6 +83,15 @@ pub struct Cluster {
     namespace: String,
 }
 
+/// How many objects were looked at one by one since the cluster was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookedAt {
+    /// Pods that syncs walked over, where they did not find them counted.
+    pub pods: u64,
+    /// Nodes that the scheduler filtered and scored.
+    pub nodes: u64,
+}
+
 impl Cluster {
     /// Starts to describe a cluster.
     pub fn builder() -> Builder {
@@ -121,6 +130,11 @@ impl Cluster {
     /// How often something was written, events included.
     pub fn write_count(&self) -> u64 {
         self.server.store().resource_version()
+    }
+
+    /// What was looked at one by one: pods by syncs, nodes by the scheduler. Tests hold it against the size of the cluster.
+    pub fn looked_at(&self) -> LookedAt {
+        LookedAt { pods: self.informers.pods.walked(), nodes: self.scheduler.nodes_evaluated() }
     }
 
     /// How many nodes there are.

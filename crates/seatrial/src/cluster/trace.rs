@@ -1,7 +1,7 @@
 //! What happened, who did it and why: the engine's records with Kubernetes' words.
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Object, ObjectKey};
+use seatrial_api::{Named, Object, ObjectKey};
 use seatrial_engine::{Mode, Record, SimTime, StableHasher, Trace};
 use std::hash::Hasher;
 use std::time::Duration;
@@ -177,8 +177,7 @@ impl TraceLog {
         if self.mode == TraceMode::Off {
             return self.trace.record(now, actor as u16, what as u16, 0, detail, cause);
         }
-        let meta = object.meta();
-        let id = identity(object.kind().info().kind, &meta.namespace, &meta.name);
+        let id = object.with_place(|namespace, name| identity(object.kind().info().kind, namespace, name));
         if self.mode == TraceMode::Full {
             self.objects.entry(id).or_insert_with(|| object.key());
         }
