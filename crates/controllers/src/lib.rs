@@ -1,21 +1,29 @@
 //! Kubernetes' workload controllers, one folder each, with upstream's folder and function names.
 
 mod deployment;
+mod disruption;
 #[cfg(test)]
 mod fixture;
 mod garbagecollector;
 mod namespace;
 mod pvcprotection;
 mod pvprotection;
+mod nodelifecycle;
+mod podgc;
 mod replicaset;
 mod replication;
 mod resourcequota;
+mod tainteviction;
 
 pub use deployment::DeploymentController;
+pub use disruption::DisruptionController;
 pub use garbagecollector::GarbageCollector;
 pub use namespace::NamespaceController;
 pub use pvcprotection::PvcProtectionController;
 pub use pvprotection::PvProtectionController;
 pub use replicaset::{PodOwner, ReplicaSetController};
 pub use replication::ReplicationManager;
+pub use nodelifecycle::NodeLifecycleController;
+pub use podgc::PodGcController;
 pub use resourcequota::ResourceQuotaController;
+pub use tainteviction::TaintEvictionController;

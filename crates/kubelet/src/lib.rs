@@ -16,6 +16,7 @@ mod phase;
 mod plan;
 mod probe;
 mod prober;
+mod recovery;
 mod restart;
 mod start;
 mod status;

@@ -21,7 +21,7 @@ use crate::worker::WorkerEvent;
 /// How often a node renews its lease.
 const HEARTBEAT_PERIOD: Duration = Duration::from_secs(10);
 const LEASE_DURATION_SECONDS: i32 = 40;
-const LEASE_NAMESPACE: &str = "kube-node-lease";
+pub(crate) const LEASE_NAMESPACE: &str = "kube-node-lease";
 const TAINT_NODE_NOT_READY: &str = "node.kubernetes.io/not-ready";
 const KUBELET_VERSION: &str = "v1.36.2";
 
@@ -140,6 +140,8 @@ fn new_node(config: &NodeConfig, ip: IpAddr, now: Time) -> Result<Node, ApiError
         ("kubernetes.io/hostname", config.name.as_str()),
         ("kubernetes.io/arch", "amd64"),
         ("kubernetes.io/os", "linux"),
+        ("beta.kubernetes.io/arch", "amd64"),
+        ("beta.kubernetes.io/os", "linux"),
     ];
     let labels: StrMap = own.into_iter().chain(config.labels.iter().map(|(k, v)| (k.as_str(), v.as_str()))).collect();
     let taints: Vec<Taint> = config
@@ -175,7 +177,7 @@ fn new_node(config: &NodeConfig, ip: IpAddr, now: Time) -> Result<Node, ApiError
     Ok(Node { meta: ObjectMeta { name: config.name.as_str().into(), labels, ..ObjectMeta::default() }, body })
 }
 
-fn conditions(now: Time) -> Vec<NodeCondition> {
+pub(crate) fn conditions(now: Time) -> Vec<NodeCondition> {
     let rows = [
         ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
         ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),

@@ -5,12 +5,14 @@
 use std::sync::Arc;
 
 use seatrial_api::{
-    Deployment, Kind, Namespace, Node, Object, Pod, ReplicaSet, ReplicationController, Resource, ResourceQuota,
+    Deployment, Kind, Namespace, Node, Object, Pod, PodDisruptionBudget, ReplicaSet, ReplicationController, Resource,
+    ResourceQuota,
 };
 use seatrial_apiserver::{Change, Cursor, WatchLog};
 
 use crate::lister::{Lister, OwnerIndex, Replaced};
 use crate::pod_cache::PodCache;
+use crate::pods_by_node::PodsByNode;
 
 /// The caches that controllers read.
 #[derive(Debug, Default)]
@@ -18,6 +20,10 @@ pub struct Informers {
     cursor: Cursor,
     /// Pods.
     pub pods: PodCache,
+    /// Pods by node.
+    pub pods_by_node: PodsByNode,
+    /// PodDisruptionBudgets.
+    pub pod_disruption_budgets: Lister<PodDisruptionBudget>,
     /// ReplicaSets.
     pub replica_sets: Lister<ReplicaSet>,
     /// ReplicaSets by owner.
@@ -71,6 +77,12 @@ impl Informers {
         self.cursor
     }
 
+    /// The pods that are bound to a node, by namespace and name.
+    pub fn pods_on(&self, node: &str) -> Vec<Arc<Pod>> {
+        let names = self.pods_by_node.names(node);
+        names.iter().filter_map(|n| self.pods.get(&n.namespace, &n.name)).cloned().collect()
+    }
+
     /// Takes the next change over, if there is one.
     pub fn deliver_next(&mut self, log: &WatchLog) -> Option<Delivery> {
         let (change, cursor) = log.next(self.cursor)?;
@@ -90,7 +102,16 @@ impl Informers {
 
     fn apply(&mut self, change: &Change) -> Delivery {
         match &change.object {
-            Object::Pod(_) => delivery::<Pod>(self.pods.apply(change)),
+            Object::Pod(_) => {
+                let pair = self.pods.apply(change);
+                if let Some(pair) = &pair {
+                    self.pods_by_node.apply(pair.old.as_deref(), pair.new.as_deref());
+                }
+                delivery::<Pod>(pair)
+            }
+            Object::PodDisruptionBudget(_) => {
+                delivery::<PodDisruptionBudget>(self.pod_disruption_budgets.apply(change))
+            }
             Object::ReplicaSet(_) => {
                 let pair = self.replica_sets.apply(change);
                 if let Some(pair) = &pair {

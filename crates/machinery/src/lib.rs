@@ -14,6 +14,7 @@ mod lister;
 mod lru;
 pub mod pod_cache;
 pub mod pod_control;
+mod pods_by_node;
 mod queue;
 mod recorder;
 pub mod work_queue;
@@ -24,6 +25,7 @@ pub use controller::{Controller, EventContext, Outcome, SyncContext, Synced, pro
 pub use controller_ref_manager::{ControllerRefManager, new_controller_ref};
 pub use informers::{Delivery, Informers};
 pub use lister::{Lister, OwnerIndex, key_of};
+pub use pods_by_node::PodsByNode;
 pub use queue::{Queue, Timer};
 pub use recorder::{EventRecorder, EventText, ObjectRef};
 pub use seatrial_apiserver::{

@@ -12,7 +12,7 @@ use seatrial_apiserver::{ApiServer, RequestInfo};
 use seatrial_engine::StableHasher;
 
 use crate::clock::Clock;
-use crate::event_correlator::{EventCorrelator, EventKey, Outcome, aggregate_message, source_id};
+use crate::event_correlator::{EventCorrelator, EventKey, Outcome, aggregate_message, object_id, source_id};
 
 /// Texts of this length need no allocation, so there is nothing to share.
 const INLINE_LENGTH_MAX: usize = 23;
@@ -89,7 +89,7 @@ impl EventRecorder {
         let source = source_id(component, about.host);
         let key = EventKey {
             source,
-            object: about.meta.uid.as_u64().wrapping_add((about.kind as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+            object: identity(about),
             field_path: about.field_path,
             event_type: text.type_,
             reason: text.reason,
@@ -244,6 +244,15 @@ fn stable_hash(texts: &[&str]) -> u64 {
         hasher.write(text.as_bytes());
     }
     hasher.finish()
+}
+
+/// A number for what an event is about. Some components know an object by its name alone.
+fn identity(about: &ObjectRef<'_>) -> u64 {
+    let meta = about.meta;
+    if meta.uid.is_nil() {
+        return object_id(about.kind.info().kind, &meta.namespace, &meta.name, "", "");
+    }
+    meta.uid.as_u64().wrapping_add((about.kind as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 fn event_name(about: &ObjectRef<'_>, stamp: u64) -> Str {

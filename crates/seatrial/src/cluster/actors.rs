@@ -2,8 +2,9 @@
 
 use seatrial_api::NamespacedName;
 use seatrial_controllers::{
-    DeploymentController, GarbageCollector, NamespaceController, PvProtectionController, PvcProtectionController,
-    ReplicaSetController, ReplicationManager, ResourceQuotaController,
+    DeploymentController, DisruptionController, GarbageCollector, NamespaceController, NodeLifecycleController,
+    PodGcController, PvProtectionController, PvcProtectionController, ReplicaSetController, ReplicationManager,
+    ResourceQuotaController, TaintEvictionController,
 };
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
@@ -45,6 +46,10 @@ pub(super) struct Controllers {
     pub(super) resource_quota: ResourceQuotaController,
     pub(super) pvc_protection: PvcProtectionController,
     pub(super) pv_protection: PvProtectionController,
+    pub(super) node_lifecycle: NodeLifecycleController,
+    pub(super) taint_eviction: TaintEvictionController,
+    pub(super) pod_gc: PodGcController,
+    pub(super) disruption: DisruptionController,
 }
 
 /// What an actor works with.
@@ -100,6 +105,22 @@ macro_rules! for_controller {
                 let $c = &mut $self.pv_protection;
                 $body
             }
+            Actor::NodeLifecycle => {
+                let $c = &mut $self.node_lifecycle;
+                $body
+            }
+            Actor::TaintEviction => {
+                let $c = &mut $self.taint_eviction;
+                $body
+            }
+            Actor::PodGc => {
+                let $c = &mut $self.pod_gc;
+                $body
+            }
+            Actor::Disruption => {
+                let $c = &mut $self.disruption;
+                $body
+            }
             Actor::User | Actor::ApiServer | Actor::Scheduler | Actor::Kubelet => $other,
         }
     };
@@ -107,7 +128,7 @@ macro_rules! for_controller {
 
 impl Controllers {
     /// The controllers, in the order of their turns.
-    pub(super) const TURNS: [Actor; 8] = [
+    pub(super) const TURNS: [Actor; 12] = [
         Actor::Deployment,
         Actor::ReplicaSet,
         Actor::ReplicationController,
@@ -116,6 +137,10 @@ impl Controllers {
         Actor::ResourceQuota,
         Actor::PvcProtection,
         Actor::PvProtection,
+        Actor::NodeLifecycle,
+        Actor::TaintEviction,
+        Actor::PodGc,
+        Actor::Disruption,
     ];
 
     /// Lets every controller hear of a change.

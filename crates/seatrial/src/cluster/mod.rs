@@ -3,6 +3,7 @@
 mod actors;
 mod builder;
 mod client;
+mod drain;
 mod error;
 mod nodes;
 pub(crate) mod reads;
@@ -25,6 +26,7 @@ use trace::TraceLog;
 
 pub use builder::{Builder, Node};
 pub use client::{Applied, Written};
+pub use drain::{DrainOptions, Drained};
 pub use error::Error;
 pub use reads::ReadError;
 pub use rollout::RolloutError;

@@ -34,7 +34,13 @@ impl Cluster {
     /// The kubelet of a node goes on.
     pub fn recover_node(&mut self, name: &str) {
         let now = self.clock.now();
-        self.as_user(|cluster| cluster.kubelets.recover_node(now, name));
+        self.as_user(|cluster| {
+            let pods = cluster.informers.pods_on(name);
+            let mut client = Client::new(&mut cluster.server, &mut cluster.recorder, cluster.clock, "kubelet");
+            // A node that was removed meanwhile has nobody to be told of.
+            let _ = cluster.kubelets.post_node_status(&mut client, name, &pods);
+            cluster.kubelets.recover_node(now, name);
+        });
     }
 
     /// Sets or clears `spec.unschedulable` of a node.

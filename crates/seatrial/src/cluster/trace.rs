@@ -28,6 +28,14 @@ pub enum Actor {
     PvcProtection,
     /// The PV protection controller.
     PvProtection,
+    /// The node lifecycle controller.
+    NodeLifecycle,
+    /// The taint eviction controller.
+    TaintEviction,
+    /// The pod garbage collector.
+    PodGc,
+    /// The disruption controller.
+    Disruption,
     /// The scheduler.
     Scheduler,
     /// A kubelet.
@@ -37,7 +45,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    const ALL: [Actor; 12] = [
+    const ALL: [Actor; 16] = [
         Actor::User,
         Actor::ApiServer,
         Actor::Deployment,
@@ -47,6 +55,10 @@ impl Actor {
         Actor::ResourceQuota,
         Actor::PvcProtection,
         Actor::PvProtection,
+        Actor::NodeLifecycle,
+        Actor::TaintEviction,
+        Actor::PodGc,
+        Actor::Disruption,
         Actor::Scheduler,
         Actor::Kubelet,
         Actor::ReplicationController,
@@ -64,6 +76,10 @@ impl Actor {
             Actor::ResourceQuota => "resourcequota-controller",
             Actor::PvcProtection => "pvc-protection-controller",
             Actor::PvProtection => "pv-protection-controller",
+            Actor::NodeLifecycle => "node-controller",
+            Actor::TaintEviction => "taint-eviction-controller",
+            Actor::PodGc => "pod-garbage-collector",
+            Actor::Disruption => "disruption-controller",
             Actor::Scheduler => "default-scheduler",
             Actor::Kubelet => "kubelet",
             Actor::ReplicationController => "replication-controller",

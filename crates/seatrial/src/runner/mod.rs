@@ -4,6 +4,7 @@ mod call;
 mod cel;
 mod expect;
 mod journal;
+mod nodes;
 mod print;
 mod steps;
 mod targets;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use seatrial_api::{ApiError, Kind, ObjectKey};
+use seatrial_api::{ApiError, ObjectKey};
 use seatrial_apiserver::patch::PatchType as ApiPatchType;
 use seatrial_apiserver::{DeleteOptions, Propagation as ApiPropagation, Subresource};
 use seatrial_kubelet as kubelet;
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::journal::LineKind;
 use super::{Runner, StepError};
+use crate::cluster::Error;
 use crate::cluster::run::Patience;
-use crate::cluster::{Error, Node};
 use crate::scenario::model::{
-    Behavior, Delete, Endpoint, NodeAction, NodeStep, Patch, PatchType, Propagation, Rollout, RolloutAction, Step,
-    Target, Terminate, Verb, When,
+    Behavior, Delete, Endpoint, Patch, PatchType, Propagation, Rollout, RolloutAction, Step, Target, Terminate, Verb,
+    When,
 };
 
 /// Whether an object is POSTed or applied.
@@ -68,7 +68,9 @@ impl Runner<'_> {
                 self.print(prints, step.position);
             }
             Verb::Call(call) => self.call(call),
-            Verb::Evict(_) | Verb::Drain(_) | Verb::Fault(_) | Verb::Exec(_) => {
+            Verb::Evict(evict) => self.evict(evict),
+            Verb::Drain(drain) => self.drain(drain),
+            Verb::Fault(_) | Verb::Exec(_) => {
                 let message = format!("`{}` is not supported by this version", describe(&step.verb));
                 self.fail(Some(step.position), message);
             }
@@ -76,7 +78,7 @@ impl Runner<'_> {
     }
 
     /// The part of a duration that is left of the run.
-    fn within(&self, duration: Duration) -> Duration {
+    pub(super) fn within(&self, duration: Duration) -> Duration {
         let left = self.options.until.map(|until| until.saturating_sub(self.cluster.now()));
         left.map_or(duration, |left| duration.min(left))
     }
@@ -92,7 +94,7 @@ impl Runner<'_> {
         }
     }
 
-    fn refused(&mut self, verb: &'static str, error: &ApiError) {
+    pub(super) fn refused(&mut self, verb: &'static str, error: &ApiError) {
         let reason = error.reason().as_str();
         let reason = (!reason.is_empty()).then(|| reason.to_owned());
         self.record(StepError {
@@ -104,12 +106,12 @@ impl Runner<'_> {
         });
     }
 
-    fn record(&mut self, error: StepError) {
+    pub(super) fn record(&mut self, error: StepError) {
         self.say(LineKind::Refused, &error.message);
         self.report.errors.push(error);
     }
 
-    fn report_error(&mut self, verb: &'static str, error: &Error) {
+    pub(super) fn report_error(&mut self, verb: &'static str, error: &Error) {
         match error {
             Error::Api(error) => self.refused(verb, error),
             other => {
@@ -121,7 +123,7 @@ impl Runner<'_> {
     }
 
     /// Does something to every object that a target means, by name.
-    fn for_each_key(
+    pub(super) fn for_each_key(
         &mut self,
         verb: &'static str,
         target: &Target,
@@ -203,44 +205,6 @@ impl Runner<'_> {
             RolloutAction::Resume => runner.cluster.resume_key(key),
         });
     }
-
-    fn node(&mut self, step: &NodeStep) {
-        let name = &step.name;
-        let result = match &step.action {
-            NodeAction::Add { capacity, labels, taints } => {
-                let taints = taints.iter().map(|t| (t.key.clone(), t.value.clone(), t.effect.clone())).collect();
-                self.cluster.add_node(&Node {
-                    name: name.clone(),
-                    capacity: capacity.clone(),
-                    labels: labels.clone(),
-                    taints,
-                })
-            }
-            NodeAction::Remove => {
-                let key = ObjectKey::new(Kind::Node, "", name);
-                self.cluster.delete_key(&key, &DeleteOptions::default())
-            }
-            NodeAction::Fail => {
-                self.cluster.fail_node(name);
-                Ok(())
-            }
-            NodeAction::Recover => {
-                self.cluster.recover_node(name);
-                Ok(())
-            }
-            NodeAction::Cordon => self.cluster.cordon(name, true),
-            NodeAction::Uncordon => self.cluster.cordon(name, false),
-            NodeAction::Taint(taints) => {
-                let taints: Vec<_> =
-                    taints.iter().map(|t| (t.key.clone(), t.value.clone(), t.effect.clone())).collect();
-                self.cluster.taint(name, &taints)
-            }
-            NodeAction::Label(labels) => self.cluster.label_node(name, labels),
-        };
-        if let Err(error) = result {
-            self.refused("node", &error);
-        }
-    }
 }
 
 /// The step as the timeline tells it.
@@ -277,8 +241,8 @@ fn describe(verb: &Verb) -> String {
         Verb::Wait(w) => format!("wait for {}", w.target),
         Verb::Label(l) => format!("label {}", l.target),
         Verb::Annotate(a) => format!("annotate {}", a.target),
-        Verb::Evict(_) => "evict".to_owned(),
-        Verb::Drain(_) => "drain".to_owned(),
+        Verb::Evict(e) => format!("evict {}", e.target),
+        Verb::Drain(d) => format!("drain {}", d.name),
         Verb::Fault(_) => "fault".to_owned(),
         Verb::Exec(_) => "exec".to_owned(),
         Verb::Print(_) => "print".to_owned(),

@@ -1,0 +1,236 @@
+//! What the collector keeps an eye on, and its four rules.
+//!
+//! Mirrors pkg/controller/podgc/gc_controller.go (v1.36).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use seatrial_api::{
+    ApiError, Condition, ConditionStatus, NamespacedName, Node, Object, Pod, PodPhase, Resource, Str, pod_condition,
+};
+use seatrial_machinery::{
+    Controller, DeleteOptions, Delivery, EventContext, Queue, SimTime, SyncContext, set_pod_condition,
+};
+
+/// How often the collector looks. Mirrors `gcCheckPeriod`.
+const GC_CHECK_PERIOD: Duration = Duration::from_secs(20);
+/// How long a node has to be missing. Mirrors `quarantineTime`.
+const QUARANTINE_TIME: Duration = Duration::from_secs(40);
+/// How many pods that have ended may stay. Mirrors `TerminatedPodGCThreshold`.
+const TERMINATED_POD_GC_THRESHOLD: usize = 12_500;
+const TAINT_OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
+/// The collector's one key.
+const KEY: NamespacedName = NamespacedName { namespace: Str::new_static(""), name: Str::new_static("gc") };
+
+/// The pod garbage collector.
+#[derive(Debug, Default)]
+pub struct PodGcController {
+    queue: Queue,
+    /// How many pods have ended.
+    terminated: usize,
+    /// Nodes that are not there and have pods, and when a pass first missed them.
+    missing_nodes: BTreeMap<Str, Option<SimTime>>,
+    /// Nodes that somebody has declared out of service.
+    out_of_service: BTreeSet<Str>,
+    /// Pods that are being deleted and have no node.
+    unscheduled_terminating: BTreeSet<NamespacedName>,
+}
+
+impl Controller for PodGcController {
+    const NAME: &'static str = "pod-garbage-collector";
+
+    fn queue(&mut self) -> &mut Queue {
+        &mut self.queue
+    }
+
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+        match delivery.object() {
+            Some(Object::Pod(_)) => self.pod_changed(cx, delivery.old_as(), delivery.new_as()),
+            Some(Object::Node(node)) => self.node_changed(cx, &node.meta.name, delivery.new_as()),
+            _ => return,
+        }
+        if self.has_work() {
+            self.look_at_the_next_tick(cx.clock.now());
+        }
+    }
+
+    fn sync(&mut self, cx: &mut SyncContext<'_>, _key: &NamespacedName) -> Result<(), ApiError> {
+        self.gc_terminated(cx);
+        self.gc_terminating(cx);
+        self.gc_orphaned(cx);
+        self.gc_unscheduled_terminating(cx);
+        if self.has_work() {
+            self.look_at_the_next_tick(cx.clock().now());
+        }
+        Ok(())
+    }
+}
+
+impl PodGcController {
+    fn has_work(&self) -> bool {
+        self.terminated > TERMINATED_POD_GC_THRESHOLD
+            || !self.missing_nodes.is_empty()
+            || !self.out_of_service.is_empty()
+            || !self.unscheduled_terminating.is_empty()
+    }
+
+    fn look_at_the_next_tick(&mut self, now: SimTime) {
+        let period = GC_CHECK_PERIOD.as_secs();
+        let next = SimTime::from_secs((now.as_secs() / period + 1) * period);
+        self.queue.add_after_in_background(KEY, next - now, now);
+    }
+
+    fn pod_changed(&mut self, cx: &EventContext<'_>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
+        let ended = |pod: Option<&Arc<Pod>>| usize::from(pod.is_some_and(|p| p.status.phase.is_terminal()));
+        self.terminated = (self.terminated + ended(new)).saturating_sub(ended(old));
+        match new {
+            Some(new) => {
+                let is_bound = !new.node_name.is_empty();
+                if is_bound && old.is_none_or(|old| old.node_name != new.node_name) {
+                    self.miss(cx, &new.node_name);
+                }
+                if !is_bound && new.meta.is_deleting() {
+                    self.unscheduled_terminating.insert(new.namespaced_name());
+                }
+            }
+            None if self.unscheduled_terminating.is_empty() => {}
+            None => drop(old.map(|old| self.unscheduled_terminating.remove(&old.namespaced_name()))),
+        }
+    }
+
+    fn node_changed(&mut self, cx: &EventContext<'_>, name: &Str, new: Option<&Arc<Node>>) {
+        let Some(node) = new else {
+            self.out_of_service.remove(name);
+            if cx.informers.pods_by_node.has_any(name) {
+                self.miss(cx, name);
+            }
+            return;
+        };
+        self.missing_nodes.remove(name);
+        let taints = node.body.spec.iter().flat_map(|s| s.taints.iter().flatten());
+        if taints.into_iter().any(|t| t.key == TAINT_OUT_OF_SERVICE) {
+            self.out_of_service.insert(name.clone());
+        } else {
+            self.out_of_service.remove(name);
+        }
+    }
+
+    fn miss(&mut self, cx: &EventContext<'_>, node: &Str) {
+        if cx.informers.nodes.get("", node).is_none() {
+            self.missing_nodes.entry(node.clone()).or_default();
+        }
+    }
+
+    /// Pods that have ended, beyond what may stay: evicted ones first, then the oldest.
+    fn gc_terminated(&self, cx: &mut SyncContext<'_>) {
+        let excess = self.terminated.saturating_sub(TERMINATED_POD_GC_THRESHOLD);
+        if excess == 0 {
+            return;
+        }
+        let all = cx.informers.pods.list(None);
+        let ended: Vec<Arc<Pod>> = all.into_iter().filter(|p| p.status.phase.is_terminal()).cloned().collect();
+        for pod in in_order_of_collection(ended).iter().take(excess) {
+            mark_failed_and_delete_pod(cx, pod, None);
+        }
+    }
+
+    /// Pods that are being deleted on a node that is declared out of service.
+    fn gc_terminating(&self, cx: &mut SyncContext<'_>) {
+        let mut pods = Vec::new();
+        for name in &self.out_of_service {
+            let Some(node) = cx.informers.nodes.get("", name) else { continue };
+            if !is_node_ready(node) {
+                pods.extend(cx.informers.pods_on(name).into_iter().filter(|p| p.meta.is_deleting()));
+            }
+        }
+        for pod in in_order_of_collection(pods) {
+            mark_failed_and_delete_pod(cx, &pod, None);
+        }
+    }
+
+    /// Pods on nodes that have been missing for long enough.
+    fn gc_orphaned(&mut self, cx: &mut SyncContext<'_>) {
+        let now = cx.clock().now();
+        let mut due = Vec::new();
+        self.missing_nodes.retain(|name, since| {
+            let since = *since.get_or_insert(now);
+            let is_due = now >= since + QUARANTINE_TIME;
+            if is_due {
+                due.push(name.clone());
+            }
+            !is_due
+        });
+        for name in due {
+            if cx.client.get_live::<Node>("", &name).is_ok() {
+                continue;
+            }
+            let pods = cx.informers.pods_on(&name);
+            for pod in &pods {
+                let now = cx.clock().time();
+                let condition = Condition::new(pod_condition::DISRUPTION_TARGET, ConditionStatus::True, now)
+                    .because("DeletionByPodGC", "PodGC: node no longer exists");
+                mark_failed_and_delete_pod(cx, pod, Some(condition));
+            }
+            // Pods that finalizers hold are looked at again.
+            if pods.iter().any(|pod| cx.client.lookup_live(&pod.key()).is_some()) {
+                self.missing_nodes.insert(name, None);
+            }
+        }
+    }
+
+    /// Pods that are being deleted and were never on a node.
+    fn gc_unscheduled_terminating(&mut self, cx: &mut SyncContext<'_>) {
+        for key in self.unscheduled_terminating.clone() {
+            match cx.informers.pods.get(&key.namespace, &key.name).map(Arc::clone) {
+                Some(pod) if pod.meta.is_deleting() && pod.node_name.is_empty() => {
+                    mark_failed_and_delete_pod(cx, &pod, None);
+                }
+                _ => drop(self.unscheduled_terminating.remove(&key)),
+            }
+        }
+    }
+}
+
+fn is_node_ready(node: &Node) -> bool {
+    let conditions = node.body.status.iter().flat_map(|s| s.conditions.iter().flatten());
+    conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True")
+}
+
+/// Mirrors `byEvictionAndCreationTimestamp`.
+fn in_order_of_collection(mut pods: Vec<Arc<Pod>>) -> Vec<Arc<Pod>> {
+    let is_evicted = |pod: &Pod| pod.status.phase == PodPhase::Failed && pod.status.reason == "Evicted";
+    pods.sort_by(|a, b| {
+        let order = |p: &Pod| (!is_evicted(p), p.meta.created());
+        order(a).cmp(&order(b)).then_with(|| a.meta.name.cmp(&b.meta.name))
+    });
+    pods
+}
+
+/// A pod that has not ended is failed first: nobody is there any more who could say so. Mirrors
+/// `markFailedAndDeletePodWithCondition`.
+fn mark_failed_and_delete_pod(cx: &mut SyncContext<'_>, pod: &Pod, condition: Option<Condition>) {
+    let result = try_mark_failed_and_delete_pod(cx, pod, condition);
+    if let Err(error) = result {
+        tracing::debug!(pod = %pod.meta.name, %error, "a pod could not be collected");
+    }
+}
+
+fn try_mark_failed_and_delete_pod(
+    cx: &mut SyncContext<'_>,
+    pod: &Pod,
+    condition: Option<Condition>,
+) -> Result<(), ApiError> {
+    if !pod.status.phase.is_terminal() {
+        let mut failed = pod.clone();
+        failed.status.phase = PodPhase::Failed;
+        failed.status.observed_generation = pod.meta.generation;
+        if let Some(mut condition) = condition {
+            condition.observed_generation = Some(pod.meta.generation);
+            failed.status.conditions = set_pod_condition(&pod.status.conditions, condition);
+        }
+        cx.client.update_status(failed)?;
+    }
+    let options = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
+    cx.client.delete(&pod.key(), &options)
+}
