@@ -24,9 +24,11 @@ const TAINT_OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 const KEY: NamespacedName = NamespacedName { namespace: Str::new_static(""), name: Str::new_static("gc") };
 
 /// The pod garbage collector.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PodGcController {
     queue: Queue,
+    /// How many pods that have ended may stay.
+    pub(super) terminated_pod_threshold: usize,
     /// How many pods have ended.
     terminated: usize,
     /// Nodes that are not there and have pods, and when a pass first missed them.
@@ -35,6 +37,19 @@ pub struct PodGcController {
     out_of_service: BTreeSet<Str>,
     /// Pods that are being deleted and have no node.
     unscheduled_terminating: BTreeSet<NamespacedName>,
+}
+
+impl Default for PodGcController {
+    fn default() -> Self {
+        Self {
+            queue: Queue::default(),
+            terminated_pod_threshold: TERMINATED_POD_GC_THRESHOLD,
+            terminated: 0,
+            missing_nodes: BTreeMap::new(),
+            out_of_service: BTreeSet::new(),
+            unscheduled_terminating: BTreeSet::new(),
+        }
+    }
 }
 
 impl Controller for PodGcController {
@@ -69,7 +84,7 @@ impl Controller for PodGcController {
 
 impl PodGcController {
     fn has_work(&self) -> bool {
-        self.terminated > TERMINATED_POD_GC_THRESHOLD
+        self.terminated > self.terminated_pod_threshold
             || !self.missing_nodes.is_empty()
             || !self.out_of_service.is_empty()
             || !self.unscheduled_terminating.is_empty()
@@ -124,7 +139,7 @@ impl PodGcController {
 
     /// Pods that have ended, beyond what may stay: evicted ones first, then the oldest.
     fn gc_terminated(&self, cx: &mut SyncContext<'_>) {
-        let excess = self.terminated.saturating_sub(TERMINATED_POD_GC_THRESHOLD);
+        let excess = self.terminated.saturating_sub(self.terminated_pod_threshold);
         if excess == 0 {
             return;
         }

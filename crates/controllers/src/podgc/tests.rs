@@ -1,1 +1,66 @@
-//! Tests.
+//! Which pods that have ended go first.
+
+use seatrial_api::{Kind, ObjectKey, Pod, Time};
+use seatrial_apiserver::patch::PatchType;
+use seatrial_apiserver::{ApiServer, ApiServerOptions, RequestInfo, Subresource};
+use seatrial_machinery::{Client, Clock, Controller, EventContext, EventRecorder, Informers, SyncContext};
+use serde_json::{Value, json};
+
+use super::PodGcController;
+
+const START: Time = Time::from_unix(1_704_067_200);
+
+fn names(server: &ApiServer) -> Vec<String> {
+    server.store().list_as::<Pod>(None).iter().map(|p| p.meta.name.to_string()).collect()
+}
+
+/// A server with pods of (name, age in seconds, status), and the collector after one look at them.
+fn collected(threshold: usize, pods: &[(&str, i64, Value)]) -> Vec<String> {
+    let mut server = ApiServer::new(ApiServerOptions { seed: 1 });
+    server.bootstrap(&RequestInfo::new(START, "test")).expect("a new server has no namespaces");
+    for (name, age, status) in pods {
+        let request = RequestInfo::new(START.plus_seconds(-age), "test");
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+            "spec": {"nodeName": "n", "containers": [{"name": "c", "image": "app:1"}]}});
+        server.create_json(&request, Kind::Pod, "default", &pod.into()).expect("a pod");
+        let key = ObjectKey::new(Kind::Pod, "default", *name);
+        let patch = json!({"status": status});
+        server.patch(&request, &key, Subresource::Status, (PatchType::Merge, &patch)).expect("a status");
+    }
+    let (mut informers, mut recorder) = (Informers::default(), EventRecorder::default());
+    let clock = Clock::starting_at(START);
+    let mut gc = PodGcController { terminated_pod_threshold: threshold, ..PodGcController::default() };
+    while let Some(delivery) = informers.deliver_next(server.store().log()) {
+        gc.handle(&EventContext { informers: &informers, clock, cause: 0 }, &delivery);
+    }
+    let Some(timer) = gc.queue().take_timers().pop() else { return names(&server) };
+    let client = Client::new(&mut server, &mut recorder, clock, PodGcController::NAME);
+    gc.sync(&mut SyncContext { informers: &informers, client }, &timer.key).expect("a pass");
+    names(&server)
+}
+
+#[test]
+fn what_has_ended_goes_beyond_the_threshold_evicted_pods_first_then_the_oldest() {
+    let ended = || json!({"phase": "Succeeded"});
+    let evicted = || json!({"phase": "Failed", "reason": "Evicted"});
+    let pods = [
+        ("old", 100, ended()),
+        ("young", 10, ended()),
+        ("evicted", 1, evicted()),
+        ("b", 50, ended()),
+        ("a", 50, json!({"phase": "Failed"})),
+        ("running", 500, json!({"phase": "Running"})),
+    ];
+    let rows: [(usize, &[&str]); 5] = [
+        (5, &["a", "b", "evicted", "old", "running", "young"]),
+        (4, &["a", "b", "old", "running", "young"]),
+        (3, &["a", "b", "running", "young"]),
+        (2, &["b", "running", "young"]),
+        (1, &["running", "young"]),
+    ];
+    // The pods' node is not there either, but it was only just found missing.
+    for (threshold, left) in rows {
+        assert_eq!(collected(threshold, &pods), left, "threshold {threshold}");
+    }
+    assert_eq!(PodGcController::default().terminated_pod_threshold, 12_500);
+}

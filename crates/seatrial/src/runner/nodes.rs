@@ -29,7 +29,7 @@ impl Runner<'_> {
             Err(error) => self.report_error("drain", &error),
             Ok(drained) => {
                 self.tell_journal();
-                drained.lines.iter().for_each(|line| self.say(LineKind::Print, line));
+                self.say(LineKind::Print, &drained.lines.join("\n"));
                 if let Some(error) = drained.error {
                     let message = format!("error: {error}");
                     self.record(StepError { step: self.step, verb: "drain", code: 1, reason: None, message });

@@ -45,7 +45,8 @@ const CONTROLLERS: [&str; 14] = [
     "horizontal-pod-autoscaler",
     "node-controller",
 ];
-const KINDS: [&str; 7] = ["Deployment", "ReplicaSet", "Pod", "ConfigMap", "Node", "Service", "CronJob"];
+const KINDS: [&str; 8] =
+    ["Deployment", "ReplicaSet", "Pod", "ConfigMap", "Node", "Service", "CronJob", "PodDisruptionBudget"];
 const SUFFIX: &str = "[bcdfghjklmnpqrstvwxz2456789]{5}";
 
 /// Stand-ins for names that a control plane makes up, in the order in which they were found.
