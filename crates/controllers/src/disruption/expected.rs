@@ -6,7 +6,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudgetSpec;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use seatrial_api::int_or_string::{Rounding, get_scaled_value_from_int_or_percent};
 use seatrial_api::selector::Selector;
-use seatrial_api::{Kind, ObjectKey, OwnerReference, ReplicaSet, ReplicationController, StatefulSet, Uid};
+use seatrial_api::{Kind, ObjectKey, OwnerReference, ReplicaSet, StatefulSet, Uid};
 use seatrial_machinery::SyncContext;
 use std::collections::BTreeMap;
 
@@ -78,8 +78,8 @@ fn find_scale(cx: &SyncContext<'_>, namespace: &str, reference: &OwnerReference)
     let name = &reference.name;
     let found = match (group, reference.kind.as_str()) {
         ("", "ReplicationController") => {
-            let rc = cx.client.get_live::<ReplicationController>(namespace, name).ok();
-            rc.map(|rc| (rc.meta.uid.clone(), rc.body.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1)))
+            let rc = cx.informers.replication_controllers.get(namespace, name);
+            rc.map(|rc| (rc.meta.uid.clone(), rc.spec.replicas))
         }
         ("apps" | "extensions", "ReplicaSet") => {
             let rs = cx.informers.replica_sets.get(namespace, name).filter(|rs| rs.meta.uid == reference.uid);
