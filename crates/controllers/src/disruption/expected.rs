@@ -96,7 +96,7 @@ fn find_scale(cx: &SyncContext<'_>, namespace: &str, reference: &OwnerReference)
     };
     match found.filter(|(uid, _)| *uid == reference.uid) {
         Some(found) => Ok(Some(found)),
-        None => scale_of_others(reference),
+        None => scale_of_others(cx, namespace, reference),
     }
 }
 
@@ -111,13 +111,22 @@ fn scale_of_replica_set(cx: &SyncContext<'_>, rs: &ReplicaSet) -> Option<(Uid, i
 
 /// What a controller without a finder of its own comes to: its kind would need the scale subresource. Mirrors
 /// `getScaleController`.
-fn scale_of_others(reference: &OwnerReference) -> Result<Option<(Uid, i32)>, String> {
+fn scale_of_others(
+    cx: &SyncContext<'_>,
+    namespace: &str,
+    reference: &OwnerReference,
+) -> Result<Option<(Uid, i32)>, String> {
     let (api_version, kind) = (&reference.api_version, &reference.kind);
     let Some(kind) = Kind::of(api_version, kind) else {
         return Err(format!("no matches for kind {:?} in version {:?}", kind.as_str(), api_version.as_str()));
     };
-    match kind {
-        Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::ReplicationController => Ok(None),
-        _ => Err(format!("{} does not implement the scale subresource", ObjectKey::new(kind, "", "").kind.resource())),
+    let has_scale =
+        matches!(kind, Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::ReplicationController);
+    if !has_scale {
+        return Err(format!("{} does not implement the scale subresource", kind.resource()));
     }
+    let key = ObjectKey::new(kind, namespace, &reference.name);
+    let is_the_one = cx.client.lookup_live(&key).is_some_and(|owner| owner.meta().uid == reference.uid);
+    let scale = cx.client.server().get_scale(&key).ok().filter(|_| is_the_one);
+    Ok(scale.map(|scale| (reference.uid.clone(), scale.replicas)))
 }

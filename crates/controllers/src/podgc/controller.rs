@@ -41,14 +41,7 @@ pub struct PodGcController {
 
 impl Default for PodGcController {
     fn default() -> Self {
-        Self {
-            queue: Queue::default(),
-            terminated_pod_threshold: TERMINATED_POD_GC_THRESHOLD,
-            terminated: 0,
-            missing_nodes: BTreeMap::new(),
-            out_of_service: BTreeSet::new(),
-            unscheduled_terminating: BTreeSet::new(),
-        }
+        Self::new(TERMINATED_POD_GC_THRESHOLD)
     }
 }
 
@@ -83,6 +76,18 @@ impl Controller for PodGcController {
 }
 
 impl PodGcController {
+    /// A collector that leaves so many pods that have ended.
+    pub(super) fn new(terminated_pod_threshold: usize) -> Self {
+        Self {
+            queue: Queue::default(),
+            terminated_pod_threshold,
+            terminated: 0,
+            missing_nodes: BTreeMap::new(),
+            out_of_service: BTreeSet::new(),
+            unscheduled_terminating: BTreeSet::new(),
+        }
+    }
+
     fn has_work(&self) -> bool {
         self.terminated > self.terminated_pod_threshold
             || !self.missing_nodes.is_empty()

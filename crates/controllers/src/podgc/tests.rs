@@ -29,7 +29,7 @@ fn collected(threshold: usize, pods: &[(&str, i64, Value)]) -> Vec<String> {
     }
     let (mut informers, mut recorder) = (Informers::default(), EventRecorder::default());
     let clock = Clock::starting_at(START);
-    let mut gc = PodGcController { terminated_pod_threshold: threshold, ..PodGcController::default() };
+    let mut gc = PodGcController::new(threshold);
     while let Some(delivery) = informers.deliver_next(server.store().log()) {
         gc.handle(&EventContext { informers: &informers, clock, cause: 0 }, &delivery);
     }
