@@ -112,7 +112,7 @@ fn check_phases(cluster: &Cluster, seen: &mut BTreeMap<String, usize>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn budgets_taints_and_phases_are_respected(ops in prop::collection::vec(op(), 1..30)) {
