@@ -76,7 +76,11 @@ impl Kubelets {
         let kept: Vec<Taint> = taints.into_iter().filter(|t| t.key != TAINT_NODE_NOT_READY).collect();
         spec.taints = (!kept.is_empty()).then_some(kept);
         client.update(ready)?;
-        client.create(lease(&config.name, now))?;
+        match client.create(lease(&config.name, now)) {
+            // A node of this name was there before: its lease is renewed from now on.
+            Err(error) if error.is_already_exists() => {}
+            created => drop(created?),
+        }
         if !self.has_heartbeat {
             self.has_heartbeat = true;
             self.schedule_heartbeat(client.clock().now());

@@ -124,6 +124,17 @@ fn healthy_nodes_change_nothing() {
     assert_eq!(before, after);
 }
 
+/// A node that was removed can join again under its name, and lives.
+#[test]
+fn a_removed_node_joins_again() {
+    let mut cluster = zones(&[2]);
+    cluster.delete("node/z0-0").expect("the node is there");
+    cluster.advance(secs(30)).expect("time passes");
+    cluster.add_node(&Node::named("z0-0")).expect("the name is free");
+    cluster.advance(secs(300)).expect("time passes");
+    assert_eq!((cluster.list::<ApiNode>().len(), tainted(&cluster)), (2, (0, 0)));
+}
+
 /// The words of kubectl, from the first to the last.
 #[test]
 fn a_drain_says_what_kubectl_says() {

@@ -40,7 +40,8 @@ pub struct NodeLifecycleController {
     pub(super) unready: BTreeSet<Str>,
     /// Nodes whose pods could not all be marked. Mirrors `nodesToRetry`.
     pub(super) nodes_to_retry: BTreeSet<Str>,
-    last_pass: Option<SimTime>,
+    /// Whether anything but heartbeats happened since the last pass.
+    is_dirty: bool,
 }
 
 impl Controller for NodeLifecycleController {
@@ -61,9 +62,14 @@ impl Controller for NodeLifecycleController {
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
         if *key == MONITOR {
-            self.last_pass = Some(cx.clock().now());
-            self.monitor_node_health(cx);
-            self.look_again_at_silence(cx);
+            let now = cx.clock().now();
+            let mut silence = self.next_silence(cx);
+            // A pass over nodes that only went on living would change nothing.
+            if std::mem::take(&mut self.is_dirty) || silence.is_some_and(|due| due <= now) {
+                self.monitor_node_health(cx);
+                silence = self.next_silence(cx);
+            }
+            self.look_again_at_silence(now, silence);
         } else if *key == NO_EXECUTE {
             self.no_execute_tainting_pass(cx);
         } else if let Some(namespace) = key.namespace.strip_prefix(POD) {
@@ -111,22 +117,27 @@ impl NodeLifecycleController {
 
     /// Something may be different at the next pass.
     pub(super) fn look_at_the_next_tick(&mut self, now: SimTime) {
+        self.is_dirty = true;
         let next = tick_after(now, NODE_MONITOR_PERIOD);
         self.queue.add_after_in_background(MONITOR, next - now, now);
     }
 
-    /// The next pass that may find a node silent for too long.
-    fn look_again_at_silence(&mut self, cx: &SyncContext<'_>) {
-        let now = cx.clock().now();
-        if !self.nodes_to_retry.is_empty() {
-            self.look_at_the_next_tick(now);
-        }
+    /// When the first node will have been silent for too long, if it stays so.
+    fn next_silence(&self, cx: &SyncContext<'_>) -> Option<SimTime> {
         let due = cx.informers.nodes.list(None).into_iter().filter_map(|node| {
             let health = self.health.get(&node.meta.name)?;
             // A node of which all is unknown already has nothing to lose.
             (!health.is_given_up).then(|| health.probe + health.grace_period)
         });
-        let Some(due) = due.min() else { return };
+        due.min()
+    }
+
+    /// The next pass that may find a node silent for too long.
+    fn look_again_at_silence(&mut self, now: SimTime, due: Option<SimTime>) {
+        if !self.nodes_to_retry.is_empty() {
+            self.look_at_the_next_tick(now);
+        }
+        let Some(due) = due else { return };
         let next = tick_at_or_after(due, NODE_MONITOR_PERIOD).max(tick_after(now, NODE_MONITOR_PERIOD));
         self.queue.add_after_in_background(MONITOR, next - now, now);
     }
