@@ -26,21 +26,20 @@ impl PodsByNode {
 
     /// Takes a change of a pod over.
     pub(crate) fn apply(&mut self, old: Option<&Pod>, new: Option<&Pod>) {
-        let node = |pod: Option<&Pod>| pod.map(|p| p.node_name.clone()).filter(|name| !name.is_empty());
-        let (old_node, new_node) = (node(old), node(new));
-        if old_node == new_node {
+        let (old, new) = (old.filter(|p| !p.node_name.is_empty()), new.filter(|p| !p.node_name.is_empty()));
+        if old.map(|p| &p.node_name) == new.map(|p| &p.node_name) {
             return;
         }
-        if let (Some(node), Some(pod)) = (old_node, old)
-            && let Some(names) = self.nodes.get_mut(&node)
+        if let Some(old) = old
+            && let Some(names) = self.nodes.get_mut(&old.node_name)
         {
-            names.remove(&pod.namespaced_name());
+            names.remove(&old.namespaced_name());
             if names.is_empty() {
-                self.nodes.remove(&node);
+                self.nodes.remove(&old.node_name);
             }
         }
-        if let (Some(node), Some(pod)) = (new_node, new) {
-            self.nodes.entry(node).or_default().insert(pod.namespaced_name());
+        if let Some(new) = new {
+            self.nodes.entry(new.node_name.clone()).or_default().insert(new.namespaced_name());
         }
     }
 }
