@@ -16,7 +16,7 @@ fn names(server: &ApiServer) -> Vec<String> {
 
 /// A server with pods of (name, age in seconds, status), and the collector after one look at them.
 fn collected(threshold: usize, pods: &[(&str, i64, Value)]) -> Vec<String> {
-    let mut server = ApiServer::new(ApiServerOptions { seed: 1 });
+    let mut server = ApiServer::new(ApiServerOptions { seed: 1, service_accounts: false });
     server.bootstrap(&RequestInfo::new(START, "test")).expect("a new server has no namespaces");
     for (name, age, status) in pods {
         let request = RequestInfo::new(START.plus_seconds(-age), "test");
