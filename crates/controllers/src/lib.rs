@@ -13,6 +13,7 @@ mod pvprotection;
 mod replicaset;
 mod replication;
 mod resourcequota;
+mod statefulset;
 mod tainteviction;
 
 pub use deployment::DeploymentController;
@@ -26,4 +27,5 @@ pub use pvprotection::PvProtectionController;
 pub use replicaset::{PodOwner, ReplicaSetController};
 pub use replication::ReplicationManager;
 pub use resourcequota::ResourceQuotaController;
+pub use statefulset::StatefulSetController;
 pub use tainteviction::TaintEvictionController;

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use seatrial_api::{
-    Deployment, Kind, Namespace, Node, Object, Pod, PodDisruptionBudget, ReplicaSet, ReplicationController, Resource,
-    ResourceQuota,
+    ControllerRevision, Deployment, Kind, Namespace, Node, Object, PersistentVolumeClaim, Pod, PodDisruptionBudget,
+    ReplicaSet, ReplicationController, Resource, ResourceQuota, StatefulSet,
 };
 use seatrial_apiserver::{Change, Cursor, WatchLog};
 
@@ -38,6 +38,14 @@ pub struct Informers {
     pub nodes: Lister<Node>,
     /// ResourceQuotas.
     pub resource_quotas: Lister<ResourceQuota>,
+    /// StatefulSets.
+    pub stateful_sets: Lister<StatefulSet>,
+    /// ControllerRevisions by owner.
+    pub controller_revisions: OwnerIndex<ControllerRevision>,
+    /// All ControllerRevisions.
+    controller_revision_lister: Lister<ControllerRevision>,
+    /// PersistentVolumeClaims.
+    pub persistent_volume_claims: Lister<PersistentVolumeClaim>,
 }
 
 /// A delivery: what the caches now hold differently.
@@ -127,6 +135,17 @@ impl Informers {
             Object::Namespace(_) => delivery::<Namespace>(self.namespaces.apply(change)),
             Object::Node(_) => delivery::<Node>(self.nodes.apply(change)),
             Object::ResourceQuota(_) => delivery::<ResourceQuota>(self.resource_quotas.apply(change)),
+            Object::StatefulSet(_) => delivery::<StatefulSet>(self.stateful_sets.apply(change)),
+            Object::ControllerRevision(_) => {
+                let pair = self.controller_revision_lister.apply(change);
+                if let Some(pair) = &pair {
+                    self.controller_revisions.apply(pair.old.as_ref(), pair.new.as_ref());
+                }
+                delivery::<ControllerRevision>(pair)
+            }
+            Object::PersistentVolumeClaim(_) => {
+                delivery::<PersistentVolumeClaim>(self.persistent_volume_claims.apply(change))
+            }
             // Kinds that no controller caches are handed through as the log tells them.
             object => match change.type_ {
                 seatrial_apiserver::ChangeType::Deleted => Delivery { old: Some(object.clone()), new: None },

@@ -8,6 +8,7 @@ pub mod controller_expectations;
 mod controller_ref_manager;
 pub mod deletion_order;
 pub mod event_correlator;
+pub mod history;
 mod informers;
 pub mod limits;
 mod lister;

@@ -4,7 +4,7 @@ use seatrial_api::NamespacedName;
 use seatrial_controllers::{
     DeploymentController, DisruptionController, GarbageCollector, NamespaceController, NodeLifecycleController,
     PodGcController, PvProtectionController, PvcProtectionController, ReplicaSetController, ReplicationManager,
-    ResourceQuotaController, TaintEvictionController,
+    ResourceQuotaController, StatefulSetController, TaintEvictionController,
 };
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
@@ -50,6 +50,7 @@ pub(super) struct Controllers {
     pub(super) taint_eviction: TaintEvictionController,
     pub(super) pod_gc: PodGcController,
     pub(super) disruption: DisruptionController,
+    pub(super) stateful_set: StatefulSetController,
 }
 
 /// What an actor works with.
@@ -121,6 +122,10 @@ macro_rules! for_controller {
                 let $c = &mut $self.disruption;
                 $body
             }
+            Actor::StatefulSet => {
+                let $c = &mut $self.stateful_set;
+                $body
+            }
             Actor::User | Actor::ApiServer | Actor::Scheduler | Actor::Kubelet => $other,
         }
     };
@@ -128,7 +133,7 @@ macro_rules! for_controller {
 
 impl Controllers {
     /// The controllers, in the order of their turns.
-    pub(super) const TURNS: [Actor; 12] = [
+    pub(super) const TURNS: [Actor; 13] = [
         Actor::Deployment,
         Actor::ReplicaSet,
         Actor::ReplicationController,
@@ -141,6 +146,7 @@ impl Controllers {
         Actor::TaintEviction,
         Actor::PodGc,
         Actor::Disruption,
+        Actor::StatefulSet,
     ];
 
     /// Lets every controller hear of a change.

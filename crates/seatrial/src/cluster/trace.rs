@@ -42,10 +42,12 @@ pub enum Actor {
     Kubelet,
     /// The ReplicationController controller.
     ReplicationController,
+    /// The StatefulSet controller.
+    StatefulSet,
 }
 
 impl Actor {
-    const ALL: [Actor; 16] = [
+    const ALL: [Actor; 17] = [
         Actor::User,
         Actor::ApiServer,
         Actor::Deployment,
@@ -62,6 +64,7 @@ impl Actor {
         Actor::Scheduler,
         Actor::Kubelet,
         Actor::ReplicationController,
+        Actor::StatefulSet,
     ];
 
     /// The name in events and reports.
@@ -83,6 +86,7 @@ impl Actor {
             Actor::Scheduler => "default-scheduler",
             Actor::Kubelet => "kubelet",
             Actor::ReplicationController => "replication-controller",
+            Actor::StatefulSet => "statefulset-controller",
         }
     }
 }

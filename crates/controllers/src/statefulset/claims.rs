@@ -1,0 +1,241 @@
+//! The claims of a set's pods, and who owns them.
+//!
+//! Mirrors pkg/controller/statefulset/stateful_pod_control.go and stateful_set_utils.go (claims) (v1.36).
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as corev1;
+use seatrial_api::{
+    ApiError, ObjectMeta, OwnerReference, OwnerReferences, PersistentVolumeClaim, Plain, Pod, Resource, StatefulSet,
+    StrMap, Uid,
+};
+use seatrial_machinery::{EventText, ObjectRef, SyncContext, new_controller_ref};
+
+use super::utils::{end_ordinal, member_ordinal, spec_of, start_ordinal};
+
+const RETAIN: &str = "Retain";
+
+/// The name of a pod's claim. Mirrors `getPersistentVolumeClaimName`.
+pub(super) fn claim_name(set: &StatefulSet, template: &corev1::PersistentVolumeClaim, ordinal: i32) -> String {
+    let name = template.metadata.name.as_deref().unwrap_or_default();
+    format!("{name}-{}-{ordinal}", set.meta.name)
+}
+
+/// The claims of a pod as they are made. Mirrors `getPersistentVolumeClaims`.
+fn claims_of(set: &StatefulSet, ordinal: i32) -> Vec<PersistentVolumeClaim> {
+    let spec = spec_of(set);
+    let templates = spec.volume_claim_templates.iter().flatten();
+    templates
+        .map(|template| {
+            let mut labels = StrMap::from_api(template.metadata.labels.clone());
+            for (key, value) in spec.selector.match_labels.iter().flatten() {
+                labels.insert(key.as_str(), value.as_str());
+            }
+            let meta = ObjectMeta {
+                name: claim_name(set, template, ordinal).into(),
+                namespace: set.meta.namespace.clone(),
+                labels,
+                annotations: StrMap::from_api(template.metadata.annotations.clone()),
+                finalizers: template.metadata.finalizers.iter().flatten().map(|f| f.as_str().into()).collect(),
+                ..ObjectMeta::default()
+            };
+            let body = corev1::PersistentVolumeClaim { spec: template.spec.clone(), ..Default::default() };
+            Plain { meta, body }
+        })
+        .collect()
+}
+
+/// Creates the claims of a pod that are not there. Mirrors `createPersistentVolumeClaims`.
+///
+/// # Errors
+/// Every failure, joined as upstream's aggregate is.
+pub(super) fn create_persistent_volume_claims(
+    cx: &mut SyncContext<'_>,
+    set: &StatefulSet,
+    pod: &str,
+    ordinal: i32,
+) -> Result<(), ApiError> {
+    let mut failures = Vec::new();
+    for claim in claims_of(set, ordinal) {
+        let name = claim.meta.name.clone();
+        match cx.informers.persistent_volume_claims.get(&set.meta.namespace, &name) {
+            Some(there) if there.meta.is_deleting() => failures.push(format!("pvc {name} is being deleted")),
+            Some(_) => {}
+            None => {
+                let made = cx.client.create(claim);
+                if made.as_ref().err().is_none_or(|error| !error.is_already_exists()) {
+                    record_claim_event(cx, set, pod, &name, made.as_ref().err());
+                }
+                if let Err(error) = made {
+                    failures.push(format!("failed to create PVC {name}: {error}"));
+                }
+            }
+        }
+    }
+    match failures.len() {
+        0 => Ok(()),
+        1 => Err(ApiError::unknown(failures.remove(0))),
+        _ => Err(ApiError::unknown(format!("[{}]", failures.join(", ")))),
+    }
+}
+
+fn record_claim_event(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &str, claim: &str, error: Option<&ApiError>) {
+    let set_name = &set.meta.name;
+    let about = ObjectRef::of(set);
+    match error {
+        None => {
+            let message = format!("Create Claim {claim} Pod {pod} in StatefulSet {set_name} success");
+            cx.client.event(&about, &EventText::normal("SuccessfulCreate", &message));
+        }
+        Some(error) => {
+            let message = format!("Create Claim {claim} for Pod {pod} in StatefulSet {set_name} failed error: {error}");
+            cx.client.event(&about, &EventText::warning("FailedCreate", &message));
+        }
+    }
+}
+
+/// Who is to own a pod's claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Nobody,
+    Set,
+    Pod,
+}
+
+struct Policy {
+    deletes_with_set: bool,
+    deletes_with_scale: bool,
+}
+
+impl Policy {
+    fn of(set: &StatefulSet) -> Self {
+        let spec = spec_of(set);
+        let policy = spec.persistent_volume_claim_retention_policy.as_ref();
+        let deletes = |value: Option<&String>| value.is_some_and(|v| v != RETAIN);
+        Self {
+            deletes_with_set: deletes(policy.and_then(|p| p.when_deleted.as_ref())),
+            deletes_with_scale: deletes(policy.and_then(|p| p.when_scaled.as_ref())),
+        }
+    }
+
+    fn wanted(&self, in_range: bool) -> Wanted {
+        match (self.deletes_with_set, self.deletes_with_scale, in_range) {
+            (_, true, false) => Wanted::Pod,
+            (true, _, _) => Wanted::Set,
+            _ => Wanted::Nobody,
+        }
+    }
+}
+
+fn is_in_range(set: &StatefulSet, ordinal: i32) -> bool {
+    (start_ordinal(set)..=end_ordinal(set)).contains(&ordinal)
+}
+
+/// Whether a claim still belongs to an earlier pod of the name. Mirrors `PodClaimIsStale`.
+pub(super) fn pod_claim_is_stale(cx: &SyncContext<'_>, set: &StatefulSet, pod: &str, ordinal: i32) -> bool {
+    if !Policy::of(set).deletes_with_scale {
+        return false;
+    }
+    let spec = spec_of(set);
+    spec.volume_claim_templates.iter().flatten().any(|template| {
+        let claim = cx.informers.persistent_volume_claims.get(&set.meta.namespace, &claim_name(set, template, ordinal));
+        claim.is_some_and(|c| c.meta.owner_references.iter().any(|r| r.kind == "Pod" && r.name == *pod))
+    })
+}
+
+/// A pod's claims whose owners are not as the retention policy wants them, as they should be.
+fn claims_to_update(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &Pod) -> Vec<PersistentVolumeClaim> {
+    let Some(ordinal) = member_ordinal(set, &pod.meta.name) else { return Vec::new() };
+    let policy = Policy::of(set);
+    let wanted = policy.wanted(is_in_range(set, ordinal));
+    let spec = spec_of(set);
+    let mut changed = Vec::new();
+    for template in spec.volume_claim_templates.iter().flatten() {
+        let name = claim_name(set, template, ordinal);
+        let Some(claim) = cx.informers.persistent_volume_claims.get(&set.meta.namespace, &name).map(Arc::clone) else {
+            continue;
+        };
+        let references = owners(set, pod, &claim, wanted);
+        let Some(references) = references else {
+            if policy.deletes_with_set || policy.deletes_with_scale {
+                let message = format!(
+                    "PersistentVolumeClaim {name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim"
+                );
+                cx.client.event(&ObjectRef::of(set), &EventText::warning("ConflictingController", &message));
+            }
+            let scrubbed = scrub(set, pod, &claim.meta.owner_references);
+            if scrubbed != claim.meta.owner_references {
+                changed.push(with_owners(&claim, scrubbed));
+            }
+            continue;
+        };
+        if references != claim.meta.owner_references {
+            changed.push(with_owners(&claim, references));
+        }
+    }
+    changed
+}
+
+fn with_owners(claim: &PersistentVolumeClaim, owners: OwnerReferences) -> PersistentVolumeClaim {
+    let mut claim = claim.clone();
+    claim.meta.owner_references = owners;
+    claim
+}
+
+fn is_reference_to(reference: &OwnerReference, kind: &str, uid: &Uid) -> bool {
+    reference.kind == kind && reference.uid == *uid
+}
+
+/// The references without those to the set and the pod themselves.
+fn scrub(set: &StatefulSet, pod: &Pod, references: &OwnerReferences) -> OwnerReferences {
+    let own = |r: &&OwnerReference| {
+        !is_reference_to(r, "StatefulSet", &set.meta.uid) && !is_reference_to(r, "Pod", &pod.meta.uid)
+    };
+    references.iter().filter(own).cloned().collect()
+}
+
+/// The owners that a claim should have; `None` where somebody else controls it.
+fn owners(set: &StatefulSet, pod: &Pod, claim: &PersistentVolumeClaim, wanted: Wanted) -> Option<OwnerReferences> {
+    let references = &claim.meta.owner_references;
+    // A claim that still names an earlier set or pod of the name is left to the garbage collector.
+    let stale = references.iter().any(|r| {
+        (r.kind == "StatefulSet" && r.name == set.meta.name && r.uid != set.meta.uid)
+            || (r.kind == "Pod" && r.name == pod.meta.name && r.uid != pod.meta.uid)
+    });
+    if stale {
+        return Some(references.clone());
+    }
+    let others = scrub(set, pod, references);
+    if others.iter().any(|r| r.controller == Some(true)) {
+        return None;
+    }
+    let own = match wanted {
+        Wanted::Nobody => None,
+        Wanted::Set => Some(new_controller_ref(set)),
+        Wanted::Pod => Some(new_controller_ref(pod)),
+    };
+    Some(others.iter().cloned().chain(own).collect())
+}
+
+/// Whether the owners of a pod's claims are as the policy wants them. Mirrors `ClaimsMatchRetentionPolicy`.
+pub(super) fn claims_match_retention_policy(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &Pod) -> bool {
+    claims_to_update(cx, set, pod).is_empty()
+}
+
+/// Gives a pod's claims the owners that the policy wants. Mirrors `UpdatePodClaimForRetentionPolicy`.
+///
+/// # Errors
+/// What the API server answered.
+pub(super) fn update_pod_claim_for_retention_policy(
+    cx: &mut SyncContext<'_>,
+    set: &StatefulSet,
+    pod: &Pod,
+) -> Result<(), ApiError> {
+    for claim in claims_to_update(cx, set, pod) {
+        let name = claim.namespaced_name().name;
+        cx.client.update(claim).map_err(|error| {
+            ApiError::unknown(format!("could not update claim {name} for delete policy ownerRefs: {error}"))
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! What wakes the controller: which StatefulSets a change is about.
+//!
+//! Mirrors pkg/controller/statefulset/stateful_set.go (handlers) (v1.36). Claims wake nobody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use seatrial_api::selector::Selector;
+use seatrial_api::{NamespacedName, Object, ObjectMeta, Pod, Resource, StatefulSet};
+use seatrial_machinery::{Delivery, EventContext, Informers};
+
+use super::controller::StatefulSetController;
+use super::utils::{min_ready_seconds, spec_of};
+
+impl StatefulSetController {
+    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+        match delivery.object() {
+            Some(Object::StatefulSet(set)) => {
+                if delivery.new.is_none() {
+                    self.revisions.forget(&set.meta.uid);
+                }
+                self.queue.add(set.namespaced_name(), cx.cause);
+            }
+            Some(Object::Pod(_)) => match (delivery.old_as::<Pod>(), delivery.new_as::<Pod>()) {
+                (None, Some(new)) => self.add_pod(cx, new),
+                (Some(old), Some(new)) => self.update_pod(cx, old, new),
+                (Some(old), None) => self.delete_pod(cx, old),
+                (None, None) => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn add_pod(&mut self, cx: &EventContext<'_>, pod: &Pod) {
+        if pod.meta.is_deleting() {
+            return self.delete_pod(cx, pod);
+        }
+        match pod.meta.controller_of() {
+            Some(_) => self.delete_pod(cx, pod),
+            None => self.enqueue_matching(cx, pod),
+        }
+    }
+
+    fn update_pod(&mut self, cx: &EventContext<'_>, old: &Pod, new: &Pod) {
+        let (old_owner, new_owner) = (old.meta.controller_of(), new.meta.controller_of());
+        let owner_changed = old_owner != new_owner;
+        if owner_changed && let Some(set) = controller_of(cx.informers, &old.meta) {
+            self.queue.add(set.namespaced_name(), cx.cause);
+        }
+        if new_owner.is_some() {
+            let Some(set) = controller_of(cx.informers, &new.meta) else { return };
+            let key = set.namespaced_name();
+            let seconds = min_ready_seconds(set);
+            if seconds > 0 && !old.is_ready() && new.is_ready() {
+                // The time a pod became ready is told in whole seconds, so it may be available a moment later.
+                let delay = Duration::from_secs(u64::from(seconds.unsigned_abs()) + 1);
+                self.queue.add_after(key.clone(), delay, cx.clock.now());
+            }
+            self.queue.add(key, cx.cause);
+        } else if owner_changed || old.meta.labels != new.meta.labels {
+            self.enqueue_matching(cx, new);
+        }
+    }
+
+    fn delete_pod(&mut self, cx: &EventContext<'_>, pod: &Pod) {
+        if let Some(set) = controller_of(cx.informers, &pod.meta) {
+            self.queue.add(set.namespaced_name(), cx.cause);
+        }
+    }
+
+    /// An orphan may be what several sets are looking for.
+    fn enqueue_matching(&mut self, cx: &EventContext<'_>, pod: &Pod) {
+        if pod.meta.labels.is_empty() || cx.informers.stateful_sets.is_empty() {
+            return;
+        }
+        let selects = |set: &StatefulSet| {
+            Selector::from_label_selector(&spec_of(set).selector)
+                .is_ok_and(|s| !s.is_everything() && s.matches(&pod.meta.labels))
+        };
+        let sets = cx.informers.stateful_sets.list(Some(&pod.meta.namespace)).into_iter();
+        let keys: Vec<NamespacedName> = sets.filter(|set| selects(set)).map(|set| set.namespaced_name()).collect();
+        for key in keys {
+            self.queue.add(key, cx.cause);
+        }
+    }
+}
+
+/// The StatefulSet that controls an object: kind, name and uid have to agree. Mirrors `resolveControllerRef`.
+fn controller_of<'a>(informers: &'a Informers, meta: &ObjectMeta) -> Option<&'a Arc<StatefulSet>> {
+    let owner = meta.controller_of().filter(|r| r.kind == "StatefulSet")?;
+    informers.stateful_sets.get(&meta.namespace, &owner.name).filter(|set| set.meta.uid == owner.uid)
+}

@@ -1,0 +1,164 @@
+//! Making, mending and deleting a set's pods, with their events.
+//!
+//! Mirrors pkg/controller/statefulset/stateful_pod_control.go and stateful_set_utils.go (`newVersionedStatefulSetPod`) (v1.36).
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as corev1;
+use seatrial_api::{ApiError, Kind, ObjectKey, Pod, PodSpec, PodTemplateSpec, StatefulSet};
+use seatrial_machinery::DeleteOptions;
+use seatrial_machinery::pod_control::get_pod_from_template;
+use seatrial_machinery::{EventText, ObjectRef, SyncContext, new_controller_ref};
+
+use super::claims::{
+    claim_name, claims_match_retention_policy, create_persistent_volume_claims, update_pod_claim_for_retention_policy,
+};
+use super::utils::{
+    POD_INDEX_LABEL, POD_NAME_LABEL, REVISION_LABEL, identity_matches, member_ordinal, pod_name, spec_of,
+};
+
+/// A pod of a set that is not there yet. Mirrors `newVersionedStatefulSetPod`.
+pub(super) fn new_versioned_stateful_set_pod(
+    set: &StatefulSet,
+    template: &PodTemplateSpec,
+    revision: &str,
+    ordinal: i32,
+) -> Pod {
+    let mut pod = get_pod_from_template(template, &set.meta, new_controller_ref(set));
+    let name = pod_name(set, ordinal);
+    pod.meta.labels.insert(POD_NAME_LABEL, name.as_str());
+    pod.meta.labels.insert(POD_INDEX_LABEL, ordinal.to_string());
+    pod.meta.labels.insert(REVISION_LABEL, revision);
+    let mut spec = template.spec.api().clone();
+    spec.hostname = Some(name.clone());
+    spec.subdomain = spec_of(set).service_name.clone().filter(|s| !s.is_empty());
+    spec.volumes = volumes(set, ordinal, spec.volumes);
+    pod.spec = Arc::new(PodSpec::new(spec));
+    pod.meta.name = name.into();
+    pod
+}
+
+/// The claims first, then the template's volumes of other names. Mirrors `updateStorage`.
+fn volumes(set: &StatefulSet, ordinal: i32, of_template: Option<Vec<corev1::Volume>>) -> Option<Vec<corev1::Volume>> {
+    let spec = spec_of(set);
+    let mut volumes: Vec<corev1::Volume> = spec
+        .volume_claim_templates
+        .iter()
+        .flatten()
+        .map(|template| corev1::Volume {
+            name: template.metadata.name.clone().unwrap_or_default(),
+            persistent_volume_claim: Some(corev1::PersistentVolumeClaimVolumeSource {
+                claim_name: claim_name(set, template, ordinal),
+                read_only: None,
+            }),
+            ..Default::default()
+        })
+        .collect();
+    let claimed = volumes.len();
+    for volume in of_template.into_iter().flatten() {
+        if volumes[..claimed].iter().all(|v| v.name != volume.name) {
+            volumes.push(volume);
+        }
+    }
+    (!volumes.is_empty()).then_some(volumes)
+}
+
+/// Whether a pod mounts the claims of its ordinal. Mirrors `storageMatches`.
+pub(super) fn storage_matches(set: &StatefulSet, pod: &Pod) -> bool {
+    let Some(ordinal) = member_ordinal(set, &pod.meta.name) else { return false };
+    let volumes = pod.spec.api().volumes.as_deref().unwrap_or_default();
+    spec_of(set).volume_claim_templates.iter().flatten().all(|template| {
+        let name = template.metadata.name.as_deref().unwrap_or_default();
+        let volume = volumes.iter().rfind(|v| v.name == name);
+        volume
+            .and_then(|v| v.persistent_volume_claim.as_ref())
+            .is_some_and(|c| c.claim_name == claim_name(set, template, ordinal))
+    })
+}
+
+/// Creates a pod and its claims. Mirrors `CreateStatefulPod`.
+///
+/// # Errors
+/// What the API server answered, or that a claim is on its way out.
+pub(super) fn create_stateful_pod(
+    cx: &mut SyncContext<'_>,
+    set: &StatefulSet,
+    pod: Pod,
+    ordinal: i32,
+) -> Result<(), ApiError> {
+    let name = pod.meta.name.clone();
+    if let Err(error) = create_persistent_volume_claims(cx, set, &name, ordinal) {
+        record_pod_event(cx, set, "Create", &name, Some(&error));
+        return Err(error);
+    }
+    match cx.client.create(pod) {
+        Err(error) if error.is_already_exists() => Err(error),
+        Err(error) => {
+            record_pod_event(cx, set, "Create", &name, Some(&error));
+            Err(error)
+        }
+        Ok(made) => {
+            let updated = update_pod_claim_for_retention_policy(cx, set, &made);
+            record_pod_event(cx, set, "Create", &name, updated.as_ref().err());
+            updated
+        }
+    }
+}
+
+/// Mends a pod's identity and the owners of its claims. Mirrors `UpdateStatefulPod`.
+///
+/// # Errors
+/// What the API server answered.
+pub(super) fn update_stateful_pod(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &Pod) -> Result<(), ApiError> {
+    let name = pod.meta.name.clone();
+    let Some(ordinal) = member_ordinal(set, &name) else { return Ok(()) };
+    let mut new = pod.clone();
+    if !identity_matches(set, pod) {
+        new.meta.labels.insert(POD_NAME_LABEL, name.as_str());
+        new.meta.labels.insert(POD_INDEX_LABEL, ordinal.to_string());
+    }
+    if !storage_matches(set, pod) {
+        let mut spec = pod.spec.api().clone();
+        spec.volumes = volumes(set, ordinal, spec.volumes);
+        new.spec = Arc::new(PodSpec::new(spec));
+        if let Err(error) = create_persistent_volume_claims(cx, set, &name, ordinal) {
+            record_pod_event(cx, set, "Update", &name, Some(&error));
+            return Err(error);
+        }
+    }
+    if !claims_match_retention_policy(cx, set, pod)
+        && let Err(error) = update_pod_claim_for_retention_policy(cx, set, pod)
+    {
+        record_pod_event(cx, set, "Update", &name, Some(&error));
+        return Err(error);
+    }
+    let result = cx.client.update(new).map(drop);
+    record_pod_event(cx, set, "Update", &name, result.as_ref().err());
+    result
+}
+
+/// Deletes a pod. Mirrors `DeleteStatefulPod`.
+///
+/// # Errors
+/// What the API server answered.
+pub(super) fn delete_stateful_pod(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &Pod) -> Result<(), ApiError> {
+    let key = ObjectKey::new(Kind::Pod, &pod.meta.namespace, &pod.meta.name);
+    let result = cx.client.delete(&key, &DeleteOptions::default());
+    record_pod_event(cx, set, "Delete", &pod.meta.name, result.as_ref().err());
+    result
+}
+
+/// Mirrors `recordPodEvent`.
+fn record_pod_event(cx: &mut SyncContext<'_>, set: &StatefulSet, verb: &str, pod: &str, error: Option<&ApiError>) {
+    let (about, set_name) = (ObjectRef::of(set), &set.meta.name);
+    match error {
+        None => {
+            let message = format!("{verb} Pod {pod} in StatefulSet {set_name} successful");
+            cx.client.event(&about, &EventText::normal(&format!("Successful{verb}"), &message));
+        }
+        Some(error) => {
+            let message = format!("{verb} Pod {pod} in StatefulSet {set_name} failed error: {error}");
+            cx.client.event(&about, &EventText::warning(&format!("Failed{verb}"), &message));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Which revisions a set has, and which of them its pods are made from.
+//!
+//! Mirrors pkg/controller/statefulset/stateful_set_control.go (`getStatefulSetRevisions`, `truncateHistory`) and
+//! stateful_set_utils.go (`getPatch`, `ApplyRevision`) (v1.36).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as corev1;
+use rustc_hash::FxHashMap;
+use seatrial_api::{
+    ApiError, ControllerRevision, Kind, LabelSelector, ObjectKey, Pod, PodTemplateSpec, StatefulSet, StrMap, Uid,
+};
+use seatrial_machinery::history::{
+    canonical_json, create_controller_revision, data_of, new_controller_revision, next_revision,
+    sort_controller_revisions, update_controller_revision,
+};
+use seatrial_machinery::{ControllerRefManager, SyncContext};
+use serde_json::{Value, json};
+
+use super::controller::StatefulSetController;
+use super::utils::{pod_revision, spec_of};
+
+/// What is remembered of sets and revisions, so that a sync makes no JSON.
+#[derive(Debug, Default)]
+pub(super) struct RevisionCache {
+    /// By set: the generation that was looked at, and its revision's data.
+    data: FxHashMap<Uid, (i64, Arc<Data>)>,
+    /// By revision: the template in it.
+    templates: FxHashMap<Uid, Arc<PodTemplateSpec>>,
+}
+
+/// A set's revision as it would be stored.
+#[derive(Debug)]
+pub(super) struct Data {
+    value: Value,
+    text: String,
+}
+
+impl RevisionCache {
+    /// A set is gone.
+    pub(super) fn forget(&mut self, set: &Uid) {
+        self.data.remove(set);
+    }
+
+    /// Mirrors `getPatch`: the template, to replace whatever is there.
+    fn data_of(&mut self, set: &StatefulSet) -> Arc<Data> {
+        if let Some((generation, data)) = self.data.get(&set.meta.uid)
+            && *generation == set.meta.generation
+        {
+            return Arc::clone(data);
+        }
+        let mut template = serde_json::to_value(&spec_of(set).template).unwrap_or_default();
+        template["$patch"] = json!("replace");
+        let value = json!({"spec": {"template": template}});
+        let data = Arc::new(Data { text: canonical_json(&value), value });
+        self.data.insert(set.meta.uid.clone(), (set.meta.generation, Arc::clone(&data)));
+        data
+    }
+
+    /// The template in a revision. Mirrors `ApplyRevision`.
+    pub(super) fn template_of(&mut self, revision: &ControllerRevision) -> Arc<PodTemplateSpec> {
+        let of = || {
+            let template = data_of(revision).pointer("/spec/template").cloned().unwrap_or_default();
+            let api: corev1::PodTemplateSpec = serde_json::from_value(template).unwrap_or_default();
+            Arc::new(PodTemplateSpec::from_api(api))
+        };
+        Arc::clone(self.templates.entry(revision.meta.uid.clone()).or_insert_with(of))
+    }
+}
+
+/// The revisions that matter to one sync.
+#[derive(Clone, Debug)]
+pub(super) struct Revisions {
+    /// What the pods were made from that are not to be updated.
+    pub(super) current: Arc<ControllerRevision>,
+    /// What the set says now.
+    pub(super) update: Arc<ControllerRevision>,
+    /// How often a name was taken.
+    pub(super) collision_count: i32,
+}
+
+impl StatefulSetController {
+    /// Mirrors `AdoptOrphanRevisions`.
+    pub(super) fn adopt_orphan_revisions(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        set: &Arc<StatefulSet>,
+        selector: &LabelSelector,
+    ) -> Result<(), ApiError> {
+        let mut manager = ControllerRefManager::new(&**set, selector);
+        for revision in cx.informers.controller_revisions.orphans(&set.meta.namespace) {
+            manager.claim_object(&mut cx.client, revision)?;
+        }
+        Ok(())
+    }
+
+    /// A set's revisions, sorted. Mirrors `ListRevisions`.
+    pub(super) fn list_revisions(cx: &SyncContext<'_>, set: &StatefulSet) -> Vec<Arc<ControllerRevision>> {
+        let mut revisions = cx.informers.controller_revisions.owned_by(&set.meta.uid).to_vec();
+        sort_controller_revisions(&mut revisions);
+        revisions
+    }
+
+    /// Finds or makes the revision of the set as it is. Mirrors `getStatefulSetRevisions`.
+    pub(super) fn get_stateful_set_revisions(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        set: &Arc<StatefulSet>,
+        revisions: &[Arc<ControllerRevision>],
+    ) -> Result<Revisions, ApiError> {
+        let status = set.body.status.as_ref();
+        let mut collision_count = status.and_then(|s| s.collision_count).unwrap_or(0);
+        let data = self.revisions.data_of(set);
+        let is_equal = |r: &Arc<ControllerRevision>| canonical_json(data_of(r)) == data.text;
+        let number = next_revision(revisions);
+        let update = match revisions.iter().rposition(is_equal) {
+            // The set says what its last revision says.
+            Some(last) if last + 1 == revisions.len() => Arc::clone(&revisions[last]),
+            // It says what an older one says: that one becomes the last.
+            Some(older) => update_controller_revision(&mut cx.client, &revisions[older], number)?,
+            None => {
+                let labels = StrMap::from_api(spec_of(set).template.metadata.as_ref().and_then(|m| m.labels.clone()));
+                let mut new = new_controller_revision(&**set, &labels, data.value.clone(), number, collision_count);
+                new.meta.annotations = set.meta.annotations.clone();
+                create_controller_revision(&mut cx.client, &**set, &new, &mut collision_count)?
+            }
+        };
+        let name = status.and_then(|s| s.current_revision.as_deref()).unwrap_or_default();
+        let named = revisions.iter().find(|r| r.meta.name == *name);
+        let current = Arc::clone(named.filter(|r| r.meta.uid != update.meta.uid).unwrap_or(&update));
+        Ok(Revisions { current, update, collision_count })
+    }
+
+    /// Deletes the oldest revisions that nothing needs. Mirrors `truncateHistory`.
+    pub(super) fn truncate_history(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        set: &StatefulSet,
+        pods: &[Arc<Pod>],
+        revisions: &[Arc<ControllerRevision>],
+        in_use: &Revisions,
+    ) -> Result<(), ApiError> {
+        let limit = spec_of(set).revision_history_limit.unwrap_or(10);
+        let Ok(limit) = usize::try_from(limit) else { return Ok(()) };
+        if revisions.len() <= limit {
+            return Ok(());
+        }
+        let mut live: BTreeSet<&str> = pods.iter().map(|p| pod_revision(p)).collect();
+        live.extend([in_use.current.meta.name.as_str(), in_use.update.meta.name.as_str()]);
+        let history: Vec<_> = revisions.iter().filter(|r| !live.contains(r.meta.name.as_str())).collect();
+        for revision in &history[..history.len().saturating_sub(limit)] {
+            let key = ObjectKey::new(Kind::ControllerRevision, &revision.meta.namespace, &revision.meta.name);
+            cx.client.delete(&key, &Default::default())?;
+            self.revisions.templates.remove(&revision.meta.uid);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! Names, identities and states of a set's pods.
+//!
+//! Mirrors pkg/controller/statefulset/stateful_set_utils.go (v1.36).
+
+use k8s_openapi::api::apps::v1::StatefulSetSpec;
+use seatrial_api::{Pod, PodPhase, StatefulSet, Time};
+
+/// The label with the pod's own name. Mirrors `StatefulSetPodNameLabel`.
+pub(super) const POD_NAME_LABEL: &str = "statefulset.kubernetes.io/pod-name";
+/// The label with the pod's ordinal. Mirrors `PodIndexLabel`.
+pub(super) const POD_INDEX_LABEL: &str = "apps.kubernetes.io/pod-index";
+/// The label with the name of the pod's revision. Mirrors `StatefulSetRevisionLabel`.
+pub(super) const REVISION_LABEL: &str = "controller-revision-hash";
+
+/// A set's spec; the API server lets none be without.
+pub(super) fn spec_of(set: &StatefulSet) -> std::borrow::Cow<'_, StatefulSetSpec> {
+    match &set.body.spec {
+        Some(spec) => std::borrow::Cow::Borrowed(spec),
+        None => std::borrow::Cow::Owned(StatefulSetSpec::default()),
+    }
+}
+
+/// How many pods a set wants.
+pub(super) fn replicas_of(set: &StatefulSet) -> i32 {
+    set.body.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1)
+}
+
+/// The ordinal of a set's first pod. Mirrors `getStartOrdinal`.
+pub(super) fn start_ordinal(set: &StatefulSet) -> i32 {
+    set.body.spec.as_ref().and_then(|s| s.ordinals.as_ref()).and_then(|o| o.start).unwrap_or(0)
+}
+
+/// The ordinal of a set's last pod; before its first where it wants none. Mirrors `getEndOrdinal`.
+pub(super) fn end_ordinal(set: &StatefulSet) -> i32 {
+    start_ordinal(set).saturating_add(replicas_of(set)).saturating_sub(1)
+}
+
+/// Whether pods are made and taken one after the other.
+pub(super) fn is_monotonic(set: &StatefulSet) -> bool {
+    set.body.spec.as_ref().and_then(|s| s.pod_management_policy.as_deref()) != Some("Parallel")
+}
+
+/// How long a pod has to be ready to count as available, in seconds.
+pub(super) fn min_ready_seconds(set: &StatefulSet) -> i32 {
+    set.body.spec.as_ref().and_then(|s| s.min_ready_seconds).unwrap_or(0)
+}
+
+/// The name of a pod of a set. Mirrors `getPodName`.
+pub(super) fn pod_name(set: &StatefulSet, ordinal: i32) -> String {
+    format!("{}-{ordinal}", set.meta.name)
+}
+
+/// The set's name and the ordinal in a pod's name. Mirrors `getParentNameAndOrdinal`.
+pub(super) fn parent_name_and_ordinal(pod: &str) -> Option<(&str, i32)> {
+    let (parent, ordinal) = pod.rsplit_once('-')?;
+    if ordinal.is_empty() || !ordinal.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some((parent, ordinal.parse().ok()?))
+}
+
+/// The ordinal of a pod, if its name is one of the set's. Mirrors `getOrdinal` and `isMemberOf`.
+pub(super) fn member_ordinal(set: &StatefulSet, pod: &str) -> Option<i32> {
+    parent_name_and_ordinal(pod).filter(|(parent, _)| *parent == set.meta.name.as_str()).map(|(_, ordinal)| ordinal)
+}
+
+/// Mirrors `identityMatches`: the name is the set's, and the label tells it.
+pub(super) fn identity_matches(set: &StatefulSet, pod: &Pod) -> bool {
+    member_ordinal(set, &pod.meta.name).is_some()
+        && pod.meta.namespace == set.meta.namespace
+        && pod.meta.labels.get(POD_NAME_LABEL) == Some(pod.meta.name.as_str())
+}
+
+/// The name of the revision a pod was made from, or empty. Mirrors `getPodRevision`.
+pub(super) fn pod_revision(pod: &Pod) -> &str {
+    pod.meta.labels.get(REVISION_LABEL).unwrap_or_default()
+}
+
+/// Mirrors `isRunningAndReady`.
+pub(super) fn is_running_and_ready(pod: &Pod) -> bool {
+    pod.status.phase == PodPhase::Running && pod.is_ready()
+}
+
+/// Mirrors `isRunningAndAvailable`.
+pub(super) fn is_running_and_available(pod: &Pod, min_ready_seconds: i32, now: Time) -> bool {
+    pod.status.phase == PodPhase::Running
+        && pod
+            .ready_since()
+            .is_some_and(|since| min_ready_seconds <= 0 || since.plus_seconds(i64::from(min_ready_seconds)) <= now)
+}
+
+/// Mirrors `isUnavailable`: not available, or on its way out.
+pub(super) fn is_unavailable(pod: &Pod, min_ready_seconds: i32, now: Time) -> bool {
+    pod.meta.is_deleting() || !is_running_and_available(pod, min_ready_seconds, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parent_name_and_ordinal;
+
+    #[test]
+    fn names_are_split_at_their_last_number() {
+        let rows = [
+            ("web-0", Some(("web", 0))),
+            ("my-web-12", Some(("my-web", 12))),
+            ("web", None),
+            ("web-", None),
+            ("web-1a", None),
+            ("web-99999999999", None),
+        ];
+        for (name, want) in rows {
+            assert_eq!(parent_name_and_ordinal(name), want, "{name}");
+        }
+    }
+}
