@@ -8,6 +8,7 @@ mod error;
 mod nodes;
 pub(crate) mod reads;
 pub(crate) mod rollout;
+mod rollout_revisions;
 pub(crate) mod run;
 mod trace;
 

@@ -10,6 +10,7 @@ use seatrial_apiserver::patch::PatchType;
 use serde_json::{Value, json};
 
 use super::reads::parse_target;
+use super::rollout_revisions::has_controller_revisions;
 use super::{Cluster, Error};
 
 const LABEL_POD_TEMPLATE_HASH: &str = "pod-template-hash";
@@ -77,6 +78,9 @@ impl Cluster {
     }
 
     pub(crate) fn undo_key(&mut self, key: &ObjectKey, to_revision: i64) -> Result<Undone, Error> {
+        if has_controller_revisions(key.kind) {
+            return self.undo_to_controller_revision(key, to_revision);
+        }
         let deployment = self.rollout_deployment(key, "undo")?;
         let sets = self.replica_sets_of(&deployment);
         let rs = revision_to_undo_to(&deployment, &sets, to_revision)?;
@@ -98,14 +102,20 @@ impl Cluster {
     }
 
     pub(crate) fn restart_key(&mut self, key: &ObjectKey) -> Result<(), Error> {
-        let deployment = self.rollout_deployment(key, "restarting")?;
-        let name = &deployment.meta.name;
-        if deployment.spec.paused {
-            let text = format!("deployments.apps {name:?} can't restart paused deployment (run rollout resume first)");
-            return Err(RolloutError(text).into());
-        }
+        let name = &key.name;
         let now = self.api_time().to_string();
-        if deployment.spec.template.annotations.get(ANNOTATION_RESTARTED_AT) == Some(now.as_str()) {
+        let restarted = if has_controller_revisions(key.kind) {
+            self.template_annotation(key, ANNOTATION_RESTARTED_AT)?
+        } else {
+            let deployment = self.rollout_deployment(key, "restarting")?;
+            if deployment.spec.paused {
+                let text =
+                    format!("deployments.apps {name:?} can't restart paused deployment (run rollout resume first)");
+                return Err(RolloutError(text).into());
+            }
+            deployment.spec.template.annotations.get(ANNOTATION_RESTARTED_AT).map(str::to_owned)
+        };
+        if restarted.as_deref() == Some(now.as_str()) {
             let text = format!(
                 "failed to create patch for {name}: if restart has already been triggered within the past second, please wait before attempting to trigger another"
             );

@@ -45,8 +45,26 @@ const CONTROLLERS: [&str; 14] = [
     "horizontal-pod-autoscaler",
     "node-controller",
 ];
-const KINDS: [&str; 8] =
-    ["Deployment", "ReplicaSet", "Pod", "ConfigMap", "Node", "Service", "CronJob", "PodDisruptionBudget"];
+const KINDS: [&str; 17] = [
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+    "CronJob",
+    "ControllerRevision",
+    "Pod",
+    "PersistentVolumeClaim",
+    "PersistentVolume",
+    "Service",
+    "Endpoints",
+    "EndpointSlice",
+    "PodDisruptionBudget",
+    "HorizontalPodAutoscaler",
+    "ConfigMap",
+    "Node",
+];
+const STATEFUL_SET_POD: &str = "statefulset.kubernetes.io/pod-name";
 const SUFFIX: &str = "[bcdfghjklmnpqrstvwxz2456789]{5}";
 
 /// Stand-ins for names that a control plane makes up, in the order in which they were found.
@@ -79,15 +97,81 @@ impl Aliases {
         let mut aliases = Self(Vec::new());
         let of_kind = |kind: &str| objects.iter().filter(move |o| o["kind"] == kind).collect::<Vec<_>>();
         aliases.template_hashes(&of_kind("ReplicaSet"));
+        aliases.revision_hashes(&of_kind("ControllerRevision"));
         aliases.gone_hashes(&of_kind("Pod"), &of_kind("Event"));
-        for pod in of_kind("Pod") {
-            let prefix = text(pod, "/metadata/generateName");
-            if !prefix.is_empty() {
+        aliases.volumes(&of_kind("PersistentVolume"), &of_kind("PersistentVolumeClaim"), &of_kind("Event"));
+        aliases.minutes(&of_kind("Job"), &of_kind("Event"));
+        for object in ["Pod", "EndpointSlice", "Job"].into_iter().flat_map(of_kind) {
+            let (prefix, name) = (text(object, "/metadata/generateName"), text(object, "/metadata/name"));
+            // A StatefulSet's pods carry a generateName that they do not use.
+            if !prefix.is_empty() && object["metadata"]["labels"][STATEFUL_SET_POD] != name {
                 let alias = aliases.hashes(prefix) + "*";
-                aliases.set(text(pod, "/metadata/name"), &alias);
+                aliases.set(name, &alias);
             }
         }
         aliases
+    }
+
+    /// `<hash:N>` of ControllerRevisions, as of ReplicaSets.
+    fn revision_hashes(&mut self, revisions: &[&Value]) {
+        let mut owned: BTreeMap<&str, Vec<(&str, i64, &str)>> = BTreeMap::new();
+        for revision in revisions {
+            let references = revision.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+            let owner = references.into_iter().flatten().find(|r| r["controller"] == true).map(|r| text(r, "/name"));
+            let number = revision["revision"].as_i64().unwrap_or(0);
+            let row = (text(revision, "/metadata/creationTimestamp"), number, text(revision, "/metadata/name"));
+            owned.entry(owner.unwrap_or_default()).or_default().push(row);
+        }
+        for mut rows in owned.into_values() {
+            rows.sort_unstable();
+            for (n, (_, _, name)) in rows.iter().enumerate() {
+                self.set(name.rsplit('-').next().unwrap_or_default(), &format!("<hash:{}>", n + 1));
+            }
+        }
+    }
+
+    /// `pvc-<uid>` becomes `pvc-<CLAIM>`, those of claims that are gone too.
+    fn volumes(&mut self, volumes: &[&Value], claims: &[&Value], events: &[&Value]) {
+        for volume in volumes {
+            let (name, claim) = (text(volume, "/metadata/name"), text(volume, "/spec/claimRef/name"));
+            if !claim.is_empty() && compiled("^pvc-[0-9a-f-]{36}$").is_match(name).unwrap_or(false) {
+                self.set(name, &format!("pvc-<{claim}>"));
+            }
+        }
+        let abouts = events.iter().filter(|e| text(e, "/involvedObject/kind") == "PersistentVolumeClaim");
+        let named = abouts.map(|e| (text(e, "/involvedObject/uid"), text(e, "/involvedObject/name")));
+        let there = claims.iter().map(|c| (text(c, "/metadata/uid"), text(c, "/metadata/name")));
+        for (uid, name) in there.chain(named).filter(|(uid, _)| !uid.is_empty()) {
+            self.set(&format!("pvc-{uid}"), &format!("pvc-<{name}>"));
+        }
+    }
+
+    /// The Jobs of a CronJob carry the scheduled minute: `<minute:N>` counts from the first, those that are gone too.
+    fn minutes(&mut self, jobs: &[&Value], events: &[&Value]) {
+        let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for job in jobs {
+            let name = text(job, "/metadata/name");
+            let references = job.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+            for owner in references.into_iter().flatten().filter(|r| r["kind"] == "CronJob").map(|r| text(r, "/name")) {
+                if compiled(&format!(r"^{}-\d+$", escaped(owner))).is_match(name).unwrap_or(false) {
+                    seen.entry(owner.to_owned()).or_default().insert(name.to_owned());
+                }
+            }
+        }
+        for event in events.iter().filter(|e| text(e, "/involvedObject/kind") == "CronJob") {
+            let owner = text(event, "/involvedObject/name");
+            let pattern = format!(r"(?<![a-z0-9.-])({}-\d{{8,}})(?![a-z0-9-])", escaped(owner));
+            let found = compiled(&pattern);
+            let names = found.captures_iter(text(event, "/message")).flatten().map(|c| c[1].to_owned());
+            seen.entry(owner.to_owned()).or_default().extend(names);
+        }
+        let minute = |name: &str| name.rsplit('-').next().and_then(|m| m.parse::<i64>().ok()).unwrap_or(0);
+        for (owner, names) in seen {
+            let first = names.iter().map(|n| minute(n)).min().unwrap_or(0);
+            for name in &names {
+                self.set(name, &format!("{owner}-<minute:{}>", minute(name) - first + 1));
+            }
+        }
     }
 
     fn set(&mut self, token: &str, alias: &str) {
@@ -125,6 +209,10 @@ impl Aliases {
             if !hash.is_empty() && text(pod, "/metadata/generateName").contains(&format!("-{hash}-")) {
                 self.set(hash, "<hash:gone>");
             }
+            let revision = text(pod, "/metadata/labels/controller-revision-hash").rsplit('-').next();
+            if let Some(hash) = revision.filter(|h| h.len() > 4) {
+                self.set(hash, "<hash:gone>");
+            }
         }
         for event in events.iter().filter(|e| text(e, "/involvedObject/kind") == "Deployment") {
             let name = escaped(text(event, "/involvedObject/name"));
@@ -137,7 +225,8 @@ impl Aliases {
     }
 
     fn hashes(&self, text: &str) -> String {
-        let hashes = self.0.iter().filter(|(_, alias)| alias.starts_with("<hash:") && !alias.ends_with('*'));
+        let is_part = |alias: &str| alias.starts_with("<hash:") || alias.contains("<minute:");
+        let hashes = self.0.iter().filter(|(_, alias)| is_part(alias) && !alias.ends_with('*'));
         hashes.fold(text.to_owned(), |text, (token, alias)| {
             replace(&format!("(?<![a-z0-9]){}(?![a-z0-9])", escaped(token)), &text, |_| alias.clone())
         })
@@ -153,6 +242,8 @@ impl Aliases {
             }
         }
         let text = replace(&format!(r"(<hash:(?:\d+|gone)>)-{SUFFIX}(?![a-z0-9])"), &text, |c| format!("{}-*", &c[1]));
+        let of_jobs = format!(r"([Pp]od \S+?/\S+-){SUFFIX}(?= (?:failed with|has condition))");
+        let text = replace(&of_jobs, &text, |c| format!("{}*", &c[1]));
         replace(&format!(r#"(pods "\S+?-){SUFFIX}(?=" is forbidden)"#), &text, |c| format!("{}*", &c[1]))
     }
 }
@@ -205,11 +296,20 @@ fn pod(object: &Value, aliases: &Aliases) -> Map<String, Value> {
     for key in ["serviceAccount", "serviceAccountName", "priority", "preemptionPolicy", "enableServiceLinks"] {
         spec.remove(key);
     }
+    if object["metadata"]["labels"].get(STATEFUL_SET_POD).is_some()
+        && let Some(Value::Array(volumes)) = spec.get_mut("volumes")
+    {
+        // Its controller adds the claims in no order.
+        volumes.sort_by_key(|v| text(v, "/name").to_owned());
+    }
     let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
     let ready = conditions.into_iter().flatten().find(|c| c["type"] == "Ready").map_or("False", |c| text(c, "/status"));
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let is_of_daemon = owners.into_iter().flatten().any(|r| r["kind"] == "DaemonSet");
     let mut out = Map::new();
     out.insert("spec".to_owned(), clean(&Value::Object(spec), aliases));
-    out.insert("node".to_owned(), node.map_or(Value::Null, |_| json!("<set>")));
+    let node = node.map_or(Value::Null, |node| if is_of_daemon { node } else { json!("<set>") });
+    out.insert("node".to_owned(), node);
     out.insert("phase".to_owned(), object["status"]["phase"].clone());
     out.insert("ready".to_owned(), json!(ready));
     out
@@ -242,6 +342,100 @@ fn plain(object: &Value, aliases: &Aliases) -> Map<String, Value> {
     own.map(|(key, value)| (key.clone(), clean(value, aliases))).collect()
 }
 
+fn hide_controller_uid(labels: Option<&mut Value>) {
+    for (key, value) in labels.and_then(Value::as_object_mut).into_iter().flatten() {
+        if key.ends_with("controller-uid") {
+            *value = json!("<uid>");
+        }
+    }
+}
+
+fn service(object: &Value, aliases: &Aliases) -> Map<String, Value> {
+    let mut spec = object["spec"].clone();
+    if !matches!(text(&spec, "/clusterIP"), "" | "None") {
+        spec["clusterIP"] = json!("<ip>");
+        spec["clusterIPs"] = json!(["<ip>"]);
+    }
+    let set = |value: Option<&mut Value>| {
+        if let Some(port) = value.filter(|p| p.as_i64().is_some_and(|n| n != 0)) {
+            *port = json!("<port>");
+        }
+    };
+    for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+        set(port.get_mut("nodePort"));
+    }
+    set(spec.get_mut("healthCheckNodePort"));
+    Map::from_iter([("spec".to_owned(), clean(&spec, aliases))])
+}
+
+fn by_name(ports: &Value, aliases: &Aliases) -> Value {
+    let Value::Array(mut ports) = clean(ports, aliases) else { return Value::Null };
+    let key = |p: &Value| (text(p, "/name").to_owned(), p["port"].as_i64(), text(p, "/protocol").to_owned());
+    ports.sort_by_key(key);
+    if ports.is_empty() { Value::Null } else { Value::Array(ports) }
+}
+
+fn target_of(endpoint: &Value, aliases: &Aliases) -> String {
+    aliases.text(endpoint.pointer("/targetRef/name").and_then(Value::as_str).unwrap_or("?"))
+}
+
+fn endpoints(object: &Value, aliases: &Aliases) -> Map<String, Value> {
+    let addresses = |list: &Value| -> Vec<String> {
+        let name = |a: &Value| match text(a, "/hostname") {
+            "" => target_of(a, aliases),
+            hostname => format!("{}:{hostname}", target_of(a, aliases)),
+        };
+        let mut names: Vec<String> = list.as_array().into_iter().flatten().map(name).collect();
+        names.sort();
+        names
+    };
+    let subset = |s: &Value| {
+        json!({"ports": by_name(&s["ports"], aliases), "addresses": addresses(&s["addresses"]),
+               "notReadyAddresses": addresses(&s["notReadyAddresses"])})
+    };
+    let mut subsets: Vec<Value> = object["subsets"].as_array().into_iter().flatten().map(subset).collect();
+    subsets.sort_by_key(Value::to_string);
+    Map::from_iter([("subsets".to_owned(), Value::Array(subsets))])
+}
+
+fn slice(object: &Value, aliases: &Aliases) -> Map<String, Value> {
+    let row = |e: &Value| {
+        let row = json!({"target": target_of(e, aliases), "hostname": e["hostname"], "conditions": e["conditions"]});
+        clean(&row, aliases)
+    };
+    let mut rows: Vec<Value> = object["endpoints"].as_array().into_iter().flatten().map(row).collect();
+    rows.sort_by_key(Value::to_string);
+    Map::from_iter([
+        ("endpoints".to_owned(), Value::Array(rows)),
+        ("ports".to_owned(), by_name(&object["ports"], aliases)),
+    ])
+}
+
+fn volume(object: &Value, aliases: &Aliases) -> Map<String, Value> {
+    let mut object = object.clone();
+    if let Some(spec) = object["spec"].as_object_mut() {
+        spec.remove("csi");
+        spec.remove("hostPath");
+        if let Some(claim) = spec.get_mut("claimRef").and_then(Value::as_object_mut) {
+            claim.remove("uid");
+            claim.remove("resourceVersion");
+        }
+    }
+    plain(&object, aliases)
+}
+
+fn cron_job(object: &Value, aliases: &Aliases) -> Map<String, Value> {
+    let mut object = object.clone();
+    if let Some(active) = object.pointer_mut("/status/active").and_then(Value::as_array_mut) {
+        for reference in active.iter_mut().filter_map(Value::as_object_mut) {
+            reference.remove("uid");
+            reference.remove("resourceVersion");
+        }
+        active.sort_by_key(|r| aliases.text(text(r, "/name")));
+    }
+    plain(&object, aliases)
+}
+
 fn canonical(object: &Value, aliases: &Aliases) -> Value {
     let kind = text(object, "/kind");
     let mut meta = object["metadata"].clone();
@@ -251,8 +445,26 @@ fn canonical(object: &Value, aliases: &Aliases) -> Value {
             meta = json!({"name": text(object, "/metadata/name")});
             node(object)
         }
+        "Service" => service(object, aliases),
+        "Endpoints" => endpoints(object, aliases),
+        "EndpointSlice" => slice(object, aliases),
+        "ControllerRevision" => Map::from_iter([("revision".to_owned(), object["revision"].clone())]),
+        "PersistentVolume" => volume(object, aliases),
+        "CronJob" => cron_job(object, aliases),
+        "Job" => {
+            let mut job = object.clone();
+            for holder in ["/spec/template/metadata/labels", "/metadata/labels", "/spec/selector/matchLabels"] {
+                hide_controller_uid(job.pointer_mut(holder));
+            }
+            meta = job["metadata"].clone();
+            plain(&job, aliases)
+        }
         _ => plain(object, aliases),
     };
+    hide_controller_uid(meta.pointer_mut("/labels"));
+    if matches!(kind, "EndpointSlice" | "Endpoints") {
+        meta.as_object_mut().and_then(|m| m.remove("generation"));
+    }
     let is_owned = object.pointer("/metadata/ownerReferences").and_then(Value::as_array).is_some_and(|r| !r.is_empty());
     if kind == "ReplicaSet" && is_owned {
         // How many scalings a rollout took depends on how deliveries interleave.
