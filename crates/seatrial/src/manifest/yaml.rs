@@ -29,6 +29,7 @@ pub(crate) enum Dialect {
 
 /// Reads every document of `text`. Empty documents are there, as null.
 pub(crate) fn read_documents(text: &str, dialect: Dialect) -> Result<Vec<Node>, InputError> {
+    check_depth(text)?;
     let mut values = Vec::new();
     for document in serde_yaml::Deserializer::from_str(text) {
         values.push(Plain::deserialize(document).map_err(|error| yaml_error(&error))?);
@@ -44,6 +45,29 @@ pub(crate) fn read_documents(text: &str, dialect: Dialect) -> Result<Vec<Node>, 
         nodes.push(join(value, dialect, &mark)?);
     }
     Ok(nodes)
+}
+
+/// How many brackets may be open at once: the scanner's time grows with the square of their number.
+const OPEN_BRACKETS_MAX: usize = 2_000;
+
+/// Refuses what only an attack is: thousands of brackets one inside the other. Those in strings are counted too, but no
+/// text leaves so many open.
+fn check_depth(text: &str) -> Result<(), InputError> {
+    let mut open = 0usize;
+    for (index, line) in text.lines().enumerate() {
+        for (column, byte) in line.bytes().enumerate() {
+            match byte {
+                b'[' | b'{' => open += 1,
+                b']' | b'}' => open = open.saturating_sub(1),
+                _ => continue,
+            }
+            if open > OPEN_BRACKETS_MAX {
+                let position = Position::new(index + 1, column + 1);
+                return Err(InputError::at(position, "not valid YAML: recursion limit exceeded"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// An object as YAML, for people.
