@@ -40,12 +40,14 @@ pub struct RequestInfo<'a> {
     pub field_validation: FieldValidation,
     /// Whether an apply takes fields from other managers.
     pub force: bool,
+    /// Whether it is a request of `events.k8s.io/v1`, which is stricter about Events than core/v1.
+    pub events_v1: bool,
 }
 
 impl<'a> RequestInfo<'a> {
     /// A request that writes.
     pub fn new(now: Time, manager: &'a str) -> Self {
-        Self { now, manager, dry_run: false, field_validation: FieldValidation::Warn, force: false }
+        Self { now, manager, dry_run: false, field_validation: FieldValidation::Warn, force: false, events_v1: false }
     }
 }
 
@@ -168,7 +170,7 @@ impl ApiServer {
                 api = object.to_api_object();
             }
             *api.metadata_mut() = object.meta().to_api();
-            let errors = R::validate(&api);
+            let errors = if request.events_v1 { R::validate_strict(&api) } else { R::validate(&api) };
             if !errors.is_empty() {
                 return Err(ApiError::invalid(&R::KIND.group_kind(), &object.meta().name, errors));
             }
@@ -260,6 +262,7 @@ impl ApiServer {
             let (new_meta, old_meta) = (new_api.metadata(), old_api.metadata());
             let mut errors = validate_object_meta_update(new_meta, old_meta, &Path::new("metadata"));
             errors.extend(match subresource {
+                Subresource::Main if request.events_v1 => R::validate_update_strict(&new_api, &old_api),
                 Subresource::Main => R::validate_update(&new_api, &old_api),
                 Subresource::Status => R::validate_status_update(&new_api, &old_api),
                 part => R::validate_part_update(&new_api, &old_api, part),

@@ -91,6 +91,16 @@ pub trait Strategy: Resource {
     /// Checks a new object.
     fn validate(_api: &Self::Api) -> ErrorList;
 
+    /// Checks a new object that was sent in a newer version, which is stricter than the stored one.
+    fn validate_strict(api: &Self::Api) -> ErrorList {
+        Self::validate(api)
+    }
+
+    /// The same for a changed object.
+    fn validate_update_strict(new: &Self::Api, old: &Self::Api) -> ErrorList {
+        Self::validate_update(new, old)
+    }
+
     /// What to warn of when an object is created.
     fn warnings_on_create(_api: &Self::Api) -> Vec<String> {
         Vec::new()

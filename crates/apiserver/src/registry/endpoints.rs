@@ -15,14 +15,6 @@ impl Strategy for Endpoints {
         defaults::set_defaults_endpoints(api);
     }
 
-    fn warnings_on_create(_api: &Api) -> Vec<String> {
-        validation::warnings_for_endpoints()
-    }
-
-    fn warnings_on_update(_new: &Api, _old: &Api) -> Vec<String> {
-        validation::warnings_for_endpoints()
-    }
-
     fn validate(api: &Api) -> ErrorList {
         validation::validate_endpoints(api)
     }

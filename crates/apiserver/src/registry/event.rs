@@ -18,6 +18,14 @@ impl Strategy for Event {
         validation::validate_event_create(api)
     }
 
+    fn validate_strict(api: &Api) -> ErrorList {
+        validation::validate_event_create_strict(api)
+    }
+
+    fn validate_update_strict(new: &Api, old: &Api) -> ErrorList {
+        validation::validate_event_update_strict(new, old)
+    }
+
     fn validate_update(new: &Api, _old: &Api) -> ErrorList {
         validation::validate_event_update(new)
     }

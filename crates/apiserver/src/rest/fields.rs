@@ -7,6 +7,7 @@ use seatrial_api::{ApiError, Kind, Object};
 use serde_json::Value;
 
 use super::path::Target;
+use super::view::View;
 
 /// The fields of a kind beyond `metadata.name` and `metadata.namespace`.
 fn known(kind: Kind) -> &'static [&'static str] {
@@ -45,12 +46,29 @@ fn known(kind: Kind) -> &'static [&'static str] {
     }
 }
 
+/// The fields of Events as `events.k8s.io/v1` names them.
+const EVENTS_V1_FIELDS: &[&str] = &[
+    "regarding.kind",
+    "regarding.namespace",
+    "regarding.name",
+    "regarding.uid",
+    "regarding.apiVersion",
+    "regarding.resourceVersion",
+    "regarding.fieldPath",
+    "reason",
+    "reportingController",
+    "type",
+];
+
 /// Checks that a kind knows the fields of a selector.
 ///
 /// # Errors
 /// 400 with upstream's text, which differs between kinds that have fields of their own and those that have none.
 pub(crate) fn check(target: &Target, selector: &FieldSelector) -> Result<(), ApiError> {
-    let own = known(target.kind);
+    let own = match target.view {
+        View::EventsV1 => EVENTS_V1_FIELDS,
+        _ => known(target.kind),
+    };
     for term in &selector.terms {
         let field = term.field.as_str();
         if matches!(field, "metadata.name" | "metadata.namespace") || own.contains(&field) {
@@ -89,6 +107,10 @@ fn read(object: &Object, field: &str) -> String {
         (Object::Node(_), "spec.unschedulable") => read_path(object, field, "false"),
         (Object::Job(_), "status.successful") => read_path(object, "status.succeeded", "0"),
         (Object::ReplicaSet(_) | Object::ReplicationController(_), "status.replicas") => read_path(object, field, "0"),
+        (Object::Event(_), "reportingController") => read_path(object, "reportingComponent", ""),
+        (Object::Event(_), field) if field.starts_with("regarding.") => {
+            read_path(object, &field.replacen("regarding", "involvedObject", 1), "")
+        }
         (Object::Event(_), "source") => match read_path(object, "source.component", "") {
             source if source.is_empty() => read_path(object, "reportingComponent", ""),
             source => source,

@@ -20,10 +20,11 @@ mod view;
 mod watch;
 mod write;
 
-use seatrial_api::{ApiError, Time};
+use seatrial_api::{ApiError, Kind, Time};
 use serde_json::Value;
 
 use crate::server::ApiServer;
+use crate::validation;
 
 pub use watch::Watch;
 
@@ -108,28 +109,33 @@ impl ApiServer {
             path::Route::Version => discovery::version(request),
             path::Route::Health => Ok(Response::text(200, "ok")),
             path::Route::Discovery(what) => discovery::serve(request, &what),
-            path::Route::Resource(target) => self.serve_resource(now, request, &target),
+            path::Route::Resource(target) => Ok(self.serve_resource(now, request, &target)),
         };
         answer.unwrap_or_else(Response::from)
     }
 
-    fn serve_resource(
-        &mut self,
-        now: Time,
-        request: &Request<'_>,
-        target: &path::Target,
-    ) -> Result<Response, ApiError> {
+    fn serve_resource(&mut self, now: Time, request: &Request<'_>, target: &path::Target) -> Response {
         let call = Call { now, request, target };
         if let Some(response) = call.method_not_allowed() {
-            return Ok(response);
+            return response;
         }
+        let mut response = self.answer(&call).unwrap_or_else(Response::from);
+        // Whatever is asked of a deprecated version, and whatever the answer is, it warns. Mirrors `AddWarningsHandler`.
+        if target.kind == Kind::Endpoints {
+            response.warnings.insert(0, validation::ENDPOINTS_DEPRECATED.to_owned());
+        }
+        response
+    }
+
+    fn answer(&mut self, call: &Call<'_>) -> Result<Response, ApiError> {
+        let (request, target) = (call.request, call.target);
         let representation = negotiate::representation(request.accept)?;
         match (request.method, target.name.is_some()) {
-            ("GET", false) => list::serve(self, &call, representation),
-            ("GET", true) => get::serve(self, &call, representation),
-            ("DELETE", false) => delete::collection(self, &call, representation),
-            ("DELETE", true) => delete::one(self, &call, representation),
-            _ => write::serve(self, &call, representation),
+            ("GET", false) => list::serve(self, call, representation),
+            ("GET", true) => get::serve(self, call, representation),
+            ("DELETE", false) => delete::collection(self, call, representation),
+            ("DELETE", true) => delete::one(self, call, representation),
+            _ => write::serve(self, call, representation),
         }
     }
 }

@@ -7,6 +7,7 @@ use seatrial_api::selector::{FieldSelector, Selector};
 use seatrial_api::{ApiError, GroupKind};
 
 use super::Call;
+use super::view::View;
 use crate::decode::FieldValidation;
 use crate::server::RequestInfo;
 
@@ -64,6 +65,7 @@ impl WriteOptions {
             dry_run: self.dry_run,
             field_validation: self.field_validation,
             force: self.force,
+            events_v1: call.target.view == View::EventsV1,
             ..RequestInfo::new(call.now, &self.manager)
         }
     }

@@ -293,3 +293,76 @@ fn a_refused_call_changes_nothing() {
         assert_eq!((server.store().resource_version(), server.store().log().end()), before, "{method} {path}");
     }
 }
+
+#[test]
+fn events_are_stricter_in_their_own_group() {
+    const CORE: &str = "/api/v1/namespaces/default/events";
+    const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
+    let mut server = server();
+    let event = |name: &str| {
+        json!({
+            "metadata": {"name": name, "namespace": "default"}, "regarding": {"kind": "Pod", "namespace": "default", "name": "p"},
+            "note": "said", "reason": "R", "action": "A", "type": "Normal", "eventTime": "2023-11-14T22:13:20.000000Z",
+            "reportingController": "test.io/c", "reportingInstance": "c-0"
+        })
+    };
+    let made = create(&mut server, EVENTS, &event("e"));
+    assert_eq!(
+        (&made["apiVersion"], &made["note"], &made["message"]),
+        (&json!("events.k8s.io/v1"), &json!("said"), &Value::Null)
+    );
+    let (_, core) = get(&mut server, &format!("{CORE}/e"), &[]);
+    assert_eq!((&core["message"], &core["involvedObject"]["name"]), (&json!("said"), &json!("p")));
+    for (selector, count) in [("regarding.name=p", 1), ("reportingController=other", 0)] {
+        let (_, list) = get(&mut server, EVENTS, &[("fieldSelector", selector)]);
+        assert_eq!(names(&list).len(), count, "{selector}");
+    }
+    let refused = [
+        (json!({"eventTime": null}), "eventTime: Required value"),
+        (json!({"deprecatedCount": 2}), "count: Invalid value: \"\": needs to be unset"),
+        (
+            json!({"series": {"count": 1, "lastObservedTime": "2023-11-14T22:13:20.000000Z"}}),
+            "series.count: Invalid value: \"\": should be at least 2",
+        ),
+        (
+            json!({"apiVersion": "v1"}),
+            "the API version in the data (v1) does not match the expected API version (events.k8s.io/v1)",
+        ),
+    ];
+    for (edit, want) in refused {
+        let mut body = event("f");
+        edit.as_object().expect("an edit").iter().for_each(|(k, v)| body[k] = v.clone());
+        let (_, status) = json_of(call(&mut server, "POST", EVENTS, &[], &body));
+        assert!(status["message"].to_string().replace("\\\"", "\"").contains(want), "{status}");
+    }
+    let (code, status) = json_of(call(&mut server, "PATCH", &format!("{EVENTS}/e"), &[], &json!({"note": "other"})));
+    assert!(code == 422 && status["message"].to_string().contains("message: Invalid value"), "{status}");
+    let response = call(&mut server, "PATCH", &format!("{EVENTS}/e"), &[], &json!({"message": "other"}));
+    assert_eq!((response.code, response.warnings), (200, vec!["unknown field \"message\"".to_owned()]));
+    let (code, _) = json_of(call(&mut server, "PATCH", &format!("{CORE}/e"), &[], &json!({"message": "other"})));
+    assert_eq!(code, 200, "core/v1 lets an Event change");
+}
+
+#[test]
+fn every_call_of_endpoints_warns() {
+    let mut server = server();
+    let want = ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"];
+    let endpoints = "/api/v1/namespaces/default/endpoints";
+    let one = format!("{endpoints}/e");
+    let body = json!({"metadata": {"name": "e"}});
+    for (method, path, query, code) in [
+        ("POST", endpoints, None, 201),
+        ("GET", &one, None, 200),
+        ("GET", endpoints, None, 200),
+        ("GET", endpoints, Some(("watch", "true")), 200),
+        ("PUT", &one, None, 200),
+        ("PATCH", &one, None, 200),
+        ("DELETE", &one, None, 200),
+        ("DELETE", endpoints, None, 200),
+        ("GET", &one, None, 404),
+    ] {
+        let body = if matches!(method, "GET" | "DELETE") { &Value::Null } else { &body };
+        let response = call(&mut server, method, path, query.as_slice(), body);
+        assert_eq!((response.code, response.warnings), (code, want.map(str::to_owned).to_vec()), "{method} {path}");
+    }
+}

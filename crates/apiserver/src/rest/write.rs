@@ -83,13 +83,9 @@ fn write(
 
 /// The body of a POST or PUT, in the stored version.
 fn taken(call: &Call<'_>) -> Result<Body, ApiError> {
-    let kind = call.target.kind.info().kind;
-    let mut body = parse_object(call.request.body, call.request.content_type, kind)?;
-    let taken = call.target.view.take(body.value.clone());
-    if taken != body.value {
-        body = Body { value: taken, document: None, ..body };
-    }
-    Ok(body)
+    let kind = call.target.kind;
+    let body = parse_object(call.request.body, call.request.content_type, kind.info().kind)?;
+    call.target.view.take(kind, body)
 }
 
 /// The stored form of an object that is patched in another version.
@@ -97,7 +93,7 @@ fn patched_view(server: &ApiServer, call: &Call<'_>, patch_type: PatchType) -> R
     let shown = call.target.view.show(find(server, call)?.to_json());
     let ty = type_of(call.target.kind).ok_or_else(|| ApiError::internal("no schema"))?;
     let patched = apply_patch(patch_type, &shown, &parse_patch(patch_type, call.request.body)?.value, ty)?;
-    Ok(Body::from(call.target.view.take(patched)))
+    call.target.view.take(call.target.kind, Body::from(patched))
 }
 
 /// The Status that answers a POST which makes no object.

@@ -31,13 +31,7 @@ const ZONE_HINTS_MAX: usize = 8;
 const FQDN_LENGTH_MAX: usize = 255;
 
 /// The warning that every call about Endpoints gets.
-const ENDPOINTS_DEPRECATED: &str = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
-
-/// What writing Endpoints warns of.
-#[must_use]
-pub fn warnings_for_endpoints() -> Vec<String> {
-    vec![ENDPOINTS_DEPRECATED.to_owned()]
-}
+pub const ENDPOINTS_DEPRECATED: &str = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
 
 /// Endpoints to be created. Mirrors `ValidateEndpoints`.
 #[must_use]

@@ -75,8 +75,8 @@ pub use cron_job::{validate_cron_job, validate_cron_job_update};
 pub(crate) use daemon_set::{TEMPLATE_GENERATION, daemon_set_conversion_error};
 pub use daemon_set::{validate_daemon_set, validate_daemon_set_status_update, validate_daemon_set_update};
 pub use endpoints::{
-    validate_endpoint_slice, validate_endpoint_slice_update, validate_endpoints, validate_endpoints_update,
-    warnings_for_endpoint_slice, warnings_for_endpoints,
+    ENDPOINTS_DEPRECATED, validate_endpoint_slice, validate_endpoint_slice_update, validate_endpoints,
+    validate_endpoints_update, warnings_for_endpoint_slice,
 };
 pub use event::{
     validate_event_create, validate_event_create_strict, validate_event_update, validate_event_update_strict,

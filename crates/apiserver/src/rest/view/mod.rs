@@ -2,8 +2,11 @@
 
 mod autoscaling_v1;
 
-use seatrial_api::Kind;
+use seatrial_api::{ApiError, Kind};
 use serde_json::Value;
+
+use crate::decode::Body;
+use crate::events::{EVENTS_API_VERSION, event_from_events_v1, event_to_events_v1};
 
 /// A version of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +15,8 @@ pub(crate) enum View {
     Stored,
     /// `autoscaling/v1` of HorizontalPodAutoscalers, which are stored as v2.
     AutoscalingV1,
+    /// `events.k8s.io/v1` of Events, which are stored as core/v1.
+    EventsV1,
 }
 
 impl View {
@@ -19,6 +24,9 @@ impl View {
     pub(crate) fn find(group: &str, version: &str, plural: &str) -> Option<(Kind, Self)> {
         if (group, version, plural) == ("autoscaling", "v1", "horizontalpodautoscalers") {
             return Some((Kind::HorizontalPodAutoscaler, Self::AutoscalingV1));
+        }
+        if (group, version, plural) == ("events.k8s.io", "v1", "events") {
+            return Some((Kind::Event, Self::EventsV1));
         }
         let kind = Kind::ALL.iter().copied().find(|k| {
             let info = k.info();
@@ -32,6 +40,7 @@ impl View {
         match self {
             Self::Stored => kind.api_version(),
             Self::AutoscalingV1 => "autoscaling/v1".to_owned(),
+            Self::EventsV1 => EVENTS_API_VERSION.to_owned(),
         }
     }
 
@@ -40,14 +49,60 @@ impl View {
         match self {
             Self::Stored => object,
             Self::AutoscalingV1 => autoscaling_v1::show(object),
+            Self::EventsV1 => event_to_events_v1(&object),
+        }
+    }
+
+    /// The fields that only the stored version has, as pointers.
+    fn foreign_fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Stored => &[],
+            Self::AutoscalingV1 => &["/spec/metrics", "/spec/behavior", "/status/currentMetrics", "/status/conditions"],
+            Self::EventsV1 => &[
+                "/involvedObject",
+                "/message",
+                "/source",
+                "/firstTimestamp",
+                "/lastTimestamp",
+                "/count",
+                "/reportingComponent",
+            ],
         }
     }
 
     /// An object as it was sent in this version, in the stored one.
-    pub(crate) fn take(self, object: Value) -> Value {
-        match self {
-            Self::Stored => object,
-            Self::AutoscalingV1 => autoscaling_v1::take(object),
+    ///
+    /// # Errors
+    /// 400 for an object that says it is of the stored version.
+    pub(crate) fn take(self, kind: Kind, mut body: Body) -> Result<Body, ApiError> {
+        if self == Self::Stored {
+            return Ok(body);
         }
+        let text = |key: &str| body.value.get(key).and_then(Value::as_str).unwrap_or_default();
+        let expected = self.api_version(kind);
+        if text("apiVersion") == kind.api_version() && ["", kind.info().kind].contains(&text("kind")) {
+            let sent = kind.api_version();
+            return Err(ApiError::bad_request(format!(
+                "the API version in the data ({sent}) does not match the expected API version ({expected})"
+            )));
+        }
+        for pointer in self.foreign_fields() {
+            if remove(&mut body.value, pointer) {
+                body.duplicates.push(format!("unknown field {:?}", pointer[1..].replace('/', ".")));
+            }
+        }
+        body.value = match self {
+            Self::Stored => body.value,
+            Self::AutoscalingV1 => autoscaling_v1::take(body.value),
+            Self::EventsV1 => event_from_events_v1(&body.value),
+        };
+        body.document = None;
+        Ok(body)
     }
+}
+
+/// Removes what a pointer of keys leads to; whether there was anything.
+fn remove(value: &mut Value, pointer: &str) -> bool {
+    let (parent, key) = pointer.rsplit_once('/').unwrap_or_default();
+    value.pointer_mut(parent).and_then(Value::as_object_mut).is_some_and(|map| map.remove(key).is_some())
 }
