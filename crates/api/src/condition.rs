@@ -122,7 +122,12 @@ impl Conditions {
     /// The list without the condition's type, and the condition at the end: how workload controllers write.
     #[must_use]
     pub fn with_last(&self, condition: Condition) -> Self {
-        self.iter().filter(|c| c.type_ != condition.type_).cloned().chain([condition.clone()]).collect()
+        // Many pods that become ready in one second write the same condition: the list stays the shared one.
+        if self.last() == Some(&condition) {
+            return self.clone();
+        }
+        let others = self.iter().filter(|c| c.type_ != condition.type_).cloned();
+        others.chain([condition.clone()]).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as metav1;
 use crate::{ApiError, Str, StrMap, Time, Uid};
 
 /// What every object carries. Mirrors `metav1.ObjectMeta`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct ObjectMeta {
     /// The object's name; empty only before `generateName` is resolved.
     pub name: Str,
@@ -125,6 +125,52 @@ impl<T> From<Vec<T>> for SharedList<T> {
 impl<T> FromIterator<T> for SharedList<T> {
     fn from_iter<I: IntoIterator<Item = T>>(iter: I) -> Self {
         Self::from(iter.into_iter().collect::<Vec<_>>())
+    }
+}
+
+impl PartialEq for ObjectMeta {
+    fn eq(&self, other: &Self) -> bool {
+        // Every field is named, so that a new one cannot be forgotten here.
+        let Self {
+            name,
+            namespace,
+            generate_name,
+            uid,
+            resource_version,
+            generation,
+            creation_timestamp,
+            deletion,
+            labels,
+            annotations,
+            owner_references,
+            finalizers,
+            managed_fields,
+        } = self;
+        *resource_version == other.resource_version
+            && *generation == other.generation
+            && *uid == other.uid
+            && *name == other.name
+            && *namespace == other.namespace
+            && *generate_name == other.generate_name
+            && *creation_timestamp == other.creation_timestamp
+            && *deletion == other.deletion
+            && *labels == other.labels
+            && *annotations == other.annotations
+            && *owner_references == other.owner_references
+            && *finalizers == other.finalizers
+            && same_managed_fields(managed_fields.as_ref(), other.managed_fields.as_ref())
+    }
+}
+
+/// Field ownership is a tree of JSON, and nearly always the very same one.
+fn same_managed_fields(
+    a: Option<&Arc<Vec<metav1::ManagedFieldsEntry>>>,
+    b: Option<&Arc<Vec<metav1::ManagedFieldsEntry>>>,
+) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+        (None, None) => true,
+        _ => false,
     }
 }
 

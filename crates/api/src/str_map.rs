@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use crate::Str;
 
+/// The longest map whose pairs are looked at one by one.
+const SCANNED_MAX: usize = 8;
+
 /// A sorted, immutable map of strings behind one shared pointer; the empty map owns nothing.
 ///
 /// Pods of one template share one map, so a clone is a reference count and equality is mostly a pointer comparison.
@@ -20,6 +23,10 @@ impl StrMap {
     #[inline]
     pub fn get(&self, key: &str) -> Option<&str> {
         let pairs = self.as_slice();
+        if pairs.len() <= SCANNED_MAX {
+            // Lengths decide most comparisons, so looking at each pair is the quickest.
+            return pairs.iter().find(|(k, _)| k.as_str() == key).map(|(_, v)| v.as_str());
+        }
         let index = pairs.binary_search_by(|(k, _)| k.as_str().cmp(key)).ok()?;
         Some(pairs[index].1.as_str())
     }

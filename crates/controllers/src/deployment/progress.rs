@@ -96,16 +96,20 @@ fn set_progress(
     if status.replicas == status.updated_replicas && condition_reason(current) == REASON_NEW_RS_AVAILABLE {
         return;
     }
-    let subject = || match new_rs {
-        Some(rs) => format!("ReplicaSet {:?}", rs.meta.name.as_str()),
-        None => format!("Deployment {:?}", deployment.meta.name.as_str()),
+    let message = |end: &str| {
+        let (kind, name) = match new_rs {
+            Some(rs) => ("ReplicaSet", &rs.meta.name),
+            None => ("Deployment", &deployment.meta.name),
+        };
+        let said = current.map(|c| &c.message).filter(|said| says(said, kind, name, end));
+        said.cloned().unwrap_or_else(|| format!("{kind} {:?}{end}", name.as_str()).into())
     };
     if deployment_complete(deployment, status) {
-        let message = format!("{} has successfully progressed.", subject());
+        let message = message(" has successfully progressed.");
         let condition = deployment_condition(cx, PROGRESSING, ConditionStatus::True, REASON_NEW_RS_AVAILABLE, message);
         set_deployment_condition(status, condition);
     } else if deployment_progressing(deployment, status) {
-        let message = format!("{} is progressing.", subject());
+        let message = message(" is progressing.");
         let mut condition =
             deployment_condition(cx, PROGRESSING, ConditionStatus::True, REASON_REPLICA_SET_UPDATED, message);
         // Progress counts anew each time, so the condition is replaced even where it says the same.
@@ -114,10 +118,17 @@ fn set_progress(
         }
         status.conditions = status.conditions.with_last(condition);
     } else if deployment_timed_out(cx, status, deadline) {
-        let message = format!("{} has timed out progressing.", subject());
+        let message = message(" has timed out progressing.");
         let condition = deployment_condition(cx, PROGRESSING, ConditionStatus::False, REASON_TIMED_OUT, message);
         set_deployment_condition(status, condition);
     }
+}
+
+/// Whether a message is the one that would be formatted: a rollout says the same of every pod. Names hold nothing that a
+/// quoted text escapes.
+fn says(message: &str, kind: &str, name: &str, end: &str) -> bool {
+    let quoted = message.strip_prefix(kind).and_then(|m| m.strip_prefix(" \"")).and_then(|m| m.strip_prefix(name));
+    quoted.and_then(|m| m.strip_prefix('"')) == Some(end)
 }
 
 /// Takes a ReplicaSet's failure over, the new one's first. Mirrors `getReplicaFailures`.
