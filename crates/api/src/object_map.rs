@@ -88,26 +88,31 @@ impl<V> Default for ObjectMap<V> {
     }
 }
 
-fn is_at<V: Named>(namespace: &str, name: &str) -> impl FnMut(&Entry<V>) -> bool {
-    let hash = hash_of(namespace, name);
+#[inline]
+fn is_at<V: Named>(hash: u64, namespace: &str, name: &str) -> impl FnMut(&Entry<V>) -> bool {
     move |entry| entry.hash == hash && entry.value.with_place(|ns, n| n == name && ns == namespace)
 }
 
 impl<V: Named> ObjectMap<V> {
     /// The value at a place.
     pub fn get(&self, namespace: &str, name: &str) -> Option<&V> {
-        self.0.find(hash_of(namespace, name), is_at(namespace, name)).map(|entry| &entry.value)
+        let hash = hash_of(namespace, name);
+        self.0.find(hash, is_at(hash, namespace, name)).map(|entry| &entry.value)
     }
 
     /// The value at a place, to be replaced by another of the same place.
     pub fn get_mut(&mut self, namespace: &str, name: &str) -> Option<&mut V> {
-        self.0.find_mut(hash_of(namespace, name), is_at(namespace, name)).map(|entry| &mut entry.value)
+        let hash = hash_of(namespace, name);
+        self.0.find_mut(hash, is_at(hash, namespace, name)).map(|entry| &mut entry.value)
     }
 
     /// Puts a value at its place; returns the one before.
     pub fn insert(&mut self, value: V) -> Option<V> {
-        let hash = value.with_place(hash_of);
-        let found = value.with_place(|ns, name| self.0.find_mut(hash, is_at(ns, name)));
+        // The place is asked for once: an event writes its name out for that.
+        let (hash, found) = value.with_place(|namespace, name| {
+            let hash = hash_of(namespace, name);
+            (hash, self.0.find_mut(hash, is_at(hash, namespace, name)))
+        });
         match found {
             Some(entry) => Some(std::mem::replace(&mut entry.value, value)),
             None => {
@@ -119,7 +124,8 @@ impl<V: Named> ObjectMap<V> {
 
     /// Takes the value at a place away.
     pub fn remove(&mut self, namespace: &str, name: &str) -> Option<V> {
-        let entry = self.0.find_entry(hash_of(namespace, name), is_at(namespace, name)).ok()?;
+        let hash = hash_of(namespace, name);
+        let entry = self.0.find_entry(hash, is_at(hash, namespace, name)).ok()?;
         Some(entry.remove().0.value)
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Event, Kind, Object, Pod, Resource};
+use crate::{Condition, ConditionStatus, Conditions, Event, Kind, Object, ObjectMeta, Pod, Resource, Time};
 
 fn round_trip<R: Resource>(value: Value) {
     let api: R::Api = serde_json::from_value(value.clone()).expect("the JSON is of the kind");
@@ -21,6 +21,36 @@ fn meta() -> Value {
 
 fn template() -> Value {
     json!({"metadata": {"labels": {"app": "web"}, "annotations": {"k": "v"}}, "spec": {"containers": [{"name": "c", "image": "app:1"}]}})
+}
+
+#[test]
+fn metadata_is_equal_where_every_field_is() {
+    let mut full = meta();
+    full["generateName"] = json!("w");
+    full["managedFields"] = json!([{"manager": "m", "operation": "Apply", "fieldsV1": {"f:spec": {}}}]);
+    let read = |value: &Value| {
+        let api = serde_json::from_value(value.clone()).expect("the JSON is metadata");
+        ObjectMeta::from_api(api).expect("it converts")
+    };
+    assert_eq!(read(&full), read(&full), "read twice, so that nothing is shared");
+    for field in full.as_object().expect("an object").keys() {
+        let mut without = full.clone();
+        without.as_object_mut().expect("an object").remove(field);
+        assert_ne!(read(&full), read(&without), "without {field}");
+    }
+}
+
+#[test]
+fn a_condition_that_is_the_last_already_leaves_the_list_shared() {
+    let now = Time::default();
+    let condition = |type_: &'static str, text: &'static str| {
+        Condition::new(type_, ConditionStatus::True, now).because("Reason", text)
+    };
+    let list: Conditions = [condition("A", "1"), condition("B", "1")].into_iter().collect();
+    assert!(list.with_last(condition("B", "1")).ptr_eq(&list));
+    let types = |list: &Conditions| list.iter().map(|c| format!("{}{}", c.type_, c.message)).collect::<Vec<_>>();
+    assert_eq!(types(&list.with_last(condition("B", "2"))), ["A1", "B2"]);
+    assert_eq!(types(&list.with_last(condition("A", "1"))), ["B1", "A1"], "the others keep their order");
 }
 
 #[test]
