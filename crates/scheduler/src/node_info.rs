@@ -2,11 +2,13 @@
 //!
 //! Mirrors pkg/scheduler/framework/types.go (`NodeInfo`) (v1.36).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Taint;
-use rustc_hash::FxHashMap;
 use seatrial_api::{Node, Pod, PodRequests, PodSpec, ResourceAmounts, Str, StrMap, Uid};
+
+use crate::terms::PodTerms;
 
 /// A node in the scheduler's cache.
 #[derive(Debug, Default)]
@@ -24,7 +26,39 @@ pub(crate) struct NodeInfo {
     /// Host ports in use as (address, protocol, port).
     pub(crate) host_ports: Vec<HostPort>,
     /// The pods by uid, each with the spec it is counted by.
-    pub(crate) pods: FxHashMap<Uid, Arc<PodSpec>>,
+    pub(crate) pods: BTreeMap<Uid, CountedPod>,
+}
+
+/// A pod as its node counts it.
+#[derive(Clone, Debug)]
+pub(crate) struct CountedPod {
+    pub(crate) spec: Arc<PodSpec>,
+    pub(crate) namespace: Str,
+    pub(crate) name: Str,
+    pub(crate) labels: StrMap,
+    pub(crate) is_deleting: bool,
+    /// What it says about other pods.
+    pub(crate) terms: Option<Arc<PodTerms>>,
+}
+
+impl CountedPod {
+    pub(crate) fn of(pod: &Pod, terms: Option<Arc<PodTerms>>) -> Self {
+        Self {
+            spec: Arc::clone(&pod.spec),
+            namespace: pod.meta.namespace.clone(),
+            name: pod.meta.name.clone(),
+            labels: pod.meta.labels.clone(),
+            is_deleting: pod.meta.is_deleting(),
+            terms,
+        }
+    }
+
+    /// Whether the pod would be counted as it is.
+    pub(crate) fn counts_as(&self, pod: &Pod) -> bool {
+        Arc::ptr_eq(&self.spec, &pod.spec)
+            && self.is_deleting == pod.meta.is_deleting()
+            && self.labels == pod.meta.labels
+    }
 }
 
 /// A port of the node that a pod takes.
@@ -62,41 +96,49 @@ pub(crate) fn host_ports(spec: &PodSpec) -> Vec<HostPort> {
 }
 
 impl NodeInfo {
-    /// Takes a Node over; its pods stay.
-    pub(crate) fn set_node(&mut self, node: &Node) {
+    /// Takes a Node over; its pods stay. Returns whether anything changed that placement depends on.
+    pub(crate) fn set_node(&mut self, node: &Node) -> bool {
         let spec = node.body.spec.as_ref();
-        let status = node.body.status.as_ref();
-        self.name = node.meta.name.clone();
-        self.labels = node.meta.labels.clone();
-        self.taints = spec.and_then(|s| s.taints.clone()).unwrap_or_default();
-        self.unschedulable = spec.is_some_and(|s| s.unschedulable == Some(true));
-        let allocatable = status.and_then(|s| s.allocatable.as_ref());
-        self.allocatable = ResourceAmounts::from_list(allocatable);
+        let allocatable = node.body.status.as_ref().and_then(|s| s.allocatable.as_ref());
         let pods =
             allocatable.and_then(|a| a.get("pods")).and_then(|q| seatrial_api::quantity::Quantity::parse(&q.0).ok());
-        self.allowed_pods = pods.map_or(0, |q| q.value());
+        let (taints, labels) = (spec.and_then(|s| s.taints.clone()).unwrap_or_default(), node.meta.labels.clone());
+        let unschedulable = spec.is_some_and(|s| s.unschedulable == Some(true));
+        let (allocatable, allowed_pods) = (ResourceAmounts::from_list(allocatable), pods.map_or(0, |q| q.value()));
+        let is_same = self.name == node.meta.name
+            && self.labels == labels
+            && self.taints == taints
+            && self.unschedulable == unschedulable
+            && self.allocatable == allocatable
+            && self.allowed_pods == allowed_pods;
+        self.name = node.meta.name.clone();
+        (self.labels, self.taints, self.unschedulable) = (labels, taints, unschedulable);
+        (self.allocatable, self.allowed_pods) = (allocatable, allowed_pods);
+        !is_same
     }
 
-    /// Counts a pod; returns whether that changed anything.
-    pub(crate) fn add_pod(&mut self, pod: &Arc<Pod>) -> bool {
-        if let Some(old) = self.pods.insert(pod.meta.uid.clone(), Arc::clone(&pod.spec)) {
-            if Arc::ptr_eq(&old, &pod.spec) {
-                return false;
+    /// Counts a pod, instead of what was counted of it before, which is returned.
+    pub(crate) fn put_pod(&mut self, uid: &Uid, pod: CountedPod) -> Option<CountedPod> {
+        let spec = Arc::clone(&pod.spec);
+        let old = self.pods.insert(uid.clone(), pod);
+        if let Some(old) = &old {
+            if Arc::ptr_eq(&old.spec, &spec) {
+                return Some(old.clone());
             }
-            self.count(old.requests(), -1);
-            self.free_host_ports(&old);
+            self.count(old.spec.requests(), -1);
+            self.free_host_ports(&old.spec);
         }
-        self.count(pod.spec.requests(), 1);
-        self.host_ports.extend(host_ports(&pod.spec));
-        true
+        self.count(spec.requests(), 1);
+        self.host_ports.extend(host_ports(&spec));
+        old
     }
 
-    /// Counts a pod no more; returns whether it was there.
-    pub(crate) fn remove_pod(&mut self, uid: &Uid) -> bool {
-        let Some(old) = self.pods.remove(uid) else { return false };
-        self.count(old.requests(), -1);
-        self.free_host_ports(&old);
-        true
+    /// Counts a pod no more; returns what was counted.
+    pub(crate) fn remove_pod(&mut self, uid: &Uid) -> Option<CountedPod> {
+        let old = self.pods.remove(uid)?;
+        self.count(old.spec.requests(), -1);
+        self.free_host_ports(&old.spec);
+        Some(old)
     }
 
     fn free_host_ports(&mut self, spec: &PodSpec) {

@@ -22,8 +22,12 @@ pub(crate) struct Misfit {
 }
 
 impl Misfit {
-    fn unresolvable(reason: &str) -> Self {
+    pub(crate) fn unresolvable(reason: &str) -> Self {
         Self { reasons: vec![reason.to_owned()], is_resolvable: false }
+    }
+
+    pub(crate) fn resolvable(reason: &str) -> Self {
+        Self { reasons: vec![reason.to_owned()], is_resolvable: true }
     }
 }
 
@@ -34,7 +38,7 @@ pub(crate) struct PodInfo<'a> {
     pub(crate) requests: &'a PodRequests,
     pub(crate) tolerations: &'a [Toleration],
     pub(crate) host_ports: Vec<HostPort>,
-    has_node_selection: bool,
+    pub(crate) has_node_selection: bool,
     has_preferences: bool,
 }
 
@@ -80,7 +84,7 @@ fn tolerates_unschedulable(pod: &PodInfo<'_>) -> bool {
     pod.tolerations.iter().any(|t| tolerates(t, &taint))
 }
 
-fn untolerated<'n>(pod: &PodInfo<'_>, taints: &'n [Taint]) -> Option<&'n Taint> {
+pub(crate) fn untolerated<'n>(pod: &PodInfo<'_>, taints: &'n [Taint]) -> Option<&'n Taint> {
     let hard = taints.iter().filter(|t| t.effect == "NoSchedule" || t.effect == "NoExecute");
     hard.into_iter().find(|taint| !pod.tolerations.iter().any(|t| tolerates(t, taint)))
 }
@@ -121,7 +125,7 @@ fn fits_resources(requests: &PodRequests, node: &NodeInfo) -> Result<(), Misfit>
     if reasons.is_empty() { Ok(()) } else { Err(Misfit { reasons, is_resolvable }) }
 }
 
-fn matches_node_selection(pod: &Pod, node: &NodeInfo) -> bool {
+pub(crate) fn matches_node_selection(pod: &Pod, node: &NodeInfo) -> bool {
     let spec = pod.spec.api();
     let selected = spec.node_selector.iter().flatten().all(|(k, v)| node.labels.get(k) == Some(v));
     let required = spec

@@ -4,11 +4,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use seatrial_api::{NamespacedName, Uid};
 use seatrial_machinery::SimTime;
+
+use crate::terms::PodTerms;
 
 const BACKOFF_INITIAL: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
@@ -23,6 +26,8 @@ pub(crate) struct QueuedPod {
     pub(crate) priority: i32,
     /// When it came into the queue.
     since: SimTime,
+    /// What it says about other pods, once it did not fit.
+    pub(crate) terms: Option<Arc<PodTerms>>,
     attempts: u32,
     /// When its back-off is over.
     backoff_until: SimTime,
@@ -50,7 +55,8 @@ impl Queue {
         let seq = self.next_seq;
         self.seq_of.insert(uid.clone(), seq);
         self.active.insert((Reverse(priority), now, seq));
-        self.by_seq.insert(seq, QueuedPod { key, uid, priority, since: now, attempts: 0, backoff_until: now });
+        self.by_seq
+            .insert(seq, QueuedPod { key, uid, priority, since: now, terms: None, attempts: 0, backoff_until: now });
     }
 
     /// A pod that is gone or bound.
@@ -67,6 +73,11 @@ impl Queue {
         }
     }
 
+    /// Whether a pod waits for something to change.
+    pub(crate) fn has_unschedulable(&self) -> bool {
+        !self.unschedulable.is_empty()
+    }
+
     pub(crate) fn has_active(&self) -> bool {
         !self.active.is_empty()
     }
@@ -80,10 +91,11 @@ impl Queue {
     }
 
     /// No node fits: the pod waits until something changes.
-    pub(crate) fn add_unschedulable(&mut self, uid: &Uid, now: SimTime) {
+    pub(crate) fn add_unschedulable(&mut self, uid: &Uid, terms: Option<Arc<PodTerms>>, now: SimTime) {
         let Some(seq) = self.seq_of.get(uid).copied() else { return };
         if let Some(pod) = self.by_seq.get_mut(&seq) {
             let doubled = BACKOFF_INITIAL.saturating_mul(1 << pod.attempts.saturating_sub(1).min(10));
+            pod.terms = terms;
             pod.backoff_until = now + doubled.min(BACKOFF_MAX);
             self.unschedulable.insert(seq);
         }
@@ -92,9 +104,18 @@ impl Queue {
     /// Something changed: unschedulable pods become active, those whose back-off is not over when it is.
     /// Returns the times at which to look again.
     pub(crate) fn move_all(&mut self, now: SimTime) -> Vec<SimTime> {
+        self.move_where(now, |_| true)
+    }
+
+    /// The same for pods whose terms this may concern, which are few.
+    pub(crate) fn move_where(&mut self, now: SimTime, concerns: impl Fn(&QueuedPod) -> bool) -> Vec<SimTime> {
         let mut due = Vec::new();
         for seq in std::mem::take(&mut self.unschedulable) {
             let Some(pod) = self.by_seq.get(&seq) else { continue };
+            if !concerns(pod) {
+                self.unschedulable.insert(seq);
+                continue;
+            }
             if pod.backoff_until > now {
                 self.backing_off.insert((pod.backoff_until, seq), ());
                 due.push(pod.backoff_until);

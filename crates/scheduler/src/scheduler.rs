@@ -6,19 +6,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-use seatrial_api::{Condition, ConditionStatus, NamespacedName, Node, Object, Pod, Resource, Str, pod_condition};
+use seatrial_api::{
+    Condition, ConditionStatus, Namespace, NamespacedName, Node, Object, Pod, Resource, Str, Uid, pod_condition,
+};
 use seatrial_machinery::{Client, Delivery, EventContext, EventText, ObjectRef, Rng, SimTime, set_pod_condition};
 
+use crate::cache::Cache;
 use crate::node_info::NodeInfo;
 use crate::plugins::{Misfit, PodInfo, filter, scores};
+use crate::preemption::{Evaluator, Preemption};
 use crate::queue::Queue;
-use crate::score_cache::ScoreCache;
+use crate::relations::{Relations, relation_scores};
+use crate::terms::PodTerms;
 
 const NAME: &str = "default-scheduler";
 /// Below so many nodes all of them are looked at.
 const NODES_TO_FIND_MIN: usize = 100;
 const REASON_UNSCHEDULABLE: &str = "Unschedulable";
+const NO_CLAIMS: &str = "no new claims to deallocate";
 const REASON_GATED: &str = "SchedulingGated";
 const MESSAGE_GATED: &str = "Scheduling is blocked due to non-empty scheduling gates";
 
@@ -34,9 +39,7 @@ pub struct Scheduled {
 /// The scheduler.
 #[derive(Debug)]
 pub struct Scheduler {
-    nodes: Vec<NodeInfo>,
-    index_of: FxHashMap<Str, usize>,
-    score_cache: ScoreCache,
+    cache: Cache,
     queue: Queue,
     timers: Vec<SimTime>,
     /// Where the next search begins.
@@ -49,16 +52,8 @@ pub struct Scheduler {
 impl Scheduler {
     /// A scheduler that breaks ties with this stream.
     pub fn new(rng: Rng) -> Self {
-        Self {
-            nodes: Vec::new(),
-            index_of: FxHashMap::default(),
-            score_cache: ScoreCache::default(),
-            queue: Queue::default(),
-            timers: Vec::new(),
-            next_start: 0,
-            evaluated: 0,
-            rng,
-        }
+        let (cache, queue) = (Cache::default(), Queue::default());
+        Self { cache, queue, timers: Vec::new(), next_start: 0, evaluated: 0, rng }
     }
 
     /// Hears of a change.
@@ -66,6 +61,7 @@ impl Scheduler {
         match delivery.object() {
             Some(Object::Pod(_)) => self.on_pod(cx, delivery),
             Some(Object::Node(node)) => self.on_node(cx, node, delivery.new.is_none()),
+            Some(Object::Namespace(_)) => self.on_namespace(cx, delivery),
             _ => {}
         }
     }
@@ -76,66 +72,102 @@ impl Scheduler {
         let takes_room = |pod: &Arc<Pod>| !pod.node_name.is_empty() && !pod.status.phase.is_terminal();
         match new {
             Some(pod) if takes_room(pod) => {
-                // Only what the node's sums depend on matters: the node, once, and the shared spec.
-                if old.is_some_and(|o| o.node_name == pod.node_name && Arc::ptr_eq(&o.spec, &pod.spec)) {
+                // Most writes change nothing that others depend on: node, shared spec, labels, whether it goes.
+                if old.is_some_and(|o| o.node_name == pod.node_name && is_same_to_others(o, pod)) {
                     return;
                 }
-                self.queue.remove(&pod.meta.uid);
-                if let Some(index) = self.index_of.get(&pod.node_name).copied() {
-                    self.count(index, pod);
+                self.forget(&pod.meta.uid);
+                if let Some(index) = self.cache.index_of.get(&pod.node_name).copied() {
+                    self.cache.count(index, pod);
+                    self.move_friends(pod, now);
                 }
             }
             Some(pod) if pod.node_name.is_empty() && !pod.meta.is_deleting() && !pod.status.phase.is_terminal() => {
-                self.enqueue(cx, pod);
+                self.enqueue(cx, old, pod);
             }
             _ => {
                 let Some(pod) = old.or(new) else { return };
-                self.queue.remove(&pod.meta.uid);
-                let index = self.index_of.get(&pod.node_name).copied();
-                if let Some(index) = index.filter(|i| self.nodes[*i].remove_pod(&pod.meta.uid)) {
-                    self.score_cache.node_changed(index);
-                    let due = self.queue.move_all(now);
-                    self.timers.extend(due);
+                let kept_room = self.forget(&pod.meta.uid);
+                let index = self.cache.index_of.get(&pod.node_name).copied();
+                if index.is_some_and(|i| self.cache.remove(i, &pod.meta.uid)) || kept_room {
+                    self.move_all(now);
                 }
             }
         }
     }
 
-    /// Counts a pod on its node, unless it is counted already.
-    fn count(&mut self, index: usize, pod: &Arc<Pod>) {
-        if self.nodes[index].add_pod(pod) {
-            self.score_cache.node_changed(index);
-        }
+    /// A pod waits no more; returns whether room was kept for it.
+    fn forget(&mut self, uid: &Uid) -> bool {
+        self.queue.remove(uid);
+        self.cache.nominated.remove(uid).is_some()
     }
 
-    fn enqueue(&mut self, cx: &EventContext<'_>, pod: &Arc<Pod>) {
-        let spec = pod.spec.api();
-        if spec.scheduler_name.as_deref().unwrap_or(NAME) == NAME {
-            self.queue.add(pod.namespaced_name(), pod.meta.uid.clone(), pod.spec.priority(), cx.clock.now());
+    fn move_all(&mut self, now: SimTime) {
+        let due = self.queue.move_all(now);
+        self.timers.extend(due);
+    }
+
+    /// Pods that want to be with others, or spread among them, are tried again when such a pod has come.
+    fn move_friends(&mut self, pod: &Pod, now: SimTime) {
+        if !self.queue.has_unschedulable() {
+            return;
         }
+        let namespaces = &self.cache.index.namespaces;
+        let concerns = |terms: &PodTerms| {
+            let spread = terms.hard.iter().map(|s| &s.term);
+            spread.chain(&terms.affinity).any(|t| t.matches(&pod.meta.namespace, &pod.meta.labels, namespaces))
+        };
+        let due = self.queue.move_where(now, |queued| queued.terms.as_deref().is_some_and(concerns));
+        self.timers.extend(due);
+    }
+
+    fn enqueue(&mut self, cx: &EventContext<'_>, old: Option<&Arc<Pod>>, pod: &Arc<Pod>) {
+        if pod.spec.api().scheduler_name.as_deref().unwrap_or(NAME) != NAME {
+            return;
+        }
+        if pod.status.nominated_node_name.is_empty() {
+            self.cache.nominated.remove(&pod.meta.uid);
+        } else {
+            self.cache.nominated.insert(pod.meta.uid.clone(), Arc::clone(pod));
+        }
+        if old.is_some_and(|o| !is_same_to_others(o, pod)) {
+            // Another spec or other labels (a gate that is gone): nothing that was found out still counts.
+            self.queue.remove(&pod.meta.uid);
+        }
+        self.queue.add(pod.namespaced_name(), pod.meta.uid.clone(), pod.spec.priority(), cx.clock.now());
     }
 
     fn on_node(&mut self, cx: &EventContext<'_>, node: &Node, is_gone: bool) {
         if is_gone {
-            if let Some(index) = self.index_of.remove(&node.meta.name) {
-                self.nodes.remove(index);
-                self.score_cache.clear();
-                self.index_of = self.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
-            }
+            self.cache.remove_node(&node.meta.name);
+            self.move_all(cx.clock.now());
             return;
         }
-        let index = *self.index_of.entry(node.meta.name.clone()).or_insert(self.nodes.len());
-        if index == self.nodes.len() {
-            self.nodes.push(NodeInfo::default());
-            self.score_cache.clear();
-            for pod in cx.informers.pods.list(None).into_iter().filter(|p| p.node_name == node.meta.name) {
-                self.nodes[index].add_pod(pod);
+        let pods = || {
+            let all = cx.informers.pods.list(None).into_iter();
+            all.filter(|p| p.node_name == node.meta.name && !p.status.phase.is_terminal()).cloned().collect()
+        };
+        if self.cache.set_node(node, pods) {
+            self.move_all(cx.clock.now());
+        }
+    }
+
+    fn on_namespace(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+        let (old, new) = (delivery.old_as::<Namespace>(), delivery.new_as::<Namespace>());
+        match new {
+            Some(new) => {
+                if old.is_none_or(|o| o.meta.labels != new.meta.labels) {
+                    self.cache.index.namespaces.insert(new.meta.name.clone(), new.meta.labels.clone());
+                    self.cache.index.clear();
+                    self.move_all(cx.clock.now());
+                }
+            }
+            None => {
+                if let Some(old) = old {
+                    self.cache.index.namespaces.remove(&old.meta.name);
+                }
             }
         }
-        self.nodes[index].set_node(node);
-        self.score_cache.node_changed(index);
-        let due = self.queue.move_all(cx.clock.now());
-        self.timers.extend(due);
     }
 
     /// Whether a pod can be tried now.
@@ -166,94 +198,179 @@ impl Scheduler {
             return result(None);
         }
         if pod.spec.api().scheduling_gates.as_ref().is_some_and(|g| !g.is_empty()) {
-            self.queue.add_unschedulable(&queued.uid, client.clock().now());
-            report(client, &pod, REASON_GATED, MESSAGE_GATED);
+            self.queue.add_unschedulable(&queued.uid, None, client.clock().now());
+            report(client, &pod, None, (REASON_GATED, MESSAGE_GATED));
             return result(None);
         }
-        match self.schedule_pod(&pod) {
+        let terms = self.cache.index.terms_of(&pod);
+        match self.schedule_pod(&pod, terms.as_deref()) {
             Ok(index) => {
                 self.bind(client, &pod, index);
-                result(Some(self.nodes[index].name.clone()))
+                result(Some(self.cache.nodes[index].name.clone()))
             }
             Err(misfits) => {
-                let message = fit_error_message(self.nodes.len(), &misfits);
-                self.queue.add_unschedulable(&queued.uid, client.clock().now());
-                client.event(&ObjectRef::of(&*pod), &EventText::warning("FailedScheduling", &message));
-                report(client, &pod, REASON_UNSCHEDULABLE, &message);
+                self.fail(client, &pod, terms, &misfits);
                 result(None)
             }
         }
     }
 
+    /// Makes room if that is possible, and says why the pod waits. Mirrors `handleSchedulingFailure`.
+    fn fail(
+        &mut self,
+        client: &mut Client<'_>,
+        pod: &Arc<Pod>,
+        terms: Option<Arc<PodTerms>>,
+        misfits: &[(usize, Misfit)],
+    ) {
+        let node_count = self.cache.nodes.len();
+        let mut message = fit_error_message(node_count, misfits.iter().map(|(_, misfit)| misfit));
+        let mut nominated = None;
+        if node_count > 0 {
+            let (cache, rng) = (&mut self.cache, &mut self.rng);
+            let mut evaluator = Evaluator { cache, rng, pod, terms: terms.as_deref() };
+            match evaluator.preempt(client, misfits) {
+                Preemption::Nominated(node) => nominated = Some(node),
+                Preemption::NoCandidate(said) => {
+                    let why = fit_error_message(node_count, said.iter());
+                    message = format!("{message} {NO_CLAIMS}, preemption: {why}");
+                    nominated = Some(Str::default());
+                }
+                Preemption::NotEligible(why) => message = format!("{message} {NO_CLAIMS}, preemption: {why}"),
+            }
+        }
+        self.queue.add_unschedulable(&pod.meta.uid, terms, client.clock().now());
+        client.event(&ObjectRef::of(&**pod), &EventText::warning("FailedScheduling", &message));
+        report(client, pod, nominated, (REASON_UNSCHEDULABLE, &message));
+    }
+
     /// How many nodes were filtered and scored so far.
     pub fn nodes_evaluated(&self) -> u64 {
-        self.evaluated + self.score_cache.evaluated()
+        self.evaluated + self.cache.score_cache.evaluated()
     }
 
     /// The node with the best score. Mirrors `schedulePod`.
-    fn schedule_pod(&mut self, pod: &Pod) -> Result<usize, Vec<Misfit>> {
-        let wanted = nodes_to_find(self.nodes.len());
-        let best = self.score_cache.best(pod, &self.nodes, self.next_start, wanted);
+    fn schedule_pod(&mut self, pod: &Pod, terms: Option<&PodTerms>) -> Result<usize, Vec<(usize, Misfit)>> {
+        let wanted = nodes_to_find(self.cache.nodes.len());
+        if !pod.status.nominated_node_name.is_empty() || self.cache.keeps_room_from(pod) {
+            return self.schedule_pod_node_by_node(pod, terms, wanted);
+        }
+        self.cache.index.refresh(&self.cache.nodes);
+        if terms.is_some() || self.cache.index.carriers_for(pod).next().is_some() {
+            if let Some(index) = self.schedule_related(pod, terms, wanted) {
+                return Ok(index);
+            }
+            return self.schedule_pod_node_by_node(pod, terms, wanted);
+        }
+        let best = self.cache.score_cache.best(pod, &self.cache.nodes, self.next_start, wanted);
         if let Some(best) = best.filter(|best| best.feasible > 0) {
             // A node that is the only one needs no choice.
             let pick = if best.feasible == 1 { 0 } else { self.rng.below(best.ties as u64) };
-            let index = self.score_cache.nth_best(self.next_start, &best, usize::try_from(pick).unwrap_or(0));
-            self.next_start = (self.next_start + best.looked_at) % self.nodes.len();
+            let pick = usize::try_from(pick).unwrap_or(0);
+            let index = self.cache.score_cache.nth_best(self.next_start, &best, pick);
+            self.next_start = (self.next_start + best.looked_at) % self.cache.nodes.len();
             return Ok(index.unwrap_or(self.next_start));
         }
-        self.schedule_pod_node_by_node(pod, wanted)
+        self.schedule_pod_node_by_node(pod, terms, wanted)
+    }
+
+    /// The same for pods to which other pods matter, as long as nodes' own scores can be remembered.
+    fn schedule_related(&mut self, pod: &Pod, terms: Option<&PodTerms>, wanted: usize) -> Option<usize> {
+        let info = PodInfo::of(pod);
+        let Cache { nodes, score_cache, index, .. } = &mut self.cache;
+        let relations = Relations::of(&info, terms, nodes, index);
+        let fits = |node: usize| relations.filter(node).is_ok();
+        let (found, looked_at) = score_cache.feasible(pod, nodes, (self.next_start, wanted), fits)?;
+        if found.len() < 2 {
+            let only = found.first()?.0;
+            self.next_start = (self.next_start + looked_at) % nodes.len();
+            return Some(only);
+        }
+        let feasible: Vec<usize> = found.iter().map(|(node, _)| *node).collect();
+        let mut scores = relation_scores(&info, terms, nodes, index, &feasible);
+        for (score, (_, own)) in scores.iter_mut().zip(&found) {
+            *score += own;
+        }
+        self.next_start = (self.next_start + looked_at) % nodes.len();
+        Some(self.pick(&feasible, &scores))
     }
 
     /// The same for pods whose nodes' scores depend on each other, and for those that fit nowhere: why is told then.
-    fn schedule_pod_node_by_node(&mut self, pod: &Pod, wanted: usize) -> Result<usize, Vec<Misfit>> {
+    fn schedule_pod_node_by_node(
+        &mut self,
+        pod: &Pod,
+        terms: Option<&PodTerms>,
+        wanted: usize,
+    ) -> Result<usize, Vec<(usize, Misfit)>> {
         let info = PodInfo::of(pod);
+        // The node that victims made room on comes first, and is enough. Mirrors `evaluateNominatedNode`.
+        if let Some(index) = self.cache.index_of.get(&pod.status.nominated_node_name).copied()
+            && self.cache.filter_one(&info, terms, index).is_ok()
+        {
+            return Ok(index);
+        }
+        self.cache.index.refresh(&self.cache.nodes);
+        let relations = Relations::of(&info, terms, &self.cache.nodes, &mut self.cache.index);
+        let keeps_room = self.cache.keeps_room_from(pod);
+        let count = self.cache.nodes.len();
         let (mut feasible, mut misfits) = (Vec::new(), Vec::new());
         let mut looked_at = 0;
-        for offset in 0..self.nodes.len() {
-            let index = (self.next_start + offset) % self.nodes.len();
+        for index in (self.next_start..count).chain(0..self.next_start.min(count)) {
             looked_at += 1;
-            self.evaluated += 1;
-            match filter(&info, &self.nodes[index]) {
+            let mut fits = filter(&info, &self.cache.nodes[index]).and_then(|()| relations.filter(index));
+            if fits.is_ok() && keeps_room {
+                fits = self.cache.filter_one(&info, terms, index);
+            }
+            match fits {
                 Ok(()) => feasible.push(index),
-                Err(misfit) => misfits.push(misfit),
+                Err(misfit) => misfits.push((index, misfit)),
             }
             if feasible.len() >= wanted {
                 break;
             }
         }
-        if !self.nodes.is_empty() {
-            self.next_start = (self.next_start + looked_at) % self.nodes.len();
+        self.evaluated += looked_at as u64;
+        if count > 0 {
+            self.next_start = (self.next_start + looked_at) % count;
         }
         match feasible.as_slice() {
             [] => Err(misfits),
             [only] => Ok(*only),
-            _ => Ok(self.select_host(&info, &feasible)),
+            _ => Ok(self.select_host(&info, terms, &feasible)),
         }
     }
 
     /// One of the nodes with the highest score. Mirrors `selectHost`.
-    fn select_host(&mut self, pod: &PodInfo<'_>, feasible: &[usize]) -> usize {
-        let nodes: Vec<&NodeInfo> = feasible.iter().map(|i| &self.nodes[*i]).collect();
-        let scores = scores(pod, &nodes);
+    fn select_host(&mut self, pod: &PodInfo<'_>, terms: Option<&PodTerms>, feasible: &[usize]) -> usize {
+        let Cache { nodes, index, .. } = &mut self.cache;
+        let mut totals = relation_scores(pod, terms, nodes, index, feasible);
+        let nodes: Vec<&NodeInfo> = feasible.iter().map(|i| &nodes[*i]).collect();
+        for (total, score) in totals.iter_mut().zip(scores(pod, &nodes)) {
+            *total += score;
+        }
+        self.pick(feasible, &totals)
+    }
+
+    fn pick(&mut self, feasible: &[usize], scores: &[i64]) -> usize {
         let best = scores.iter().copied().max().unwrap_or(0);
-        let ties: Vec<usize> = feasible.iter().zip(&scores).filter(|(_, s)| **s == best).map(|(i, _)| *i).collect();
+        let ties: Vec<usize> = feasible.iter().zip(scores).filter(|(_, s)| **s == best).map(|(i, _)| *i).collect();
         let pick = self.rng.below(ties.len() as u64);
         ties[usize::try_from(pick).unwrap_or(0)]
     }
 
     fn bind(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, index: usize) {
-        let node = self.nodes[index].name.clone();
+        let node = self.cache.nodes[index].name.clone();
         let (namespace, name, uid) = (&pod.meta.namespace, &pod.meta.name, pod.meta.uid.clone());
         let bound = client.counted(|server, request| server.bind(request, namespace, name, Some(uid), &node));
         match bound {
             Ok(bound) => {
-                self.queue.remove(&pod.meta.uid);
+                self.forget(&pod.meta.uid);
                 let text = format!("Successfully assigned {namespace}/{name} to {node}");
                 client.event(&ObjectRef::of(&*bound), &EventText::normal("Scheduled", &text));
                 // The cache counts the pod at once; the delivery of the binding finds it there.
-                self.count(index, &bound);
+                self.cache.count(index, &bound);
             }
-            Err(_) => self.queue.add_unschedulable(&pod.meta.uid, client.clock().now()),
+            Err(_) => self.queue.add_unschedulable(&pod.meta.uid, None, client.clock().now()),
         }
     }
 }
@@ -267,48 +384,44 @@ fn nodes_to_find(all: usize) -> usize {
     (all * percentage / 100).max(NODES_TO_FIND_MIN)
 }
 
-/// Writes the PodScheduled condition where it says something new.
-fn report(client: &mut Client<'_>, pod: &Arc<Pod>, reason: &'static str, message: &str) {
+/// Whether others may treat two versions of a pod the same.
+fn is_same_to_others(old: &Pod, new: &Pod) -> bool {
+    Arc::ptr_eq(&old.spec, &new.spec)
+        && old.meta.labels == new.meta.labels
+        && old.meta.is_deleting() == new.meta.is_deleting()
+}
+
+/// Writes the PodScheduled condition and the node that room is made on, where they say something new.
+fn report(client: &mut Client<'_>, pod: &Arc<Pod>, nominated: Option<Str>, (reason, message): (&'static str, &str)) {
     let mut condition = Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::False, client.clock().time());
     condition = condition.because(Str::new_static(reason), message);
     condition.observed_generation = Some(pod.meta.generation);
     let old = pod.status.conditions.get(pod_condition::POD_SCHEDULED);
-    if old
-        .is_some_and(|c| c.status == condition.status && c.reason == condition.reason && c.message == condition.message)
-    {
+    let nominated = nominated.unwrap_or_else(|| pod.status.nominated_node_name.clone());
+    let is_same =
+        |c: &Condition| c.status == condition.status && c.reason == condition.reason && c.message == condition.message;
+    if nominated == pod.status.nominated_node_name && old.is_some_and(is_same) {
         return;
     }
     let mut new = Pod::clone(pod);
     new.status.conditions = set_pod_condition(&pod.status.conditions, condition);
+    new.status.nominated_node_name = nominated;
     // The pod is tried again and reported again if somebody wrote it in between.
     let _ = client.update_status(new);
 }
 
 /// `0/3 nodes are available: ...`. Mirrors `FitError.Error`.
-fn fit_error_message(node_count: usize, misfits: &[Misfit]) -> String {
+fn fit_error_message<'a>(node_count: usize, misfits: impl Iterator<Item = &'a Misfit>) -> String {
     if node_count == 0 {
         return "no nodes available to schedule pods".to_owned();
     }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for reason in misfits.iter().flat_map(|m| &m.reasons) {
+    for reason in misfits.flat_map(|m| &m.reasons) {
         *counts.entry(reason).or_default() += 1;
     }
-    let mut help: BTreeMap<&str, usize> = BTreeMap::new();
-    for misfit in misfits {
-        let text = if misfit.is_resolvable {
-            "No preemption victims found for incoming pod"
-        } else {
-            "Preemption is not helpful for scheduling"
-        };
-        *help.entry(text).or_default() += 1;
-    }
-    let list = |counts: &BTreeMap<&str, usize>| {
-        let mut texts: Vec<String> = counts.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-        texts.sort();
-        texts.join(", ")
-    };
-    let head = format!("0/{node_count} nodes are available: ");
-    format!("{head}{}. no new claims to deallocate, preemption: {head}{}.", list(&counts), list(&help))
+    let mut texts: Vec<String> = counts.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    texts.sort();
+    format!("0/{node_count} nodes are available: {}.", texts.join(", "))
 }
 
 #[cfg(test)]
@@ -320,10 +433,10 @@ mod tests {
         let misfit = |reason: &str, is_resolvable| Misfit { reasons: vec![reason.to_owned()], is_resolvable };
         let misfits = [misfit("node(s) had untolerated taint(s)", false), misfit("Insufficient cpu", true)];
         assert_eq!(
-            fit_error_message(2, &misfits),
-            "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling."
+            fit_error_message(2, misfits.iter()),
+            "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)."
         );
-        assert_eq!(fit_error_message(0, &[]), "no nodes available to schedule pods");
+        assert_eq!(fit_error_message(0, [].iter()), "no nodes available to schedule pods");
     }
 
     #[test]

@@ -72,20 +72,12 @@ impl ScoreCache {
         if !pod.node_name.is_empty() || nodes.is_empty() {
             return None;
         }
-        match self.specs.iter().position(|s| Arc::ptr_eq(&s.spec, &pod.spec)) {
-            Some(index) => self.specs[..=index].rotate_right(1),
-            None => {
-                self.specs.truncate(SPECS_MAX - 1);
-                let (scores, spec) = (vec![STALE; nodes.len()], Arc::clone(&pod.spec));
-                self.specs.insert(0, SpecScores { spec, scores, is_relative: false });
-            }
-        }
-        let entry = self.specs.first_mut().filter(|e| !e.is_relative)?;
+        let entry = self.entry(pod, nodes.len())?;
         let mut info = None;
-        let evaluated = &mut self.evaluated;
+        let mut evaluated = 0;
         let mut is_relative = false;
         let best = best_of(&mut entry.scores, start, wanted, |index| {
-            *evaluated += 1;
+            evaluated += 1;
             let info = info.get_or_insert_with(|| PodInfo::of(pod));
             if filter(info, &nodes[index]).is_err() {
                 return MISFIT;
@@ -95,7 +87,63 @@ impl ScoreCache {
             score.map_or(0, |score| i32::try_from(score).unwrap_or(i32::MAX))
         });
         entry.is_relative = is_relative;
+        self.evaluated += evaluated;
         (!is_relative).then_some(best)
+    }
+
+    /// The scores of a pod's spec, unless they depend on each other.
+    fn entry(&mut self, pod: &Pod, node_count: usize) -> Option<&mut SpecScores> {
+        match self.specs.iter().position(|s| Arc::ptr_eq(&s.spec, &pod.spec)) {
+            Some(index) => self.specs[..=index].rotate_right(1),
+            None => {
+                self.specs.truncate(SPECS_MAX - 1);
+                let (scores, spec) = (vec![STALE; node_count], Arc::clone(&pod.spec));
+                self.specs.insert(0, SpecScores { spec, scores, is_relative: false });
+            }
+        }
+        self.specs.first_mut().filter(|e| !e.is_relative)
+    }
+
+    /// The nodes from `start` on, round the end, that fit and are `also` fit, until `wanted` of them do, each with its own
+    /// score; and how many were looked at. `None` where scores depend on each other.
+    pub(crate) fn feasible(
+        &mut self,
+        pod: &Pod,
+        nodes: &[NodeInfo],
+        (start, wanted): (usize, usize),
+        also: impl Fn(usize) -> bool,
+    ) -> Option<(Vec<(usize, i64)>, usize)> {
+        if !pod.node_name.is_empty() {
+            return None;
+        }
+        let entry = self.entry(pod, nodes.len())?;
+        let (mut found, mut looked_at, mut evaluated) = (Vec::new(), 0, 0);
+        let mut info = None;
+        for index in (start..nodes.len()).chain(0..start) {
+            looked_at += 1;
+            if entry.scores[index] == STALE {
+                evaluated += 1;
+                let info = info.get_or_insert_with(|| PodInfo::of(pod));
+                entry.scores[index] = match filter(info, &nodes[index]) {
+                    Err(_) => MISFIT,
+                    Ok(()) => match own_score(info, &nodes[index]) {
+                        Some(score) => i32::try_from(score).unwrap_or(i32::MAX),
+                        None => {
+                            entry.is_relative = true;
+                            return None;
+                        }
+                    },
+                };
+            }
+            if entry.scores[index] >= 0 && also(index) {
+                found.push((index, i64::from(entry.scores[index])));
+                if found.len() >= wanted {
+                    break;
+                }
+            }
+        }
+        self.evaluated += evaluated;
+        Some((found, looked_at))
     }
 
     /// The node that is the `pick`th with the best score, for the pod that was looked at last.

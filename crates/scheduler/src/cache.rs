@@ -1,0 +1,136 @@
+//! The scheduler's picture of the cluster: nodes, the pods on them, and what those say about other pods.
+//!
+//! Mirrors pkg/scheduler/backend/cache (v1.36) and the nominator of the queue.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use seatrial_api::{Node, Pod, Str, Uid};
+
+use crate::node_info::{CountedPod, NodeInfo};
+use crate::plugins::{Misfit, PodInfo, filter};
+use crate::pod_index::PodIndex;
+use crate::relations::Relations;
+use crate::score_cache::ScoreCache;
+use crate::terms::PodTerms;
+
+/// The picture.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    pub(crate) nodes: Vec<NodeInfo>,
+    pub(crate) index_of: FxHashMap<Str, usize>,
+    pub(crate) score_cache: ScoreCache,
+    pub(crate) index: PodIndex,
+    /// The pods for which victims make room.
+    pub(crate) nominated: BTreeMap<Uid, Arc<Pod>>,
+}
+
+impl Cache {
+    /// Counts a pod on its node; returns whether that changed anything.
+    pub(crate) fn count(&mut self, index: usize, pod: &Arc<Pod>) -> bool {
+        if self.nodes[index].pods.get(&pod.meta.uid).is_some_and(|known| known.counts_as(pod)) {
+            return false;
+        }
+        let terms = self.index.terms_of(pod);
+        self.put(index, &pod.meta.uid, CountedPod::of(pod, terms));
+        true
+    }
+
+    /// Counts a pod as this.
+    pub(crate) fn put(&mut self, index: usize, uid: &Uid, pod: CountedPod) {
+        let node = &mut self.nodes[index];
+        let old = node.put_pod(uid, pod);
+        let Some(new) = self.nodes[index].pods.get(uid) else { return };
+        if old.as_ref().is_none_or(|old| !Arc::ptr_eq(&old.spec, &new.spec)) {
+            self.score_cache.node_changed(index);
+        }
+        if let Some(old) = &old {
+            self.index.count(&self.nodes[index], index, old, -1);
+        }
+        self.index.count(&self.nodes[index], index, new, 1);
+    }
+
+    /// Counts a pod no more; returns whether it was counted.
+    pub(crate) fn remove(&mut self, index: usize, uid: &Uid) -> bool {
+        let Some(old) = self.nodes[index].remove_pod(uid) else { return false };
+        self.score_cache.node_changed(index);
+        self.index.count(&self.nodes[index], index, &old, -1);
+        true
+    }
+
+    /// Takes a node over; returns whether anything changed that pods wait for.
+    pub(crate) fn set_node(&mut self, node: &Node, pods: impl FnOnce() -> Vec<Arc<Pod>>) -> bool {
+        let index = *self.index_of.entry(node.meta.name.clone()).or_insert(self.nodes.len());
+        let is_new = index == self.nodes.len();
+        if is_new {
+            self.nodes.push(NodeInfo::default());
+            self.score_cache.clear();
+        }
+        let has_new_labels = is_new || self.nodes[index].labels != node.meta.labels;
+        if has_new_labels {
+            self.index.clear();
+        }
+        let changed = self.nodes[index].set_node(node);
+        if changed {
+            self.score_cache.node_changed(index);
+        }
+        if is_new {
+            for pod in pods() {
+                self.count(index, &pod);
+            }
+        }
+        is_new || changed
+    }
+
+    /// A node is gone.
+    pub(crate) fn remove_node(&mut self, name: &Str) {
+        let Some(index) = self.index_of.remove(name) else { return };
+        let gone = self.nodes.remove(index);
+        self.index.clear();
+        for pod in gone.pods.values() {
+            self.index.count(&gone, index, pod, -1);
+        }
+        self.score_cache.clear();
+        self.index_of = self.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
+    }
+
+    /// Whether room is kept for a pod that is at least as important as this one.
+    pub(crate) fn keeps_room_from(&self, pod: &Pod) -> bool {
+        self.nominated.values().any(|n| goes_first(n, pod))
+    }
+
+    /// Whether a pod fits on a node, with the pods it keeps room for and without. Mirrors `RunFilterPluginsWithNominatedPods`.
+    pub(crate) fn filter_one(
+        &mut self,
+        pod: &PodInfo<'_>,
+        terms: Option<&PodTerms>,
+        node: usize,
+    ) -> Result<(), Misfit> {
+        let name = &self.nodes[node].name;
+        let is_here = |n: &&Arc<Pod>| goes_first(n, pod.pod) && n.status.nominated_node_name == *name;
+        let first: Vec<Arc<Pod>> = self.nominated.values().filter(is_here).cloned().collect();
+        if !first.is_empty() {
+            for nominated in &first {
+                let terms = self.index.terms_of(nominated);
+                self.put(node, &nominated.meta.uid, CountedPod::of(nominated, terms));
+            }
+            let fits = self.filter_plain(pod, terms, node);
+            for nominated in &first {
+                self.remove(node, &nominated.meta.uid);
+            }
+            fits?;
+        }
+        self.filter_plain(pod, terms, node)
+    }
+
+    fn filter_plain(&mut self, pod: &PodInfo<'_>, terms: Option<&PodTerms>, node: usize) -> Result<(), Misfit> {
+        filter(pod, &self.nodes[node])?;
+        self.index.refresh(&self.nodes);
+        Relations::of(pod, terms, &self.nodes, &mut self.index).filter(node)
+    }
+}
+
+fn goes_first(nominated: &Pod, pod: &Pod) -> bool {
+    nominated.meta.uid != pod.meta.uid && nominated.spec.priority() >= pod.spec.priority()
+}

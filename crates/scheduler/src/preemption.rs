@@ -1,0 +1,260 @@
+//! Makes room for a pod by deleting pods of lower priority.
+//!
+//! Mirrors pkg/scheduler/framework/preemption and plugins/defaultpreemption (v1.36).
+//! Differs: victims are deleted before the pod's own failure is written, not beside it.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use seatrial_api::{
+    Condition, ConditionStatus, Kind, ObjectKey, Pod, PodDisruptionBudget, Str, Time, Uid, pod_condition,
+    selector::Selector,
+};
+use seatrial_machinery::{Client, DeleteOptions, EventText, ObjectRef, Rng, set_pod_condition};
+
+use crate::cache::Cache;
+use crate::node_info::CountedPod;
+use crate::plugins::{Misfit, PodInfo};
+use crate::terms::PodTerms;
+
+const NO_VICTIMS: &str = "No preemption victims found for incoming pod";
+const REASON_PREEMPTED: &str = "PreemptionByScheduler";
+/// Of how many nodes victims are looked for: at least so many, and at least this share.
+const CANDIDATES_MIN: usize = 100;
+const CANDIDATES_PERCENT: usize = 10;
+
+/// What became of a preemption.
+#[derive(Debug)]
+pub(crate) enum Preemption {
+    /// Victims of this node go.
+    Nominated(Str),
+    /// No node has victims that help; each with what is said of it.
+    NoCandidate(Vec<Misfit>),
+    /// The pod may not preempt, and why.
+    NotEligible(&'static str),
+}
+
+#[derive(Clone, Debug)]
+struct Victim {
+    uid: Uid,
+    counted: CountedPod,
+    start: Time,
+    /// Whether a budget does not allow it to go.
+    violates: bool,
+}
+
+impl Victim {
+    fn priority(&self) -> i32 {
+        self.counted.spec.priority()
+    }
+
+    /// The most important first. Mirrors `MoreImportantPod`.
+    fn rank(&self) -> (Reverse<i32>, Time) {
+        (Reverse(self.priority()), self.start)
+    }
+}
+
+#[derive(Debug)]
+struct Candidate {
+    node: usize,
+    victims: Vec<Victim>,
+}
+
+impl Candidate {
+    /// The lowest goes first. Mirrors `pickOneNodeForPreemption`.
+    fn cost(&self) -> (usize, i32, i64, usize, Reverse<Time>) {
+        let violations = self.victims.iter().filter(|v| v.violates).count();
+        let top = self.victims.iter().map(Victim::priority).max().unwrap_or(i32::MIN);
+        let sum = self.victims.iter().map(|v| i64::from(v.priority()) + (1 << 31)).sum();
+        let earliest = self.victims.iter().filter(|v| v.priority() == top).map(|v| v.start).min();
+        (violations, top, sum, self.victims.len(), Reverse(earliest.unwrap_or_default()))
+    }
+}
+
+/// A budget and how many of its pods may still go.
+struct Budget {
+    namespace: Str,
+    selector: Selector,
+    disrupted: Vec<String>,
+    allowed: i32,
+}
+
+/// One attempt to make room.
+pub(crate) struct Evaluator<'a> {
+    pub(crate) cache: &'a mut Cache,
+    pub(crate) rng: &'a mut Rng,
+    pub(crate) pod: &'a Arc<Pod>,
+    pub(crate) terms: Option<&'a PodTerms>,
+}
+
+impl Evaluator<'_> {
+    /// Mirrors `Evaluator.Preempt`.
+    pub(crate) fn preempt(&mut self, client: &mut Client<'_>, misfits: &[(usize, Misfit)]) -> Preemption {
+        if let Some(text) = self.not_eligible(client, misfits) {
+            return Preemption::NotEligible(text);
+        }
+        let mut said: Vec<Misfit> = Vec::new();
+        let mut potential = Vec::new();
+        for (node, misfit) in misfits {
+            if misfit.is_resolvable {
+                potential.push(*node);
+            } else {
+                said.push(Misfit::unresolvable("Preemption is not helpful for scheduling"));
+            }
+        }
+        let wanted = (self.cache.nodes.len() * CANDIDATES_PERCENT / 100).max(CANDIDATES_MIN);
+        let start = usize::try_from(self.rng.below(potential.len().max(1) as u64)).unwrap_or(0);
+        potential.rotate_left(start);
+        let budgets = budgets(client);
+        let mut candidates = Vec::new();
+        for node in potential {
+            match self.select_victims(client, node, &budgets) {
+                Ok(victims) => candidates.push(Candidate { node, victims }),
+                Err(misfit) => said.push(misfit),
+            }
+            if candidates.len() >= wanted {
+                break;
+            }
+        }
+        let Some(best) = candidates.into_iter().min_by_key(Candidate::cost) else {
+            return Preemption::NoCandidate(said);
+        };
+        let node = self.cache.nodes[best.node].name.clone();
+        for victim in &best.victims {
+            self.delete_victim(client, victim, &node);
+        }
+        self.clear_lower_nominations(client, &node);
+        Preemption::Nominated(node)
+    }
+
+    /// Mirrors `PodEligibleToPreemptOthers`.
+    fn not_eligible(&self, client: &Client<'_>, misfits: &[(usize, Misfit)]) -> Option<&'static str> {
+        if self.pod.spec.api().preemption_policy.as_deref() == Some("Never") {
+            return Some("not eligible due to preemptionPolicy=Never.");
+        }
+        let nominated = self.cache.index_of.get(&self.pod.status.nominated_node_name).copied()?;
+        if misfits.iter().any(|(node, misfit)| *node == nominated && !misfit.is_resolvable) {
+            return None;
+        }
+        let is_going = |pod: &CountedPod| {
+            pod.is_deleting
+                && pod.spec.priority() < self.pod.spec.priority()
+                && client.get_live::<Pod>(&pod.namespace, &pod.name).is_ok_and(|live| {
+                    let condition = live.status.conditions.get(pod_condition::DISRUPTION_TARGET);
+                    condition.is_some_and(|c| c.status == ConditionStatus::True && c.reason == REASON_PREEMPTED)
+                })
+        };
+        let waits = self.cache.nodes[nominated].pods.values().any(is_going);
+        waits.then_some("not eligible due to a terminating pod on the nominated node.")
+    }
+
+    /// The fewest pods that have to go from a node. Mirrors `SelectVictimsOnNode`.
+    fn select_victims(&mut self, client: &Client<'_>, node: usize, budgets: &[Budget]) -> Result<Vec<Victim>, Misfit> {
+        let priority = self.pod.spec.priority();
+        let lower = self.cache.nodes[node].pods.iter().filter(|(_, p)| p.spec.priority() < priority);
+        let mut lower: Vec<Victim> = lower.map(|(uid, pod)| victim_of(client, uid, pod)).collect();
+        if lower.is_empty() {
+            return Err(Misfit::unresolvable(NO_VICTIMS));
+        }
+        for pod in &lower {
+            self.cache.remove(node, &pod.uid);
+        }
+        let info = PodInfo::of(self.pod);
+        if let Err(misfit) = self.cache.filter_one(&info, self.terms, node) {
+            lower.iter().for_each(|pod| self.cache.put(node, &pod.uid, pod.counted.clone()));
+            return Err(misfit);
+        }
+        // The sort is stable and the pods come by uid, so the order is the same every time.
+        lower.sort_by_key(Victim::rank);
+        mark_violations(&mut lower, budgets);
+        lower.sort_by_key(|v| !v.violates);
+        let mut victims = Vec::new();
+        for pod in lower {
+            self.cache.put(node, &pod.uid, pod.counted.clone());
+            if self.cache.filter_one(&info, self.terms, node).is_err() {
+                self.cache.remove(node, &pod.uid);
+                victims.push(pod);
+            }
+        }
+        for pod in &victims {
+            self.cache.put(node, &pod.uid, pod.counted.clone());
+        }
+        victims.sort_by_key(Victim::rank);
+        Ok(victims)
+    }
+
+    fn delete_victim(&self, client: &mut Client<'_>, victim: &Victim, node: &Str) {
+        let (namespace, name) = (&victim.counted.namespace, &victim.counted.name);
+        let Ok(pod) = client.get_live::<Pod>(namespace, name) else { return };
+        if pod.meta.uid != victim.uid || pod.meta.is_deleting() {
+            return;
+        }
+        let mut condition =
+            Condition::new(pod_condition::DISRUPTION_TARGET, ConditionStatus::True, client.clock().time())
+                .because(REASON_PREEMPTED, "default-scheduler: preempting to accommodate a higher priority pod");
+        condition.observed_generation = Some(pod.meta.generation);
+        let mut marked = Pod::clone(&pod);
+        marked.status.conditions = set_pod_condition(&pod.status.conditions, condition);
+        // A pod that somebody wrote in between goes without the mark.
+        let _ = client.update_status(marked);
+        if client.delete(&ObjectKey::new(Kind::Pod, namespace, name), &DeleteOptions::default()).is_ok() {
+            let text = format!("Preempted by pod {} on node {node}", self.pod.meta.uid);
+            client.event(&ObjectRef::of(&*pod), &EventText::normal("Preempted", &text));
+        }
+    }
+
+    /// Pods of lower priority that waited for this node look for another.
+    fn clear_lower_nominations(&self, client: &mut Client<'_>, node: &Str) {
+        let priority = self.pod.spec.priority();
+        let there = self.cache.nominated.values().filter(|p| p.status.nominated_node_name == *node);
+        for pod in there.filter(|p| p.spec.priority() < priority) {
+            let Ok(live) = client.get_live::<Pod>(&pod.meta.namespace, &pod.meta.name) else { continue };
+            let mut new = Pod::clone(&live);
+            new.status.nominated_node_name = Str::default();
+            // It is cleared the next time where somebody wrote the pod in between.
+            let _ = client.update_status(new);
+        }
+    }
+}
+
+/// A pod that may go; one that has not started yet counts as started now. Mirrors `GetPodStartTime`.
+fn victim_of(client: &Client<'_>, uid: &Uid, counted: &CountedPod) -> Victim {
+    let live = client.get_live::<Pod>(&counted.namespace, &counted.name).ok();
+    let start = live.and_then(|p| p.status.start_time).unwrap_or_else(|| client.clock().time());
+    Victim { uid: uid.clone(), counted: counted.clone(), start, violates: false }
+}
+
+fn budgets(client: &Client<'_>) -> Vec<Budget> {
+    let all = client.server().store().list_as::<PodDisruptionBudget>(None);
+    all.into_iter()
+        .map(|pdb| {
+            let (spec, status) = (pdb.body.spec.as_ref(), pdb.body.status.as_ref());
+            let selector = Selector::from_optional_label_selector(spec.and_then(|s| s.selector.as_ref()));
+            let disrupted = status.and_then(|s| s.disrupted_pods.as_ref());
+            Budget {
+                namespace: pdb.meta.namespace.clone(),
+                selector: selector.unwrap_or_else(|_| Selector::nothing()),
+                disrupted: disrupted.into_iter().flatten().map(|(name, _)| name.clone()).collect(),
+                allowed: status.and_then(|s| s.disruptions_allowed).unwrap_or(0),
+            }
+        })
+        .collect()
+}
+
+/// Mirrors `filterPodsWithPDBViolation`.
+fn mark_violations(pods: &mut [Victim], budgets: &[Budget]) {
+    let mut allowed: Vec<i32> = budgets.iter().map(|b| b.allowed).collect();
+    for pod in pods {
+        let counted = &pod.counted;
+        for (budget, allowed) in budgets.iter().zip(&mut allowed) {
+            let is_meant = budget.namespace == counted.namespace
+                && !counted.labels.is_empty()
+                && !budget.selector.is_everything()
+                && budget.selector.matches(&counted.labels);
+            if is_meant && !budget.disrupted.iter().any(|name| counted.name == *name) {
+                *allowed -= 1;
+                pod.violates |= *allowed < 0;
+            }
+        }
+    }
+}
