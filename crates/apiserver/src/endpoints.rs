@@ -302,7 +302,9 @@ fn update_typed<R: Strategy>(
     let entries = managedfields::after_update::<R>(request, subresource, live.as_deref(), &api, reset)?;
     object.meta_mut().managed_fields = entries;
     if live.is_none() && R::ALLOW_CREATE_ON_UPDATE {
+        let on_create = R::warnings_on_create(&api);
         let object = server.create_with(request, object, Validation::Full(api))?;
+        warnings.extend(on_create);
         return Ok(Written { object: R::wrap(object), warnings });
     }
     let old = Arc::clone(server.get::<R>(&key.namespace, &key.name)?);

@@ -62,6 +62,8 @@ pub enum Subresource {
     EphemeralContainers,
     /// `/resize` of a pod.
     Resize,
+    /// `/scale`, for server-side apply: a write of the object itself by an owner of its own.
+    Scale,
 }
 
 /// Whether a write is checked field by field.

@@ -112,7 +112,8 @@ fn apply_typed<R: Strategy>(
         return Err(errors::uid_is_immutable(key.kind, &key.name, &object.meta().uid));
     }
     object.meta_mut().managed_fields = entries;
-    let object = server.update_with(request, object, subresource, Validation::Full(api))?;
+    let written = if subresource == Subresource::Scale { Subresource::Main } else { subresource };
+    let object = server.update_with(request, object, written, Validation::Full(api))?;
     warnings.extend(warnings_on_update(&*object, &*live, subresource));
     Ok(Written { object: R::wrap(object), warnings })
 }

@@ -48,6 +48,7 @@ fn updater<'a, R: Strategy>(request: &RequestInfo<'a>, subresource: Subresource)
             Subresource::Status => "status",
             Subresource::EphemeralContainers => "ephemeralcontainers",
             Subresource::Resize => "resize",
+            Subresource::Scale => "scale",
         },
         manager: request.manager,
         now: request.now,
@@ -180,7 +181,13 @@ pub(crate) fn apply<R: Strategy>(
         };
     }
     let (new, managed) = result.map_err(|error| match error {
-        ApplyError::Conflicts(conflicts) => conflict_error(&conflicts),
+        ApplyError::Conflicts(mut conflicts) => {
+            if subresource == Subresource::Scale {
+                // All that is known of owners there is a Scale's. Mirrors `ScaleHandler.ToSubresource`.
+                conflicts.iter_mut().for_each(|c| c.owner.api_version = "autoscaling/v1".to_owned());
+            }
+            conflict_error(&conflicts)
+        }
         ApplyError::Config(why) => {
             let name =
                 |key: &str| config.pointer(&format!("/metadata/{key}")).and_then(Value::as_str).unwrap_or_default();
@@ -196,7 +203,7 @@ pub(crate) fn apply<R: Strategy>(
 }
 
 /// `apps/v1, Kind=Deployment`, as Go prints a `GroupVersionKind`.
-fn printed_kind(api_version: &str, kind: &str) -> String {
+pub(crate) fn printed_kind(api_version: &str, kind: &str) -> String {
     let slash = if api_version.contains('/') { "" } else { "/" };
     format!("{slash}{api_version}, Kind={kind}")
 }

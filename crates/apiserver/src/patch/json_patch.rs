@@ -104,6 +104,7 @@ fn apply_one(document: &mut Value, operation: &Map<String, Value>, copied: &mut 
             *copied += value.to_string().len();
             (*copied <= COPY_BYTES_MAX).then(|| add(document, path, value)).flatten()
         }
+        "test" if path.is_empty() => (document == value).then_some(()),
         "test" => {
             let there = get(document, path)?.unwrap_or(Value::Null);
             (there == *value).then_some(())
@@ -119,7 +120,7 @@ fn decoded(part: &str) -> String {
 /// The list or object that holds what a path names, and its last part.
 fn container<'v>(document: &'v mut Value, path: &str) -> Option<(&'v mut Value, String)> {
     let parts: Vec<&str> = path.split('/').collect();
-    let (last, way) = parts.split_last()?;
+    let (last, way) = parts.split_last().filter(|(_, way)| !way.is_empty())?;
     let mut place = document;
     for part in way.iter().skip(1) {
         place = match place {
@@ -231,6 +232,11 @@ mod tests {
             ),
             (json!([{"op": "test", "path": "/a/none", "value": null}]), Some(document.clone())),
             (json!([{"op": "replace", "path": "", "value": {}}]), Some(json!({}))),
+            (json!([{"op": "test", "path": "", "value": document}]), Some(document.clone())),
+            (json!([{"op": "test", "path": "", "value": {}}]), None),
+            (json!([{"op": "add", "path": "", "value": {}}]), None),
+            (json!([{"op": "add", "path": "a", "value": 1}]), None),
+            (json!([{"op": "copy", "from": "a", "path": "/b"}]), None),
             (json!([{"op": "remove", "path": "/a/none"}]), None),
             (json!([{"op": "remove", "path": "/l/3"}]), None),
             (json!([{"op": "add", "path": "/l/4", "value": 1}]), None),

@@ -74,7 +74,7 @@ impl Strategy for Pod {
         let spec = match part {
             Subresource::Resize => validation::resized_spec(new_spec, old_spec),
             Subresource::EphemeralContainers => validation::debugged_spec(new_spec, old_spec),
-            Subresource::Main | Subresource::Status => old_spec.clone(),
+            Subresource::Main | Subresource::Status | Subresource::Scale => old_spec.clone(),
         };
         self.meta = seatrial_api::ObjectMeta {
             resource_version: self.meta.resource_version,
@@ -103,7 +103,7 @@ impl Strategy for Pod {
                 let new = of(validation::debugged_spec(new_spec, old_spec));
                 validation::validate_pod_ephemeral_containers_update(&new, old)
             }
-            Subresource::Main | Subresource::Status => ErrorList::new(),
+            Subresource::Main | Subresource::Status | Subresource::Scale => ErrorList::new(),
         }
     }
 

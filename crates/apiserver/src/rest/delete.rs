@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::get::key_of;
 use super::list::page;
 use super::negotiate::Representation;
-use super::options::{ListOptions, validate_dry_run};
+use super::options::{ListOptions, is_true, number, validate_dry_run};
 use super::table::{TableOptions, shown, shown_list};
 use super::{Call, Response};
 use crate::decode::{FieldValidation, cannot_be_handled, parse_body, strict_issues};
@@ -101,7 +101,7 @@ pub(crate) fn collection(
 
 /// The options in the body; in the query where there is no body.
 fn options_of(call: &Call<'_>) -> Result<Options, ApiError> {
-    let sent = if call.request.body.is_empty() { from_query(call) } else { from_body(call)? };
+    let sent = if call.request.body.is_empty() { from_query(call)? } else { from_body(call)? };
     read_options(call, &sent)
 }
 
@@ -121,18 +121,18 @@ fn from_body(call: &Call<'_>) -> Result<Value, ApiError> {
     }
 }
 
-fn from_query(call: &Call<'_>) -> Value {
+fn from_query(call: &Call<'_>) -> Result<Value, ApiError> {
     let mut sent = Map::new();
-    if let Some(seconds) = call.query("gracePeriodSeconds").and_then(|t| t.parse::<i64>().ok()) {
+    if let Some(seconds) = number(call, "gracePeriodSeconds")? {
         sent.insert("gracePeriodSeconds".to_owned(), json!(seconds));
     }
     if let Some(policy) = call.query("propagationPolicy") {
         sent.insert("propagationPolicy".to_owned(), json!(policy));
     }
     if let Some(orphan) = call.query("orphanDependents") {
-        sent.insert("orphanDependents".to_owned(), json!(orphan != "false" && orphan != "0"));
+        sent.insert("orphanDependents".to_owned(), json!(is_true(orphan)));
     }
-    Value::Object(sent)
+    Ok(Value::Object(sent))
 }
 
 /// Reads and checks `DeleteOptions`. Mirrors `ValidateDeleteOptions`.

@@ -221,11 +221,15 @@ impl ListOptions {
 }
 
 /// A boolean of a query: everything but `false` and `0` means true. Mirrors `Convert_Slice_string_To_bool`.
-fn is_true(text: &str) -> bool {
+pub(crate) fn is_true(text: &str) -> bool {
     !(text == "0" || text.eq_ignore_ascii_case("false"))
 }
 
-fn number(call: &Call<'_>, name: &str) -> Result<Option<i64>, ApiError> {
+/// A whole number of a query.
+///
+/// # Errors
+/// 400 with the text of Go's `strconv`.
+pub(crate) fn number(call: &Call<'_>, name: &str) -> Result<Option<i64>, ApiError> {
     let Some(text) = call.query(name).filter(|t| !t.is_empty()) else { return Ok(None) };
     let failed = |why: &str| ApiError::bad_request(format!("strconv.ParseInt: parsing {text:?}: {why}"));
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);

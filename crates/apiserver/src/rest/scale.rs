@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use super::get::{find, key_of};
 use super::options::WriteOptions;
 use super::{Call, Response};
-use crate::decode::{FieldValidation, cannot_be_handled, parse_body};
+use crate::decode::{Body, FieldValidation, invalid_patch, parse_body, strict_issues};
 use crate::endpoints::Scale;
 use crate::errors;
+use crate::managedfields::printed_kind;
 use crate::patch::{PatchType, apply_patch, parse_patch};
-use crate::server::ApiServer;
+use crate::server::{ApiServer, Subresource};
 
 const API_VERSION: &str = "autoscaling/v1";
 
@@ -53,11 +54,21 @@ fn to_json(meta: &ObjectMeta, scale: &Scale) -> Value {
 pub(crate) fn write(server: &mut ApiServer, call: &Call<'_>) -> Result<Response, ApiError> {
     let options = WriteOptions::of(call)?;
     let current = get(server, call)?;
+    if super::write::is_apply(call) {
+        return apply(server, call, &options);
+    }
     let (sent, keeps_version) = match call.request.method {
         "PATCH" => (patched(call, &current)?, true),
         _ => (parse_body(call.request.body, call.request.content_type)?.value, false),
     };
-    check_kind(&sent)?;
+    match check_kind(&sent) {
+        // The result of a patch is told whole.
+        Err((_, why)) if keeps_version => return Err(invalid_patch(&sent.to_string(), &why)),
+        Err((what, why)) => {
+            return Err(ApiError::bad_request(format!("{what} cannot be handled as a Scale: {why}")));
+        }
+        Ok(()) => {}
+    }
     let key = key_of(call);
     let text = |pointer: &str| sent.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let name = text("/metadata/name");
@@ -90,19 +101,43 @@ fn patched(call: &Call<'_>, current: &Value) -> Result<Value, ApiError> {
     apply_patch(patch_type, current, &patch, ty)
 }
 
-fn check_kind(sent: &Value) -> Result<(), ApiError> {
+/// Server-side apply: what is applied is `spec.replicas` of the object itself, by an owner of the part `scale`.
+fn apply(server: &mut ApiServer, call: &Call<'_>, options: &WriteOptions) -> Result<Response, ApiError> {
+    let sent = parse_patch(PatchType::Apply, call.request.body)?.value;
+    let text = |key: &str| sent.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (version, kind) = (text("apiVersion"), text("kind"));
+    if (version, kind) != (API_VERSION, "Scale") {
+        return Err(ApiError::bad_request(format!("invalid object type: {}", printed_kind(version, kind))));
+    }
+    let key = key_of(call);
+    if let Some(replicas) = sent.pointer("/spec/replicas").and_then(Value::as_i64).filter(|r| *r < 0) {
+        return Err(errors::invalid_scale(&key.name, i32::try_from(replicas).unwrap_or(i32::MIN)));
+    }
+    let mut config = json!({
+        "apiVersion": key.kind.api_version(), "kind": key.kind.info().kind, "metadata": {"name": key.name.as_str()},
+    });
+    if let Some(replicas) = sent.pointer("/spec/replicas") {
+        config["spec"] = json!({"replicas": replicas});
+    }
+    let body = (PatchType::Apply, &Body::from(config));
+    let written = server.patch_body(&options.request(call), &key, Subresource::Scale, body)?;
+    let mut scale = server.get_scale(&key)?;
+    if let Some(replicas) = written.object.to_json().pointer("/spec/replicas").and_then(Value::as_i64) {
+        scale.replicas = i32::try_from(replicas).unwrap_or(i32::MAX);
+    }
+    Ok(Response::json(200, to_json(written.object.meta(), &scale)).with_warnings(written.warnings))
+}
+
+/// Why a value is no Scale, with the kind and version that it says it has.
+fn check_kind(sent: &Value) -> Result<(), (String, String)> {
     let text = |key: &str| sent.get(key).and_then(Value::as_str).unwrap_or_default();
     let (version, kind) = (text("apiVersion"), text("kind"));
     if kind != "Scale" && !kind.is_empty() {
         let version = version.rsplit('/').next().unwrap_or_default();
         let why = format!("converting ({version}.{kind}) to (autoscaling.Scale): unknown conversion");
-        return Err(ApiError::bad_request(format!(
-            "{kind} in version \"{version}\" cannot be handled as a Scale: {why}"
-        )));
+        return Err((format!("{kind} in version \"{version}\""), why));
     }
-    let ty = type_named("Scale").ok_or_else(|| ApiError::internal("no schema"))?;
-    match crate::decode::strict_issues(sent, ty, FieldValidation::Ignore) {
-        Ok(_) => Ok(()),
-        Err(why) => Err(cannot_be_handled("Scale", "v1", &why)),
-    }
+    let not_typed = |why| ("Scale in version \"v1\"".to_owned(), why);
+    let ty = type_named("Scale").ok_or_else(|| not_typed("no schema".to_owned()))?;
+    strict_issues(sent, ty, FieldValidation::Ignore).map(drop).map_err(not_typed)
 }

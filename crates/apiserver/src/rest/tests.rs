@@ -366,3 +366,78 @@ fn every_call_of_endpoints_warns() {
         assert_eq!((response.code, response.warnings), (code, want.map(str::to_owned).to_vec()), "{method} {path}");
     }
 }
+
+#[test]
+fn a_scale_is_applied_by_an_owner_of_its_own() {
+    const WEB: &str = "/apis/apps/v1/namespaces/default/deployments/web";
+    let mut server = server();
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let spec = json!({"replicas": 1, "selector": {"matchLabels": {"a": "b"}}, "template": template});
+    create(
+        &mut server,
+        "/apis/apps/v1/namespaces/default/deployments",
+        &json!({"metadata": {"name": "web"}, "spec": spec}),
+    );
+    let scale =
+        |replicas: i32| json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": {"replicas": replicas}});
+    let mut apply = |body: &Value, force: &str| {
+        let text = body.to_string();
+        let request = Request {
+            method: "PATCH",
+            path: &format!("{WEB}/scale"),
+            query: vec![("fieldManager".to_owned(), "m".to_owned()), ("force".to_owned(), force.to_owned())],
+            content_type: Some("application/apply-patch+yaml"),
+            body: text.as_bytes(),
+            ..Request::default()
+        };
+        json_of(server.serve(NOW, &request))
+    };
+    let (code, status) = apply(&scale(3), "false");
+    let want = "Apply failed with 1 conflict: conflict with \"test\" using autoscaling/v1: .spec.replicas";
+    assert_eq!((code, &status["message"]), (409, &json!(want)));
+    assert_eq!(apply(&scale(-1), "true").0, 422);
+    assert_eq!(apply(&json!({"apiVersion": "v1", "kind": "Pod"}), "true").0, 400);
+    let (code, scaled) = apply(&scale(3), "true");
+    assert_eq!((code, &scaled["kind"], &scaled["spec"]["replicas"]), (200, &json!("Scale"), &json!(3)));
+    let (_, web) = get(&mut server, WEB, &[]);
+    assert_eq!((&web["spec"]["replicas"], &web["metadata"]["generation"]), (&json!(3), &json!(2)));
+    let owners = web["metadata"]["managedFields"].as_array().expect("owners");
+    assert!(
+        owners.iter().any(|o| o["subresource"] == "scale" && o["manager"] == "m" && o["operation"] == "Apply"),
+        "{owners:?}"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_refused() {
+    let mut server = server();
+    let rc = json!({"metadata": {"name": "rc"}, "spec": {"selector": {"a": "b"}, "template": {
+        "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}});
+    create(&mut server, "/api/v1/namespaces/default/replicationcontrollers", &rc);
+    let path = "/api/v1/namespaces/default/replicationcontrollers/rc";
+    let (code, status) =
+        json_of(call(&mut server, "PATCH", &format!("{path}/scale"), &[], &json!({"spec": {"replicas": "x"}})));
+    let message = status["message"].to_string();
+    assert!(
+        code == 422 && message.contains("patch: Invalid value") && message.contains("ScaleSpec.spec.replicas"),
+        "{status}"
+    );
+    let (code, status) = json_of(call(&mut server, "DELETE", path, &[("gracePeriodSeconds", "x")], &Value::Null));
+    let want = json!("strconv.ParseInt: parsing \"x\": invalid syntax");
+    assert_eq!((code, &status["message"]), (400, &want));
+    assert_eq!(get(&mut server, path, &[]).0, 200);
+}
+
+#[test]
+fn a_put_that_creates_warns_as_a_post() {
+    let mut server = server();
+    let body = json!({
+        "metadata": {"name": "s"},
+        "spec": {"clusterIP": "None", "sessionAffinity": "ClientIP", "ports": [{"port": 80}]}
+    });
+    let services = "/api/v1/namespaces/default/services";
+    let posted = call(&mut server, "POST", services, &[("dryRun", "All")], &body);
+    let put = call(&mut server, "PUT", &format!("{services}/s"), &[], &body);
+    assert!(put.code == 201 && !put.warnings.is_empty(), "{:?}", put.body);
+    assert_eq!(put.warnings, posted.warnings);
+}
