@@ -173,7 +173,8 @@ impl QosClass {
         for r in resources {
             let limits = ResourceAmounts::from_list(r.and_then(|r| r.limits.as_ref()));
             let requests = ResourceAmounts::from_list(r.and_then(|r| r.requests.as_ref()));
-            any |= limits.milli_cpu + limits.memory + requests.milli_cpu + requests.memory > 0;
+            let amounts = [limits.milli_cpu, limits.memory, requests.milli_cpu, requests.memory];
+            any |= amounts.iter().any(|amount| *amount > 0);
             let equal = |limit: i64, request: i64| limit > 0 && (request == 0 || request == limit);
             guaranteed &= equal(limits.milli_cpu, requests.milli_cpu) && equal(limits.memory, requests.memory);
         }
@@ -234,6 +235,7 @@ mod tests {
             (serde_json::json!({"limits": {"cpu": "1"}}), QosClass::Burstable),
             (serde_json::json!({"requests": {"memory": "1"}}), QosClass::Burstable),
             (serde_json::json!({"requests": {"ephemeral-storage": "1Gi"}}), QosClass::BestEffort),
+            (serde_json::json!({"limits": {"cpu": "1e1000", "memory": "9223372036854775807Ei"}}), QosClass::Guaranteed),
         ];
         for (resources, want) in rows {
             let spec = spec(serde_json::json!({"containers": [{"name": "c", "resources": resources}]}));
