@@ -168,14 +168,20 @@ fn validate_deployment_strategy(errs: &mut ErrorList, strategy: &DeploymentStrat
             validate_rolling_update_deployment(errs, update, &rolling_path);
         }
         _ => {
-            let value = internal_strategy(strategy);
+            let update = strategy.rolling_update.as_ref();
+            let update = update.map(|u| (u.max_unavailable.as_ref(), u.max_surge.as_ref()));
+            let value = internal_strategy(text(&strategy.type_), update);
             errs.push(Error::not_supported(path, value, &["Recreate", "RollingUpdate"]));
         }
     }
 }
 
-/// The strategy as upstream's internal type prints itself, in its field order.
-fn internal_strategy(strategy: &DeploymentStrategy) -> BadValue {
+/// The strategy of a Deployment or DaemonSet as upstream's internal type prints itself, in its field order: its type, and
+/// `maxUnavailable` and `maxSurge` of its rolling update.
+pub(super) fn internal_strategy(
+    type_: &str,
+    rolling_update: Option<(Option<&IntOrString>, Option<&IntOrString>)>,
+) -> BadValue {
     #[derive(serde::Serialize)]
     #[serde(rename_all = "PascalCase")]
     struct RollingUpdate<'a> {
@@ -188,13 +194,9 @@ fn internal_strategy(strategy: &DeploymentStrategy) -> BadValue {
         r#type: &'a str,
         rolling_update: Option<RollingUpdate<'a>>,
     }
-    BadValue::json(&Strategy {
-        r#type: text(&strategy.type_),
-        rolling_update: strategy.rolling_update.as_ref().map(|update| RollingUpdate {
-            max_unavailable: update.max_unavailable.as_ref(),
-            max_surge: update.max_surge.as_ref(),
-        }),
-    })
+    let rolling_update =
+        rolling_update.map(|(max_unavailable, max_surge)| RollingUpdate { max_unavailable, max_surge });
+    BadValue::json(&Strategy { r#type: type_, rolling_update })
 }
 
 /// Mirrors `ValidateRollingUpdateDeployment`.

@@ -14,8 +14,8 @@ use seatrial_api::names::name_is_dns_subdomain;
 use seatrial_api::selector::Selector;
 
 use super::apps::{
-    int_or_percent_value, is_not_more_than_100_percent, number_annotation_error, validate_not_decremented,
-    validate_positive_int_or_percent,
+    int_or_percent_value, internal_strategy, is_not_more_than_100_percent, number_annotation_error,
+    validate_not_decremented, validate_positive_int_or_percent,
 };
 use super::meta::{Scope, validate_object_meta, validate_object_meta_update};
 use super::pod_template::{validate_pod_template_spec, validate_template_policies, validate_template_selected};
@@ -98,31 +98,11 @@ fn validate_update_strategy(errs: &mut ErrorList, strategy: &DaemonSetUpdateStra
         ("OnDelete", _) => {}
         ("RollingUpdate", None) => errs.push(Error::required(&path.child("rollingUpdate"), "")),
         ("RollingUpdate", Some(update)) => validate_rolling_update(errs, update, &path.child("rollingUpdate")),
-        _ => errs.push(Error::not_supported(path, internal_strategy(strategy), &["RollingUpdate", "OnDelete"])),
+        (type_, update) => {
+            let update = update.as_ref().map(|u| (u.max_unavailable.as_ref(), u.max_surge.as_ref()));
+            errs.push(Error::not_supported(path, internal_strategy(type_, update), &["RollingUpdate", "OnDelete"]));
+        }
     }
-}
-
-/// The strategy as upstream's internal type prints itself.
-fn internal_strategy(strategy: &DaemonSetUpdateStrategy) -> BadValue {
-    #[derive(serde::Serialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct RollingUpdate<'a> {
-        max_unavailable: Option<&'a IntOrString>,
-        max_surge: Option<&'a IntOrString>,
-    }
-    #[derive(serde::Serialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Strategy<'a> {
-        r#type: &'a str,
-        rolling_update: Option<RollingUpdate<'a>>,
-    }
-    BadValue::json(&Strategy {
-        r#type: text(&strategy.type_),
-        rolling_update: strategy.rolling_update.as_ref().map(|update| RollingUpdate {
-            max_unavailable: update.max_unavailable.as_ref(),
-            max_surge: update.max_surge.as_ref(),
-        }),
-    })
 }
 
 /// Mirrors `ValidateRollingUpdateDaemonSet`: exactly one of the two is not zero.
