@@ -33,6 +33,7 @@ pub fn get_pod_from_template(template: &PodTemplateSpec, parent: &ObjectMeta, co
         },
         spec: Arc::clone(&template.spec),
         node_name: Str::default(),
+        pinned_to: None,
         status: PodStatus::default(),
     }
 }

@@ -51,7 +51,9 @@ impl<'a> PodInfo<'a> {
             requests: pod.spec.requests(),
             tolerations: spec.tolerations.as_deref().unwrap_or_default(),
             host_ports: crate::node_info::host_ports(&pod.spec),
-            has_node_selection: spec.node_selector.as_ref().is_some_and(|s| !s.is_empty()) || affinity.is_some(),
+            has_node_selection: spec.node_selector.as_ref().is_some_and(|s| !s.is_empty())
+                || affinity.is_some()
+                || pod.pinned_to.is_some(),
             has_preferences: affinity.is_some_and(|a| a.preferred_during_scheduling_ignored_during_execution.is_some()),
         }
     }
@@ -133,7 +135,9 @@ pub(crate) fn matches_node_selection(pod: &Pod, node: &NodeInfo) -> bool {
         .as_ref()
         .and_then(|a| a.node_affinity.as_ref())
         .and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
-    selected && required.is_none_or(|s| s.node_selector_terms.iter().any(|t| matches_term(t, node)))
+    selected
+        && pod.pinned_to.as_deref().is_none_or(|only| *only == node.name)
+        && required.is_none_or(|s| s.node_selector_terms.iter().any(|t| matches_term(t, node)))
 }
 
 fn matches_term(term: &NodeSelectorTerm, node: &NodeInfo) -> bool {

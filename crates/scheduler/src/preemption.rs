@@ -17,6 +17,8 @@ use crate::node_info::CountedPod;
 use crate::plugins::{Misfit, PodInfo};
 use crate::terms::PodTerms;
 
+/// What is said of a node on which no pod has to go.
+pub(crate) const NOT_HELPFUL: &str = "Preemption is not helpful for scheduling";
 const NO_VICTIMS: &str = "No preemption victims found for incoming pod";
 const REASON_PREEMPTED: &str = "PreemptionByScheduler";
 /// Of how many nodes victims are looked for: at least so many, and at least this share.
@@ -99,7 +101,7 @@ impl Evaluator<'_> {
             if misfit.is_resolvable {
                 potential.push(*node);
             } else {
-                said.push(Misfit::unresolvable("Preemption is not helpful for scheduling"));
+                said.push(Misfit::unresolvable(NOT_HELPFUL));
             }
         }
         let wanted = (self.cache.nodes.len() * CANDIDATES_PERCENT / 100).max(CANDIDATES_MIN);

@@ -14,16 +14,21 @@ use seatrial_machinery::{Client, Delivery, EventContext, EventText, ObjectRef, R
 use crate::cache::Cache;
 use crate::node_info::NodeInfo;
 use crate::plugins::{Misfit, PodInfo, filter, scores};
-use crate::preemption::{Evaluator, Preemption};
+use crate::preemption::{Evaluator, NOT_HELPFUL, Preemption};
 use crate::queue::Queue;
 use crate::relations::{Relations, relation_scores};
 use crate::terms::PodTerms;
+
+/// The nodes that were looked at and do not fit, and why.
+type Misfits = Vec<(usize, Misfit)>;
 
 const NAME: &str = "default-scheduler";
 /// Below so many nodes all of them are looked at.
 const NODES_TO_FIND_MIN: usize = 100;
 const REASON_UNSCHEDULABLE: &str = "Unschedulable";
 const NO_CLAIMS: &str = "no new claims to deallocate";
+/// What is said of the nodes that were not looked at because NodeAffinity named another one.
+const NOT_THE_ONE: &str = "node(s) didn't satisfy plugin(s) [NodeAffinity]";
 const REASON_GATED: &str = "SchedulingGated";
 const MESSAGE_GATED: &str = "Scheduling is blocked due to non-empty scheduling gates";
 
@@ -224,7 +229,9 @@ impl Scheduler {
         misfits: &[(usize, Misfit)],
     ) {
         let node_count = self.cache.nodes.len();
-        let mut message = fit_error_message(node_count, misfits.iter().map(|(_, misfit)| misfit));
+        let left_out = if pod.pinned_to.is_some() { node_count - misfits.len() } else { 0 };
+        let mut message =
+            fit_error_message(node_count, misfits.iter().map(|(_, misfit)| misfit), (NOT_THE_ONE, left_out));
         let mut nominated = None;
         if node_count > 0 {
             let (cache, rng) = (&mut self.cache, &mut self.rng);
@@ -232,7 +239,7 @@ impl Scheduler {
             match evaluator.preempt(client, misfits) {
                 Preemption::Nominated(node) => nominated = Some(node),
                 Preemption::NoCandidate(said) => {
-                    let why = fit_error_message(node_count, said.iter());
+                    let why = fit_error_message(node_count, said.iter(), (NOT_HELPFUL, left_out));
                     message = format!("{message} {NO_CLAIMS}, preemption: {why}");
                     nominated = Some(Str::default());
                 }
@@ -250,7 +257,10 @@ impl Scheduler {
     }
 
     /// The node with the best score. Mirrors `schedulePod`.
-    fn schedule_pod(&mut self, pod: &Pod, terms: Option<&PodTerms>) -> Result<usize, Vec<(usize, Misfit)>> {
+    fn schedule_pod(&mut self, pod: &Pod, terms: Option<&PodTerms>) -> Result<usize, Misfits> {
+        if let Some(only) = &pod.pinned_to {
+            return self.schedule_pinned(pod, terms, only);
+        }
         let wanted = nodes_to_find(self.cache.nodes.len());
         if !pod.status.nominated_node_name.is_empty() || self.cache.keeps_room_from(pod) {
             return self.schedule_pod_node_by_node(pod, terms, wanted);
@@ -272,6 +282,16 @@ impl Scheduler {
             return Ok(index.unwrap_or(self.next_start));
         }
         self.schedule_pod_node_by_node(pod, terms, wanted)
+    }
+
+    /// The same for a pod that one node alone may have, which is the only one to be looked at. Mirrors what becomes of the
+    /// PreFilter result of NodeAffinity.
+    fn schedule_pinned(&mut self, pod: &Pod, terms: Option<&PodTerms>, only: &Str) -> Result<usize, Misfits> {
+        let Some(index) = self.cache.index_of.get(only).copied() else { return Err(Vec::new()) };
+        self.evaluated += 1;
+        self.next_start = (self.next_start + 1) % self.cache.nodes.len();
+        let fits = self.cache.filter_one(&PodInfo::of(pod), terms, index);
+        fits.map(|()| index).map_err(|misfit| vec![(index, misfit)])
     }
 
     /// The same for pods to which other pods matter, as long as nodes' own scores can be remembered.
@@ -301,7 +321,7 @@ impl Scheduler {
         pod: &Pod,
         terms: Option<&PodTerms>,
         wanted: usize,
-    ) -> Result<usize, Vec<(usize, Misfit)>> {
+    ) -> Result<usize, Misfits> {
         let info = PodInfo::of(pod);
         // The node that victims made room on comes first, and is enough. Mirrors `evaluateNominatedNode`.
         if let Some(index) = self.cache.index_of.get(&pod.status.nominated_node_name).copied()
@@ -387,6 +407,7 @@ fn nodes_to_find(all: usize) -> usize {
 /// Whether others may treat two versions of a pod the same.
 fn is_same_to_others(old: &Pod, new: &Pod) -> bool {
     Arc::ptr_eq(&old.spec, &new.spec)
+        && old.pinned_to == new.pinned_to
         && old.meta.labels == new.meta.labels
         && old.meta.is_deleting() == new.meta.is_deleting()
 }
@@ -410,14 +431,21 @@ fn report(client: &mut Client<'_>, pod: &Arc<Pod>, nominated: Option<Str>, (reas
     let _ = client.update_status(new);
 }
 
-/// `0/3 nodes are available: ...`. Mirrors `FitError.Error`.
-fn fit_error_message<'a>(node_count: usize, misfits: impl Iterator<Item = &'a Misfit>) -> String {
+/// `0/3 nodes are available: ...`, and what is said of so many nodes that were left out. Mirrors `FitError.Error`.
+fn fit_error_message<'a>(
+    node_count: usize,
+    misfits: impl Iterator<Item = &'a Misfit>,
+    (of_the_others, left_out): (&str, usize),
+) -> String {
     if node_count == 0 {
         return "no nodes available to schedule pods".to_owned();
     }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for reason in misfits.flat_map(|m| &m.reasons) {
         *counts.entry(reason).or_default() += 1;
+    }
+    if left_out > 0 {
+        *counts.entry(of_the_others).or_default() += left_out;
     }
     let mut texts: Vec<String> = counts.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     texts.sort();
@@ -433,10 +461,14 @@ mod tests {
         let misfit = |reason: &str, is_resolvable| Misfit { reasons: vec![reason.to_owned()], is_resolvable };
         let misfits = [misfit("node(s) had untolerated taint(s)", false), misfit("Insufficient cpu", true)];
         assert_eq!(
-            fit_error_message(2, misfits.iter()),
+            fit_error_message(2, misfits.iter(), (NOT_THE_ONE, 0)),
             "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)."
         );
-        assert_eq!(fit_error_message(0, [].iter()), "no nodes available to schedule pods");
+        assert_eq!(fit_error_message(0, [].iter(), (NOT_THE_ONE, 0)), "no nodes available to schedule pods");
+        assert_eq!(
+            fit_error_message(3, misfits[1..].iter(), (NOT_THE_ONE, 2)),
+            "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]."
+        );
     }
 
     #[test]

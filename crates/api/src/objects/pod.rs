@@ -37,6 +37,9 @@ pub struct Pod {
     pub spec: Arc<PodSpec>,
     /// The node the pod is bound to, or empty.
     pub node_name: Str,
+    /// The only node that a daemon pod's required node affinity allows. It is not part of the shared spec, so that the
+    /// pods of a DaemonSet can share one; any pod whose affinity has this shape is held so.
+    pub pinned_to: Option<Arc<Str>>,
     /// What the scheduler and the kubelet report.
     pub status: PodStatus,
 }
@@ -146,10 +149,12 @@ impl Pod {
     pub fn from_api(pod: corev1::Pod) -> Result<Self, ApiError> {
         let mut spec = pod.spec.unwrap_or_default();
         let node_name = spec.node_name.take().unwrap_or_default().into();
+        let pinned_to = take_pin(&mut spec).map(|node| Arc::new(Str::from(node)));
         Ok(Self {
             meta: ObjectMeta::from_api(pod.metadata)?,
             spec: Arc::new(PodSpec::new(spec)),
             node_name,
+            pinned_to,
             status: PodStatus::from_api(pod.status.unwrap_or_default()),
         })
     }
@@ -157,12 +162,63 @@ impl Pod {
     /// The pod as k8s-openapi holds it.
     pub fn to_api(&self) -> corev1::Pod {
         let node_name = (!self.node_name.is_empty()).then(|| self.node_name.to_string());
-        corev1::Pod {
-            metadata: self.meta.to_api(),
-            spec: Some(corev1::PodSpec { node_name, ..self.spec.api().clone() }),
-            status: Some(self.status.to_api()),
+        let mut spec = corev1::PodSpec { node_name, ..self.spec.api().clone() };
+        if let Some(node) = &self.pinned_to {
+            pin(&mut spec, node);
         }
+        corev1::Pod { metadata: self.meta.to_api(), spec: Some(spec), status: Some(self.status.to_api()) }
     }
+
+    /// The node the pod is on or made for: its own, or else the one it is pinned to. Mirrors `GetTargetNodeName` of the
+    /// DaemonSet controller.
+    pub fn target_node(&self) -> Option<&Str> {
+        if self.node_name.is_empty() { self.pinned_to.as_deref() } else { Some(&self.node_name) }
+    }
+}
+
+const FIELD_METADATA_NAME: &str = "metadata.name";
+const OPERATOR_IN: &str = "In";
+
+/// Makes one node the only one that the required node affinity allows; preferences stay.
+/// Mirrors `ReplaceDaemonSetPodNodeNameNodeAffinity`.
+fn pin(spec: &mut corev1::PodSpec, node: &str) {
+    let requirement = corev1::NodeSelectorRequirement {
+        key: FIELD_METADATA_NAME.to_owned(),
+        operator: OPERATOR_IN.to_owned(),
+        values: Some(vec![node.to_owned()]),
+    };
+    let term = corev1::NodeSelectorTerm { match_expressions: None, match_fields: Some(vec![requirement]) };
+    let affinity = spec.affinity.get_or_insert_default().node_affinity.get_or_insert_default();
+    affinity.required_during_scheduling_ignored_during_execution =
+        Some(corev1::NodeSelector { node_selector_terms: vec![term] });
+}
+
+/// Takes a required node affinity that allows one node by its name out of a spec, and what it leaves empty with it: the
+/// opposite of [`pin`].
+fn take_pin(spec: &mut corev1::PodSpec) -> Option<String> {
+    let affinity = spec.affinity.as_mut()?;
+    let node_affinity = affinity.node_affinity.as_mut()?;
+    let required = node_affinity.required_during_scheduling_ignored_during_execution.as_mut()?;
+    let [corev1::NodeSelectorTerm { match_expressions: None, match_fields: Some(fields) }] =
+        required.node_selector_terms.as_mut_slice()
+    else {
+        return None;
+    };
+    let [corev1::NodeSelectorRequirement { key, operator, values: Some(values) }] = fields.as_mut_slice() else {
+        return None;
+    };
+    if key != FIELD_METADATA_NAME || operator != OPERATOR_IN || values.len() != 1 || values[0].is_empty() {
+        return None;
+    }
+    let node = values.pop();
+    node_affinity.required_during_scheduling_ignored_during_execution = None;
+    if *node_affinity == corev1::NodeAffinity::default() {
+        affinity.node_affinity = None;
+    }
+    if *affinity == corev1::Affinity::default() {
+        spec.affinity = None;
+    }
+    node
 }
 
 impl PodStatus {

@@ -41,7 +41,11 @@ impl Strategy for Pod {
         self.status.clone_from(&old.status);
         if *self.spec == *old.spec {
             self.spec = Arc::clone(&old.spec);
-        } else {
+        }
+        if self.pinned_to == old.pinned_to {
+            self.pinned_to.clone_from(&old.pinned_to);
+        }
+        if !Arc::ptr_eq(&self.spec, &old.spec) || self.pinned_to != old.pinned_to {
             self.meta.generation += 1;
         }
     }
@@ -49,6 +53,7 @@ impl Strategy for Pod {
     fn prepare_for_status_update(&mut self, old: &Self) {
         self.spec = Arc::clone(&old.spec);
         self.node_name.clone_from(&old.node_name);
+        self.pinned_to.clone_from(&old.pinned_to);
         self.meta.owner_references.clone_from(&old.meta.owner_references);
         self.status.qos_class = self.status.qos_class.or(old.status.qos_class);
     }
@@ -83,6 +88,7 @@ impl Strategy for Pod {
         };
         self.status.clone_from(&old.status);
         self.node_name.clone_from(&old.node_name);
+        self.pinned_to.clone_from(&old.pinned_to);
         if spec == *old_spec {
             self.spec = Arc::clone(&old.spec);
         } else {

@@ -29,6 +29,7 @@ fn pod((uid, node, phase, ready, restarts, created, cost): Row<'_>) -> Arc<Pod> 
         },
         spec: Arc::new(PodSpec::new(corev1::PodSpec::default())),
         node_name: node.into(),
+        pinned_to: None,
         status: PodStatus {
             phase,
             conditions: conditions.into_iter().collect(),
