@@ -16,6 +16,7 @@ mod objects;
 mod pod_template;
 pub mod quantity;
 mod resources;
+pub mod scheduling;
 pub mod schema;
 pub mod selector;
 mod str;

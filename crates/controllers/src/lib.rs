@@ -1,5 +1,6 @@
 //! Kubernetes' workload controllers, one folder each, with upstream's folder and function names.
 
+mod daemon;
 mod deployment;
 mod disruption;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod resourcequota;
 mod statefulset;
 mod tainteviction;
 
+pub use daemon::DaemonSetsController;
 pub use deployment::DeploymentController;
 pub use disruption::DisruptionController;
 pub use garbagecollector::GarbageCollector;

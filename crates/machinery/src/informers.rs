@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use seatrial_api::{
-    ControllerRevision, Deployment, Kind, Namespace, Node, Object, PersistentVolumeClaim, Pod, PodDisruptionBudget,
-    ReplicaSet, ReplicationController, Resource, ResourceQuota, StatefulSet,
+    ControllerRevision, DaemonSet, Deployment, Kind, Namespace, Node, Object, PersistentVolumeClaim, Pod,
+    PodDisruptionBudget, ReplicaSet, ReplicationController, Resource, ResourceQuota, StatefulSet,
 };
 use seatrial_apiserver::{Change, Cursor, WatchLog};
 
@@ -32,6 +32,8 @@ pub struct Informers {
     pub replication_controllers: Lister<ReplicationController>,
     /// Deployments.
     pub deployments: Lister<Deployment>,
+    /// DaemonSets.
+    pub daemon_sets: Lister<DaemonSet>,
     /// Namespaces.
     pub namespaces: Lister<Namespace>,
     /// Nodes.
@@ -132,6 +134,7 @@ impl Informers {
                 delivery::<ReplicationController>(self.replication_controllers.apply(change))
             }
             Object::Deployment(_) => delivery::<Deployment>(self.deployments.apply(change)),
+            Object::DaemonSet(_) => delivery::<DaemonSet>(self.daemon_sets.apply(change)),
             Object::Namespace(_) => delivery::<Namespace>(self.namespaces.apply(change)),
             Object::Node(_) => delivery::<Node>(self.nodes.apply(change)),
             Object::ResourceQuota(_) => delivery::<ResourceQuota>(self.resource_quotas.apply(change)),

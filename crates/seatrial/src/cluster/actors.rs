@@ -2,9 +2,9 @@
 
 use seatrial_api::NamespacedName;
 use seatrial_controllers::{
-    DeploymentController, DisruptionController, GarbageCollector, NamespaceController, NodeLifecycleController,
-    PodGcController, PvProtectionController, PvcProtectionController, ReplicaSetController, ReplicationManager,
-    ResourceQuotaController, StatefulSetController, TaintEvictionController,
+    DaemonSetsController, DeploymentController, DisruptionController, GarbageCollector, NamespaceController,
+    NodeLifecycleController, PodGcController, PvProtectionController, PvcProtectionController, ReplicaSetController,
+    ReplicationManager, ResourceQuotaController, StatefulSetController, TaintEvictionController,
 };
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
@@ -47,6 +47,7 @@ pub(super) struct Controllers {
     pub(super) pvc_protection: PvcProtectionController,
     pub(super) pv_protection: PvProtectionController,
     pub(super) node_lifecycle: NodeLifecycleController,
+    pub(super) daemon_set: DaemonSetsController,
     pub(super) taint_eviction: TaintEvictionController,
     pub(super) pod_gc: PodGcController,
     pub(super) disruption: DisruptionController,
@@ -126,6 +127,10 @@ macro_rules! for_controller {
                 let $c = &mut $self.stateful_set;
                 $body
             }
+            Actor::DaemonSet => {
+                let $c = &mut $self.daemon_set;
+                $body
+            }
             Actor::User | Actor::ApiServer | Actor::Scheduler | Actor::Kubelet => $other,
         }
     };
@@ -133,7 +138,7 @@ macro_rules! for_controller {
 
 impl Controllers {
     /// The controllers, in the order of their turns.
-    pub(super) const TURNS: [Actor; 13] = [
+    pub(super) const TURNS: [Actor; 14] = [
         Actor::Deployment,
         Actor::ReplicaSet,
         Actor::ReplicationController,
@@ -143,6 +148,8 @@ impl Controllers {
         Actor::PvcProtection,
         Actor::PvProtection,
         Actor::NodeLifecycle,
+        // It acts on a taint of its own accord, and does not leave its pods to who evicts them.
+        Actor::DaemonSet,
         Actor::TaintEviction,
         Actor::PodGc,
         Actor::Disruption,

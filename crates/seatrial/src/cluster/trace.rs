@@ -44,10 +44,12 @@ pub enum Actor {
     ReplicationController,
     /// The StatefulSet controller.
     StatefulSet,
+    /// The DaemonSet controller.
+    DaemonSet,
 }
 
 impl Actor {
-    const ALL: [Actor; 17] = [
+    const ALL: [Actor; 18] = [
         Actor::User,
         Actor::ApiServer,
         Actor::Deployment,
@@ -65,6 +67,7 @@ impl Actor {
         Actor::Kubelet,
         Actor::ReplicationController,
         Actor::StatefulSet,
+        Actor::DaemonSet,
     ];
 
     /// The name in events and reports.
@@ -87,6 +90,7 @@ impl Actor {
             Actor::Kubelet => "kubelet",
             Actor::ReplicationController => "replication-controller",
             Actor::StatefulSet => "statefulset-controller",
+            Actor::DaemonSet => "daemonset-controller",
         }
     }
 }
