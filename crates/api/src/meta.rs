@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as metav1;
 
-use crate::{ApiError, Str, StrMap, Time, Uid};
+use crate::{ApiError, Slot, Str, StrMap, Time, Uid};
 
 /// What every object carries. Mirrors `metav1.ObjectMeta`.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +35,8 @@ pub struct ObjectMeta {
     pub finalizers: Finalizers,
     /// Field ownership of server-side apply, kept as it is written.
     pub managed_fields: Option<Arc<Vec<metav1::ManagedFieldsEntry>>>,
+    /// Where tables keep the object. The store gives it, nobody prints it, and objects are equal whatever it is.
+    pub slot: Slot,
 }
 
 /// `deletionTimestamp` and `deletionGracePeriodSeconds`.
@@ -70,13 +72,24 @@ pub type Finalizers = SharedList<Str>;
 
 /// An immutable list behind one shared pointer.
 #[derive(Debug)]
-pub struct SharedList<T>(Option<Arc<Vec<T>>>);
+pub struct SharedList<T>(Option<Arc<Items<T>>>);
+
+/// Most lists have one item, which needs no allocation of its own.
+#[derive(Debug)]
+enum Items<T> {
+    One(T),
+    Many(Vec<T>),
+}
 
 impl<T> SharedList<T> {
     /// The items.
     #[inline]
     pub fn as_slice(&self) -> &[T] {
-        self.0.as_deref().map_or(&[], Vec::as_slice)
+        match self.0.as_deref() {
+            None => &[],
+            Some(Items::One(item)) => std::slice::from_ref(item),
+            Some(Items::Many(items)) => items,
+        }
     }
 
     /// Whether both are one shared list (or both empty), without looking at the items.
@@ -118,13 +131,19 @@ impl<T: PartialEq> PartialEq for SharedList<T> {
 
 impl<T> From<Vec<T>> for SharedList<T> {
     fn from(items: Vec<T>) -> Self {
-        Self(if items.is_empty() { None } else { Some(Arc::new(items)) })
+        items.into_iter().collect()
     }
 }
 
 impl<T> FromIterator<T> for SharedList<T> {
     fn from_iter<I: IntoIterator<Item = T>>(iter: I) -> Self {
-        Self::from(iter.into_iter().collect::<Vec<_>>())
+        let mut iter = iter.into_iter();
+        let Some(first) = iter.next() else { return Self(None) };
+        let items = match iter.next() {
+            None => Items::One(first),
+            Some(second) => Items::Many([first, second].into_iter().chain(iter).collect()),
+        };
+        Self(Some(Arc::new(items)))
     }
 }
 
@@ -145,6 +164,7 @@ impl PartialEq for ObjectMeta {
             owner_references,
             finalizers,
             managed_fields,
+            slot: _,
         } = self;
         *resource_version == other.resource_version
             && *generation == other.generation
@@ -254,6 +274,7 @@ impl ObjectMeta {
             owner_references: meta.owner_references.into_iter().flatten().map(OwnerReference::from_api).collect(),
             finalizers: meta.finalizers.into_iter().flatten().map(Into::into).collect(),
             managed_fields: meta.managed_fields.filter(|m| !m.is_empty()).map(Arc::new),
+            slot: Slot::NONE,
         })
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 
-use crate::{Event, Object, Resource, Str};
+use crate::{Event, Object, Resource, Slot, SlotMap, Str};
 
 /// The name of an object within its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,11 +41,18 @@ impl Hash for NamespacedName {
 }
 
 #[inline]
-fn hash_of(namespace: &str, name: &str) -> u64 {
+fn hash_of(namespace: &str, name: &str) -> u32 {
     let mut hasher = FxHasher::default();
     namespace.hash(&mut hasher);
     name.hash(&mut hasher);
-    hasher.finish()
+    let hash = hasher.finish();
+    (hash ^ (hash >> 32)) as u32
+}
+
+/// The table takes a hash's low bits for the place and its high bits to tell neighbours apart.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// What can be found by its namespace and name.
@@ -71,52 +78,82 @@ impl Named for Object {
 }
 
 /// A hash map by namespace and name, which it reads from its values. It hands them out one by one or sorted, never in
-/// the order of their hashes.
+/// the order of their hashes. Each value keeps its slot until it is removed.
 #[derive(Clone, Debug)]
-pub struct ObjectMap<V>(HashTable<Entry<V>>);
+pub struct ObjectMap<V> {
+    index: HashTable<Place>,
+    values: SlotMap<V>,
+    /// Slots of values that were removed; the last one is used next.
+    free: Vec<Slot>,
+}
 
-/// A value and the hash of its place, so that growing looks at no value.
-#[derive(Clone, Debug)]
-struct Entry<V> {
-    hash: u64,
-    value: V,
+/// Where a value lies, and the hash of its name, so that growing looks at no value.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    hash: u32,
+    slot: Slot,
 }
 
 impl<V> Default for ObjectMap<V> {
     fn default() -> Self {
-        Self(HashTable::default())
+        Self { index: HashTable::default(), values: SlotMap::default(), free: Vec::new() }
     }
 }
 
 #[inline]
-fn is_at<V: Named>(hash: u64, namespace: &str, name: &str) -> impl FnMut(&Entry<V>) -> bool {
-    move |entry| entry.hash == hash && entry.value.with_place(|ns, n| n == name && ns == namespace)
+fn is_named<V: Named>(value: &V, namespace: &str, name: &str) -> bool {
+    value.with_place(|ns, n| n == name && ns == namespace)
 }
 
 impl<V: Named> ObjectMap<V> {
     /// The value at a place.
     pub fn get(&self, namespace: &str, name: &str) -> Option<&V> {
-        let hash = hash_of(namespace, name);
-        self.0.find(hash, is_at(hash, namespace, name)).map(|entry| &entry.value)
+        self.values.get(self.slot_of(namespace, name)?)
     }
 
-    /// The value at a place, to be replaced by another of the same place.
-    pub fn get_mut(&mut self, namespace: &str, name: &str) -> Option<&mut V> {
+    /// The slot of the value at a place.
+    pub fn slot_of(&self, namespace: &str, name: &str) -> Option<Slot> {
         let hash = hash_of(namespace, name);
-        self.0.find_mut(hash, is_at(hash, namespace, name)).map(|entry| &mut entry.value)
+        let is_at = |place: &Place| {
+            place.hash == hash && self.values.get(place.slot).is_some_and(|v| is_named(v, namespace, name))
+        };
+        self.index.find(spread(hash), is_at).map(|place| place.slot)
     }
 
-    /// Puts a value at its place; returns the one before.
-    pub fn insert(&mut self, value: V) -> Option<V> {
+    /// The value at a slot.
+    #[inline]
+    pub fn at(&self, slot: Slot) -> Option<&V> {
+        self.values.get(slot)
+    }
+
+    /// Whether the value at a slot is the one at a place, which costs no search.
+    #[inline]
+    pub fn is_at(&self, slot: Slot, namespace: &str, name: &str) -> bool {
+        self.values.get(slot).is_some_and(|value| is_named(value, namespace, name))
+    }
+
+    /// The slot that the next new value will have.
+    pub fn next_slot(&self) -> Slot {
+        self.free.last().copied().unwrap_or_else(|| Slot::at(self.values.len()))
+    }
+
+    /// Puts a value at its place; returns the one before. `slot` is a guess at where that lies.
+    pub fn insert(&mut self, slot: Slot, value: V) -> Option<V> {
         // The place is asked for once: an event writes its name out for that.
-        let (hash, found) = value.with_place(|namespace, name| {
-            let hash = hash_of(namespace, name);
-            (hash, self.0.find_mut(hash, is_at(hash, namespace, name)))
+        let found = value.with_place(|namespace, name| {
+            if self.is_at(slot, namespace, name) {
+                Ok(slot)
+            } else {
+                self.slot_of(namespace, name).ok_or(hash_of(namespace, name))
+            }
         });
         match found {
-            Some(entry) => Some(std::mem::replace(&mut entry.value, value)),
-            None => {
-                self.0.insert_unique(hash, Entry { hash, value }, |entry| entry.hash);
+            Ok(slot) => self.values.insert(slot, value),
+            Err(hash) => {
+                let slot = self.next_slot();
+                self.free.pop();
+                self.values.insert(slot, value);
+                self.index.insert_unique(spread(hash), Place { hash, slot }, |place| spread(place.hash));
                 None
             }
         }
@@ -125,15 +162,17 @@ impl<V: Named> ObjectMap<V> {
     /// Takes the value at a place away.
     pub fn remove(&mut self, namespace: &str, name: &str) -> Option<V> {
         let hash = hash_of(namespace, name);
-        let entry = self.0.find_entry(hash, is_at(hash, namespace, name)).ok()?;
-        Some(entry.remove().0.value)
+        let slot = self.slot_of(namespace, name)?;
+        self.index.find_entry(spread(hash), |place| place.slot == slot).ok()?.remove();
+        self.free.push(slot);
+        self.values.remove(slot)
     }
 
     /// The values of one namespace or of all, in the order of namespace and name.
     pub fn sorted(&self, namespace: Option<&str>) -> Vec<&V> {
         let in_namespace = |v: &&V| namespace.is_none_or(|wanted| v.with_place(|ns, _| ns == wanted));
-        let values = self.0.iter().map(|entry| &entry.value).filter(in_namespace);
         let place = |v: &V| v.with_place(|ns, name| NamespacedName::new(ns, name));
+        let values = self.values.values().filter(in_namespace);
         let mut pairs: Vec<(NamespacedName, &V)> = values.map(|v| (place(v), v)).collect();
         pairs.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         pairs.into_iter().map(|(_, value)| value).collect()
@@ -143,11 +182,50 @@ impl<V: Named> ObjectMap<V> {
 impl<V> ObjectMap<V> {
     /// How many values there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 
     /// Whether there is no value.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Namespace, ObjectMeta};
+
+    fn named(name: &str) -> Arc<Namespace> {
+        let meta = ObjectMeta { name: name.into(), ..ObjectMeta::default() };
+        Arc::new(Namespace { meta, body: Default::default() })
+    }
+
+    #[test]
+    fn values_keep_their_slots_until_they_are_removed() {
+        let mut map = ObjectMap::default();
+        for (index, name) in ["b", "a", "c"].into_iter().enumerate() {
+            assert_eq!(map.next_slot(), Slot::at(index));
+            assert_eq!((map.insert(Slot::NONE, named(name)), map.slot_of("", name)), (None, Some(Slot::at(index))));
+        }
+        let names = |map: &ObjectMap<Arc<Namespace>>| -> String {
+            map.sorted(None).iter().map(|n| n.meta.name.as_str()).collect()
+        };
+        assert_eq!(
+            (names(&map).as_str(), map.at(Slot::at(1)).is_some(), map.is_at(Slot::at(1), "", "b")),
+            ("abc", true, false)
+        );
+        // A guess that is wrong is as good as none.
+        for guess in [Slot::at(0), Slot::at(2), Slot::at(9), Slot::NONE] {
+            assert!(map.insert(guess, named("b")).is_some_and(|old| old.meta.name == "b"));
+            assert_eq!((map.len(), map.slot_of("", "b")), (3, Some(Slot::at(0))));
+        }
+        assert!(map.remove("", "b").is_some() && map.remove("", "b").is_none() && map.get("", "b").is_none());
+        assert_eq!((map.next_slot(), map.len()), (Slot::at(0), 2));
+        assert_eq!(
+            (map.insert(Slot::at(1), named("d")), map.slot_of("", "d"), map.next_slot()),
+            (None, Some(Slot::at(0)), Slot::at(3))
+        );
+        assert_eq!(names(&map), "acd");
     }
 }

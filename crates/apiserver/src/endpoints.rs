@@ -9,7 +9,7 @@ use std::sync::Arc;
 use k8s_openapi::Metadata;
 use seatrial_api::pod_condition;
 use seatrial_api::{
-    ApiError, Condition, ConditionStatus, Kind, Namespace, Object, ObjectKey, ObjectMeta, Pod, Resource, Str, Uid,
+    ApiError, Condition, ConditionStatus, Kind, Namespace, Object, ObjectKey, ObjectMeta, Pod, Resource, Uid,
 };
 use serde_json::Value;
 
@@ -149,7 +149,7 @@ impl ApiServer {
         }
         let mut pod = Pod::clone(old);
         pod.node_name = node.into();
-        pod.status.nominated_node_name = Str::default();
+        pod.status.nominated_node_name = Default::default();
         let scheduled = Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::True, request.now);
         pod.status.conditions = set_pod_condition(&pod.status.conditions, scheduled);
         self.admission.share_conditions(&mut pod.status.conditions);

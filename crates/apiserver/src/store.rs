@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{BriefEvent, Event, Kind, Object, ObjectKey, ObjectMap, Resource};
+use seatrial_api::{BriefEvent, Event, Kind, Object, ObjectKey, ObjectMap, Resource, Slot};
 
 use crate::watch_log::{Change, ChangeType, WatchLog};
 
@@ -88,18 +88,17 @@ impl Store {
     pub fn put<R: Resource>(&mut self, mut object: R) -> Arc<R> {
         self.resource_version += 1;
         self.kind_versions[R::KIND as usize] = self.resource_version;
-        object.meta_mut().resource_version = self.resource_version;
+        let table = &mut self.tables[R::KIND as usize];
+        let meta = object.meta();
+        let slot = match table.is_at(meta.slot, &meta.namespace, &meta.name) {
+            true => meta.slot,
+            false => table.slot_of(&meta.namespace, &meta.name).unwrap_or_else(|| table.next_slot()),
+        };
+        let meta = object.meta_mut();
+        (meta.resource_version, meta.slot) = (self.resource_version, slot);
         let object = Arc::new(object);
         let wrapped = R::wrap(Arc::clone(&object));
-        let meta = object.meta();
-        let table = &mut self.tables[R::KIND as usize];
-        let old = match table.get_mut(&meta.namespace, &meta.name) {
-            Some(slot) => Some(std::mem::replace(slot, wrapped.clone())),
-            None => {
-                table.insert(wrapped.clone());
-                None
-            }
-        };
+        let old = table.insert(slot, wrapped.clone());
         let type_ = if old.is_some() { ChangeType::Modified } else { ChangeType::Added };
         self.log.push(Change { resource_version: self.resource_version, type_, object: wrapped, old });
         object
@@ -112,7 +111,7 @@ impl Store {
         event.resource_version = self.resource_version;
         let event = Arc::new(Event::from(event));
         let object = Object::Event(Arc::clone(&event));
-        self.tables[Kind::Event as usize].insert(object.clone());
+        self.tables[Kind::Event as usize].insert(Slot::NONE, object.clone());
         let change = Change { resource_version: self.resource_version, type_: ChangeType::Added, object, old: None };
         self.log.push(change);
         event

@@ -3,29 +3,29 @@
 //! Three places hold them. What is due at the present instant lies in a plain queue: most events are of that kind.
 //! A timer of the future lies in a *run*, a queue that is only appended to in order of time: a simulation has few
 //! different delays, so a few runs take nearly all of them and cost no sift. What fits behind no run lies in a binary
-//! heap. A timer's entry is three words; its event lies in a slot beside, which a cancelled timer gives back at once.
-//! What is left of it in a run or in the heap is dropped when it comes to the front, or when half of all is leftovers.
+//! heap, as three words; its event lies in a slot beside, which a cancelled timer gives back at once. What is left of it
+//! in the heap is dropped when it comes to the front, or when half of all is leftovers.
 //!
-//! Invariant: the front of the queue, of each run and of the heap is a live event, and `head` is the least of them.
+//! Invariant: the front of each queue and of the heap is a live event, and `head` is the least of them.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 
 use crate::SimTime;
+pub(crate) use crate::fifo::LEFTOVERS_MIN;
+use crate::fifo::{Fifo, NO_KEY, order_key};
 
-/// Leftovers of cancelled timers up to this number are never worth a sweep.
-pub(crate) const LEFTOVERS_MIN: usize = 64;
 /// How many runs there are: each is looked at once a push and once a pop.
 const RUNS: usize = 8;
-/// Stands for the key of no event: later than all.
-const NO_KEY: u128 = u128::MAX;
-/// Stands for the slot of an event that is due and has none.
-const NO_SLOT: u32 = u32::MAX;
+/// Stands for the slot of an event that is due.
+const DUE: u32 = u32::MAX;
+/// From here on numbers stand for runs.
+const FIRST_RUN: u32 = DUE - RUNS as u32;
 
 #[derive(Debug)]
 pub(crate) struct Lane<E> {
-    due: VecDeque<Due<E>>,
-    runs: [VecDeque<Entry>; RUNS],
+    due: Fifo<E>,
+    runs: [Fifo<E>; RUNS],
     /// The key of each run's front, side by side so that finding the least touches no queue.
     run_fronts: [u128; RUNS],
     /// The time of each run's back; zero for an empty run, which fits any timer but worse than all others.
@@ -36,19 +36,8 @@ pub(crate) struct Lane<E> {
     head: Head,
     /// Live events in all.
     len: usize,
-    /// Cancelled events still in `due`.
-    n_due_leftovers: usize,
-    /// Cancelled timers still in `runs` and `heap`.
-    n_timer_leftovers: usize,
-}
-
-/// An event of the present instant, which cannot pass before it is popped.
-#[derive(Debug)]
-struct Due<E> {
-    at: SimTime,
-    seq: u64,
-    /// None once it is cancelled.
-    event: Option<E>,
+    /// Cancelled timers still in `heap`.
+    n_leftovers: usize,
 }
 
 #[derive(Debug)]
@@ -90,12 +79,6 @@ impl PartialOrd for Entry {
     }
 }
 
-/// Time and seq as one number, in the order of popping.
-#[inline]
-fn order_key(at: SimTime, seq: u64) -> u128 {
-    (u128::from(at.0) << 64) | u128::from(seq)
-}
-
 /// The lane's next event and where it lies.
 #[derive(Clone, Copy, Debug)]
 struct Head {
@@ -113,7 +96,7 @@ enum Place {
 impl<E> Lane<E> {
     pub(crate) fn new() -> Lane<E> {
         Lane {
-            due: VecDeque::new(),
+            due: Fifo::default(),
             runs: Default::default(),
             run_fronts: [NO_KEY; RUNS],
             run_backs: [SimTime::ZERO; RUNS],
@@ -122,8 +105,7 @@ impl<E> Lane<E> {
             free_slots: Vec::new(),
             head: Head { key: NO_KEY, place: Place::Due },
             len: 0,
-            n_due_leftovers: 0,
-            n_timer_leftovers: 0,
+            n_leftovers: 0,
         }
     }
 
@@ -139,15 +121,26 @@ impl<E> Lane<E> {
         (key != NO_KEY).then_some((SimTime((key >> 64) as u64), key as u64))
     }
 
-    /// Puts an event in and returns its slot. `seq` is greater than all before it.
+    /// Puts an event in and returns where it lies. `seq` is greater than all before it.
     pub(crate) fn push(&mut self, now: SimTime, at: SimTime, seq: u64, event: E) -> u32 {
         self.len += 1;
         let (at, slot, place) = if at <= now {
-            self.due.push_back(Due { at: now, seq, event: Some(event) });
-            (now, NO_SLOT, Place::Due)
+            self.due.push(now, seq, event);
+            (now, DUE, Place::Due)
         } else {
-            let slot = self.fill_slot(seq, event);
-            (at, slot, self.place(Entry { at, seq, slot }))
+            match self.run_for(at) {
+                Some(index) => {
+                    self.run_fronts[index] = self.run_fronts[index].min(order_key(at, seq));
+                    self.run_backs[index] = at;
+                    self.runs[index].push(at, seq, event);
+                    (at, FIRST_RUN + index as u32, Place::Run(index))
+                }
+                None => {
+                    let slot = self.fill_slot(seq, event);
+                    self.heap.push(Entry { at, seq, slot });
+                    (at, slot, Place::Heap)
+                }
+            }
         };
         let key = order_key(at, seq);
         if key < self.head.key {
@@ -167,44 +160,31 @@ impl<E> Lane<E> {
         (self.slots.len() - 1) as u32
     }
 
-    /// Lays a timer behind the latest run that ends before it, so that short delays keep runs of their own.
-    fn place(&mut self, entry: Entry) -> Place {
-        let (mut best, mut best_back) = (RUNS, SimTime::ZERO);
+    /// The latest run that ends before a timer, so that short delays keep runs of their own.
+    fn run_for(&self, at: SimTime) -> Option<usize> {
+        let (mut best, mut best_back) = (None, SimTime::ZERO);
         for (index, &back) in self.run_backs.iter().enumerate() {
-            if back <= entry.at && back >= best_back {
-                (best, best_back) = (index, back);
+            if back <= at && back >= best_back {
+                (best, best_back) = (Some(index), back);
             }
         }
-        if best == RUNS {
-            self.heap.push(entry);
-            return Place::Heap;
-        }
-        self.run_fronts[best] = self.run_fronts[best].min(order_key(entry.at, entry.seq));
-        self.run_backs[best] = entry.at;
-        self.runs[best].push_back(entry);
-        Place::Run(best)
+        best
     }
 
-    /// Notes a run's front and back after its front was taken.
+    /// Notes a run's front and back after one of its events was taken.
     fn refresh_run(&mut self, index: usize) {
         let run = &self.runs[index];
-        self.run_fronts[index] = run.front().map_or(NO_KEY, |entry| order_key(entry.at, entry.seq));
-        self.run_backs[index] = run.back().map_or(SimTime::ZERO, |entry| entry.at);
+        (self.run_fronts[index], self.run_backs[index]) = (run.front_key(), run.back_time());
     }
 
     /// Takes out the next event.
     pub(crate) fn pop(&mut self) -> Option<(SimTime, E)> {
         let (at, _) = self.head()?;
         let event = match self.head.place {
-            Place::Due => {
-                let event = self.due.pop_front()?.event;
-                self.drop_due_leftovers();
-                event
-            }
+            Place::Due => self.due.pop(),
             Place::Run(index) => {
-                let slot = self.runs[index].pop_front()?.slot;
-                let event = self.empty_slot(slot);
-                self.drop_run_leftovers(index);
+                let event = self.runs[index].pop();
+                self.refresh_run(index);
                 event
             }
             Place::Heap => {
@@ -226,7 +206,15 @@ impl<E> Lane<E> {
 
     /// Takes an event out before its time. False when it is not there any more.
     pub(crate) fn cancel(&mut self, seq: u64, slot: u32) -> bool {
-        let live = if slot == NO_SLOT { self.cancel_due(seq) } else { self.cancel_timer(seq, slot) };
+        let live = match slot.checked_sub(FIRST_RUN).map(|index| index as usize) {
+            Some(RUNS) => self.due.cancel(seq),
+            Some(index) => {
+                let live = self.runs[index].cancel(seq);
+                self.refresh_run(index);
+                live
+            }
+            None => self.cancel_in_heap(seq, slot),
+        };
         if live {
             self.len -= 1;
             if self.head.key as u64 == seq {
@@ -236,66 +224,27 @@ impl<E> Lane<E> {
         live
     }
 
-    fn cancel_due(&mut self, seq: u64) -> bool {
-        let found = self.due.binary_search_by_key(&seq, |due| due.seq).ok();
-        let live = found.is_some_and(|index| self.due[index].event.take().is_some());
-        if live {
-            self.n_due_leftovers += 1;
-            self.drop_due_leftovers();
-        }
-        live
-    }
-
-    fn cancel_timer(&mut self, seq: u64, slot: u32) -> bool {
+    fn cancel_in_heap(&mut self, seq: u64, slot: u32) -> bool {
         if !self.slots.get(slot as usize).is_some_and(|slot| slot.is_live(seq)) {
             return false;
         }
         self.empty_slot(slot);
-        self.n_timer_leftovers += 1;
-        if self.n_timer_leftovers > LEFTOVERS_MIN.max(self.len) {
-            self.sweep_timers();
-        } else if let Some(index) = self.run_fronts.iter().position(|&front| front as u64 == seq && front != NO_KEY) {
-            self.drop_run_leftovers(index);
-        } else {
-            self.drop_heap_leftovers();
+        self.n_leftovers += 1;
+        if self.n_leftovers > LEFTOVERS_MIN.max(self.heap.len() / 2) {
+            // Done so seldom that it costs a cancellation no more than a few steps.
+            let slots = &self.slots;
+            self.heap.retain(|entry| entry.is_live(slots));
+            self.n_leftovers = 0;
         }
+        self.drop_heap_leftovers();
         true
     }
 
-    fn drop_due_leftovers(&mut self) {
-        if self.n_due_leftovers > LEFTOVERS_MIN.max(self.due.len() / 2) {
-            self.due.retain(|due| due.event.is_some());
-            self.n_due_leftovers = 0;
-        }
-        while self.n_due_leftovers > 0 && self.due.front().is_some_and(|due| due.event.is_none()) {
-            self.due.pop_front();
-            self.n_due_leftovers -= 1;
-        }
-    }
-
-    fn drop_run_leftovers(&mut self, index: usize) {
-        let (run, slots) = (&mut self.runs[index], &self.slots);
-        while self.n_timer_leftovers > 0 && run.front().is_some_and(|entry| !entry.is_live(slots)) {
-            run.pop_front();
-            self.n_timer_leftovers -= 1;
-        }
-        self.refresh_run(index);
-    }
-
     fn drop_heap_leftovers(&mut self) {
-        while self.n_timer_leftovers > 0 && self.heap.peek().is_some_and(|entry| !entry.is_live(&self.slots)) {
+        while self.n_leftovers > 0 && self.heap.peek().is_some_and(|entry| !entry.is_live(&self.slots)) {
             self.heap.pop();
-            self.n_timer_leftovers -= 1;
+            self.n_leftovers -= 1;
         }
-    }
-
-    /// Drops all leftovers of timers. Done so seldom that it costs a cancellation no more than a few steps.
-    fn sweep_timers(&mut self) {
-        let slots = &self.slots;
-        self.runs.iter_mut().for_each(|run| run.retain(|entry| entry.is_live(slots)));
-        self.heap.retain(|entry| entry.is_live(slots));
-        self.n_timer_leftovers = 0;
-        (0..RUNS).for_each(|index| self.refresh_run(index));
     }
 
     fn find_head(&mut self) {
@@ -312,11 +261,9 @@ impl<E> Lane<E> {
                 head = Head { key, place: Place::Heap };
             }
         }
-        if let Some(due) = self.due.front() {
-            let key = order_key(due.at, due.seq);
-            if key < head.key {
-                head = Head { key, place: Place::Due };
-            }
+        let key = self.due.front_key();
+        if key < head.key {
+            head = Head { key, place: Place::Due };
         }
         self.head = head;
     }
@@ -324,7 +271,7 @@ impl<E> Lane<E> {
     /// How many entries and slots are held, leftovers included.
     #[cfg(test)]
     pub(crate) fn held(&self) -> usize {
-        let n_runs: usize = self.runs.iter().map(VecDeque::len).sum();
-        self.slots.len().max(n_runs + self.heap.len()) + self.due.len()
+        let n_runs: usize = self.runs.iter().map(Fifo::held).sum();
+        self.slots.len().max(self.heap.len()) + n_runs + self.due.held()
     }
 }

@@ -7,6 +7,7 @@
 //! Invariant: nothing in this crate reads a wall clock, starts a thread, iterates a hash map or rounds a float.
 
 mod event_queue;
+mod fifo;
 mod lane;
 mod rng;
 mod sim_time;

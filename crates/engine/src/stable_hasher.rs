@@ -16,6 +16,23 @@ pub(crate) const fn mix(state: u64, word: u64) -> u64 {
     (product ^ (product >> 32)).wrapping_add(MULTIPLIER)
 }
 
+/// At most seven bytes as a little-endian word, in at most three reads.
+#[inline]
+fn few_bytes(bytes: &[u8]) -> u64 {
+    let (mut word, mut shift, mut rest) = (0, 0, bytes);
+    if let Some((four, others)) = rest.split_first_chunk::<4>() {
+        (word, shift, rest) = (u64::from(u32::from_le_bytes(*four)), 32, others);
+    }
+    if let Some((two, others)) = rest.split_first_chunk::<2>() {
+        word |= u64::from(u16::from_le_bytes(*two)) << shift;
+        (shift, rest) = (shift + 16, others);
+    }
+    if let Some(last) = rest.first() {
+        word |= u64::from(*last) << shift;
+    }
+    word
+}
+
 /// Spreads every bit of the state over all bits of the result (the finalizer of splitmix64).
 #[inline]
 pub(crate) const fn finalize(state: u64) -> u64 {
@@ -65,12 +82,10 @@ impl Hasher for StableHasher {
             state = mix(state, u64::from_le_bytes(buffer));
         }
         let rest = words.remainder();
-        let mut buffer = [0; 8];
-        buffer[..rest.len()].copy_from_slice(rest);
         // The last word carries the length of the rest in its free top byte, so that "a" and "a\0" differ, and a mark that keeps
         // bytes apart from integers.
-        buffer[7] = 0x80 | rest.len() as u8;
-        self.state = mix(state, u64::from_le_bytes(buffer));
+        let last = (0x80 | rest.len() as u64) << 56;
+        self.state = mix(state, last | few_bytes(rest));
     }
 
     #[inline]

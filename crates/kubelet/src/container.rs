@@ -2,10 +2,13 @@
 //!
 //! Mirrors pkg/kubelet/container and kuberuntime_container.go (v1.36).
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use seatrial_api::{ContainerId, ContainerIdentity, ContainerState, ContainerStatus, ContainerTerminated, Str};
+use seatrial_api::{
+    ContainerId, ContainerIdentity, ContainerState, ContainerStatus, ContainerTerminated, RareStr, Str,
+};
 use seatrial_machinery::{Clock, SimTime};
 
 use crate::backoff::Backoff;
@@ -16,6 +19,45 @@ use crate::termination::Kill;
 
 /// The exit code of a container that the runtime could not start.
 pub(crate) const EXIT_CODE_START_ERROR: i32 = 128;
+
+/// The containers of a pod. Most have one, which needs no allocation of its own.
+#[derive(Debug)]
+pub(crate) enum Containers {
+    One(Container),
+    Many(Box<[Container]>),
+}
+
+impl Containers {
+    /// So many that were never started.
+    pub(crate) fn new(count: usize) -> Self {
+        match count {
+            1 => Self::One(Container::default()),
+            _ => Self::Many(std::iter::repeat_with(Container::default).take(count).collect()),
+        }
+    }
+}
+
+impl Deref for Containers {
+    type Target = [Container];
+
+    #[inline]
+    fn deref(&self) -> &[Container] {
+        match self {
+            Self::One(container) => std::slice::from_ref(container),
+            Self::Many(containers) => containers,
+        }
+    }
+}
+
+impl DerefMut for Containers {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [Container] {
+        match self {
+            Self::One(container) => std::slice::from_mut(container),
+            Self::Many(containers) => containers,
+        }
+    }
+}
 
 /// A container and its life.
 #[derive(Debug, Default)]
@@ -34,7 +76,7 @@ pub(crate) struct Container {
     pub(crate) life: u32,
     /// The life that the pod's status shows.
     pub(crate) reported_life: u32,
-    pub(crate) probes: Vec<Worker>,
+    pub(crate) probes: Box<[Worker]>,
     /// A liveness or startup probe has given up on it.
     pub(crate) failed_probe: Option<ProbeKind>,
     pub(crate) kill: Option<Box<Kill>>,
@@ -185,9 +227,7 @@ impl Container {
         let trouble = self.trouble.as_deref();
         let mut last_state = trouble.and_then(|t| t.last_state.clone());
         let mut state = match &self.state {
-            ContainerState::Unset => {
-                ContainerState::Waiting { reason: Str::new_static(waiting), message: Str::default() }
-            }
+            ContainerState::Unset => ContainerState::Waiting { reason: waiting.into(), message: RareStr::default() },
             state => state.clone(),
         };
         let has_completed = plan.role != Role::Main && self.exit_code() == Some(0);
@@ -195,7 +235,7 @@ impl Container {
             if state.terminated().is_some() {
                 last_state = Some(Box::new(state));
             }
-            state = ContainerState::Waiting { reason: Str::new_static(reason), message: message.clone() };
+            state = ContainerState::Waiting { reason: (*reason).into(), message: message.clone().into() };
         }
         let is_running = self.is_running();
         ContainerStatus {
@@ -228,6 +268,11 @@ impl End {
     /// An end of which the runtime says nothing but the code.
     pub(crate) fn with(code: i32) -> Self {
         Self { code, reason: if code == 0 { "Completed" } else { "Error" }, message: None }
+    }
+
+    /// The end of a container that took too much memory.
+    pub(crate) fn out_of_memory(code: i32) -> Self {
+        Self { code, reason: "OOMKilled", message: None }
     }
 
     /// The end of a container that never ran.

@@ -1,9 +1,8 @@
-//! All kubelets: one worker a pod, found by the pod's uid.
+//! All kubelets: one worker a pod, found by the pod's slot.
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Object, Pod, Uid};
+use seatrial_api::{Object, Pod, Slot, SlotMap};
 use seatrial_machinery::{Client, Delivery, EventContext, SimTime};
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::behavior::Behavior;
@@ -17,15 +16,17 @@ use crate::worker::{PodWorker, Stage, Turn, WorkerEvent};
 pub enum KubeletEvent {
     /// Something in a pod's life.
     Pod {
-        /// The pod.
-        uid: Uid,
+        /// The pod's slot.
+        slot: Slot,
+        /// The number of its worker: the slot may be another pod's by now.
+        number: u32,
         /// What.
         event: WorkerEvent,
     },
     /// A pod is gone while containers of it run.
     Removed {
-        /// The pod as it was.
-        pod: Arc<Pod>,
+        /// The number of its worker.
+        number: u32,
     },
     /// Every node renews its lease.
     Heartbeat,
@@ -49,7 +50,9 @@ pub struct Kubelets {
     pub(crate) node_order: Vec<String>,
     /// Whether the timer that renews all leases is running.
     pub(crate) has_heartbeat: bool,
-    workers: FxHashMap<Uid, Box<PodWorker>>,
+    workers: SlotMap<Box<PodWorker>>,
+    /// Workers of pods that are gone, until they have noticed, by number.
+    leaving: FxHashMap<u32, Box<PodWorker>>,
     behaviors: Vec<Arc<Behavior>>,
     plans: Plans,
     memo: Memo,
@@ -93,36 +96,40 @@ impl Kubelets {
         if pod.node_name.is_empty() {
             return;
         }
-        let Some(host_ip) = self.nodes.get(pod.node_name.as_str()).map(|n| n.ip) else { return };
-        if let Some(worker) = self.workers.get_mut(&pod.meta.uid) {
+        let has_kubelet = self.nodes.contains_key(pod.node_name.as_str());
+        if let Some(worker) = self.workers.get_mut(pod.meta.slot).filter(|w| w.pod.meta.uid == pod.meta.uid) {
+            worker.pod = Arc::clone(pod);
             let plans = &mut self.plans;
-            if let Some(event) = worker.pod_changed(old, pod, || plans.of(&pod.spec)) {
-                self.set_now(now, &pod.meta.uid, event);
+            if has_kubelet && let Some(event) = worker.pod_changed(old, pod, || plans.of(&pod.spec)) {
+                let event = worker.event_of(event);
+                self.set_now(now, event);
             }
             return;
         }
-        if pod.status.phase.is_terminal() && !pod.meta.is_deleting() {
+        if !has_kubelet || (pod.status.phase.is_terminal() && !pod.meta.is_deleting()) {
             return;
         }
         self.pod_count += 1;
-        let worker = Box::new(PodWorker::new(pod, self.plans.of(&pod.spec), host_ip, pod_ip(self.pod_count)));
-        self.workers.insert(pod.meta.uid.clone(), worker);
-        self.set_now(now, &pod.meta.uid, PodWorker::first_event(pod));
+        let worker = Box::new(PodWorker::new(pod, self.plans.of(&pod.spec), self.pod_count));
+        let event = worker.event_of(PodWorker::first_event(pod));
+        self.workers.insert(pod.meta.slot, worker);
+        self.set_now(now, event);
     }
 
     /// A pod is gone: what of it still runs ends.
     fn pod_removed(&mut self, now: SimTime, pod: &Arc<Pod>) {
-        let Some(worker) = self.workers.get(&pod.meta.uid) else { return };
-        if worker.stage == Stage::Finished {
-            self.workers.remove(&pod.meta.uid);
+        let slot = pod.meta.slot;
+        if self.workers.get(slot).is_none_or(|w| w.pod.meta.uid != pod.meta.uid) {
             return;
         }
-        let event = KubeletEvent::Removed { pod: Arc::clone(pod) };
-        self.timers.push(KubeletTimer { due: now, background: false, event });
+        let Some(mut worker) = self.workers.remove(slot).filter(|w| w.stage != Stage::Finished) else { return };
+        (worker.is_gone, worker.pod) = (true, Arc::clone(pod));
+        let number = worker.number;
+        self.leaving.insert(number, worker);
+        self.set_now(now, KubeletEvent::Removed { number });
     }
 
-    fn set_now(&mut self, now: SimTime, uid: &Uid, event: WorkerEvent) {
-        let event = KubeletEvent::Pod { uid: uid.clone(), event };
+    fn set_now(&mut self, now: SimTime, event: KubeletEvent) {
         self.timers.push(KubeletTimer { due: now, background: false, event });
     }
 
@@ -135,23 +142,33 @@ impl Kubelets {
     pub fn fire(&mut self, client: &mut Client<'_>, event: KubeletEvent) {
         match event {
             KubeletEvent::Heartbeat => self.heartbeat(client),
-            KubeletEvent::Removed { pod } => {
-                let Some(worker) = self.workers.remove(&pod.meta.uid) else { return };
-                let Some(node) = self.nodes.get_mut(worker.node()).filter(|n| !n.failed) else { return };
-                let now = client.clock().now();
+            KubeletEvent::Removed { number } => {
+                let Some(worker) = self.leaving.remove(&number) else { return };
+                let Some(node) = self.nodes.get_mut(worker.pod.node_name.as_str()).filter(|n| !n.failed) else {
+                    return;
+                };
                 let (behaviors, memo, timers) = (&self.behaviors[..], &mut self.memo, &mut self.timers);
-                worker.removed(&mut Turn { client, behaviors, node, memo, timers, pod, now });
+                worker.removed(&mut Turn::new(client, behaviors, node, (memo, timers), &worker.pod));
             }
-            KubeletEvent::Pod { uid, event } => {
-                let Some(worker) = self.workers.get_mut(&uid) else { return };
-                let Some(node) = self.nodes.get_mut(worker.node()) else { return };
+            KubeletEvent::Pod { slot, number, event } => {
+                let here = self.workers.get_mut(slot).filter(|w| w.number == number);
+                let Some(worker) = here.or_else(|| self.leaving.get_mut(&number)) else { return };
+                let Some(node) = self.nodes.get_mut(worker.pod.node_name.as_str()) else { return };
                 if node.failed {
-                    return node.missed.push((uid, event));
+                    return node.missed.push(KubeletEvent::Pod { slot, number, event });
                 }
-                let Ok(pod) = client.get_live::<Pod>(&worker.key.0, &worker.key.1) else { return };
-                let now = client.clock().now();
+                if worker.is_gone {
+                    return;
+                }
+                debug_assert!(
+                    client
+                        .get_live::<Pod>(&worker.pod.meta.namespace, &worker.pod.meta.name)
+                        .is_ok_and(|live| Arc::ptr_eq(&live, &worker.pod)),
+                    "a kubelet hears of a write before it acts again"
+                );
                 let (behaviors, memo, timers) = (&self.behaviors[..], &mut self.memo, &mut self.timers);
-                worker.fire(&mut Turn { client, behaviors, node, memo, timers, pod, now }, event);
+                let mut turn = Turn::new(client, behaviors, node, (memo, timers), &worker.pod);
+                worker.fire(&mut turn, event);
             }
         }
     }
@@ -167,13 +184,8 @@ impl Kubelets {
     pub fn recover_node(&mut self, now: SimTime, name: &str) {
         let Some(node) = self.nodes.get_mut(name) else { return };
         node.failed = false;
-        for (uid, event) in std::mem::take(&mut node.missed) {
-            self.set_now(now, &uid, event);
+        for event in std::mem::take(&mut node.missed) {
+            self.set_now(now, event);
         }
     }
-}
-
-/// The address of the `n`th pod.
-fn pod_ip(n: u32) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 244, 0, 0)).wrapping_add(n)))
 }

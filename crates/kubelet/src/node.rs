@@ -12,11 +12,10 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time as ApiTime;
 use rustc_hash::FxHashSet;
 use seatrial_api::quantity::Quantity;
-use seatrial_api::{ApiError, Lease, Node, ObjectMeta, Str, StrMap, Time, Uid};
+use seatrial_api::{ApiError, Lease, Node, ObjectMeta, Str, StrMap, Time};
 use seatrial_machinery::{Client, SimTime};
 
 use crate::kubelets::{KubeletEvent, KubeletTimer, Kubelets};
-use crate::worker::WorkerEvent;
 
 /// How often a node renews its lease.
 const HEARTBEAT_PERIOD: Duration = Duration::from_secs(10);
@@ -46,7 +45,7 @@ pub(crate) struct NodeState {
     /// Whether the kubelet has stopped.
     pub(crate) failed: bool,
     /// What the kubelet was not there for.
-    pub(crate) missed: Vec<(Uid, WorkerEvent)>,
+    pub(crate) missed: Vec<KubeletEvent>,
     /// The images that were pulled.
     pub(crate) images: FxHashSet<Str>,
     /// When the last of the pulls that were asked for is through: a node pulls one image after the other.

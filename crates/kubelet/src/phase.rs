@@ -110,7 +110,7 @@ pub(crate) fn phase(facts: &PhaseFacts<'_>) -> PodPhase {
 mod tests {
     use super::*;
     use k8s_openapi::api::core::v1 as corev1;
-    use seatrial_api::{ContainerId, ContainerIdentity, ContainerState, ContainerTerminated, PodSpec, Str};
+    use seatrial_api::{ContainerId, ContainerIdentity, ContainerState, ContainerTerminated, PodSpec, RareStr};
     use std::sync::Arc;
 
     /// A status: `w` waits, `s` runs and has started up, `r` runs and has not, a digit ended with that code, and `w` with a
@@ -125,7 +125,7 @@ mod tests {
         };
         let mut letters = text.chars();
         let state = match letters.next() {
-            Some('w') => ContainerState::Waiting { reason: Str::default(), message: Str::default() },
+            Some('w') => ContainerState::Waiting { reason: RareStr::default(), message: RareStr::default() },
             Some('s' | 'r') => ContainerState::Running { started_at: None },
             Some(digit) => ended(digit),
             None => ContainerState::Unset,

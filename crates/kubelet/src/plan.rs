@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as corev1;
-use seatrial_api::{ContainerId, ContainerIdentity, ContainerState, ContainerStatus, PodSpec, SharedList, Str};
+use seatrial_api::{
+    ContainerId, ContainerIdentity, ContainerState, ContainerStatus, PodSpec, RareStr, SharedList, Str,
+};
 
 /// How many plans are kept: pods of one spec come in a row.
 const PLANS_MAX: usize = 32;
@@ -118,7 +120,7 @@ fn waiting_reason(init_count: usize) -> &'static str {
 fn waiting_status(identity: &Arc<ContainerIdentity>, reason: &'static str) -> ContainerStatus {
     ContainerStatus {
         identity: Arc::clone(identity),
-        state: ContainerState::Waiting { reason: Str::new_static(reason), message: Str::default() },
+        state: ContainerState::Waiting { reason: reason.into(), message: RareStr::default() },
         last_state: None,
         ready: false,
         started: Some(false),

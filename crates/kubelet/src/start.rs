@@ -143,7 +143,7 @@ impl PodWorker {
 
     /// Configures, creates and starts a container.
     fn create(&mut self, turn: &mut Turn<'_, '_>, run: &mut SyncRun, index: usize) -> Option<bool> {
-        if let Err(text) = configure(turn.client, &self.key.0, self.plan.container(index)) {
+        if let Err(text) = configure(turn.client, &self.pod.meta.namespace, self.plan.container(index)) {
             let event = format!("Error: {text}");
             self.container_event(turn, index, &EventText::warning("Failed", &event));
             return self.failed(run, index, StartError::new(CREATE_CONTAINER_CONFIG_ERROR, text));
@@ -212,11 +212,10 @@ impl PodWorker {
             let restarts = usize::try_from(container.restarts()).unwrap_or(usize::MAX);
             let exit = behavior.exit.get(restarts).or(behavior.exit.last());
             if let Some((after, code)) = exit.and_then(|e| Some((e.after.after()?, e.code))) {
-                let reason = End::with(code).reason;
-                self.set_after(turn, after, WorkerEvent::Exit(index, life, code, reason));
+                self.set_after(turn, after, WorkerEvent::Exit(index, life, code, false));
             }
             if let Some(after) = behavior.oom.and_then(When::after) {
-                self.set_after(turn, after, WorkerEvent::Exit(index, life, EXIT_CODE_SIGKILL, "OOMKilled"));
+                self.set_after(turn, after, WorkerEvent::Exit(index, life, EXIT_CODE_SIGKILL, true));
             }
         }
         if let Some(after) = self.containers[index].ready_after() {
@@ -238,7 +237,7 @@ impl PodWorker {
         which: impl Fn(&corev1::Lifecycle) -> Option<&corev1::LifecycleHandler>,
     ) -> Option<crate::health::Answer> {
         let handler = self.plan.container(index).lifecycle.as_ref().and_then(which)?;
-        let pod_ip = self.pod_ip.to_string();
+        let pod_ip = self.pod_ip(turn).to_string();
         let seen = self.seen(turn, index, &pod_ip);
         // A hook asks a little later than the container starts.
         let seen = crate::health::Seen { age: seen.age.max(Duration::from_nanos(1)), ..seen };

@@ -3,9 +3,11 @@
 //! Mirrors pkg/kubelet/kubelet_pods.go (`generateAPIPodStatus`) and pkg/kubelet/status/status_manager.go (v1.36).
 //! Differs: that a deleted pod's generation was seen is only reported with its end.
 
+use std::sync::Arc;
+
 use seatrial_api::{
     Condition, ConditionStatus, ContainerId, ContainerState, ContainerStatus, ContainerTerminated, Pod, PodPhase,
-    SharedList, Str, pod_condition,
+    PodStatus, SharedList, Str, pod_condition,
 };
 use seatrial_machinery::EventText;
 
@@ -83,7 +85,7 @@ impl PodWorker {
 
     fn report(&mut self, turn: &mut Turn<'_, '_>, is_last: bool) -> PodPhase {
         // Events of this turn may have come between: the status is put on the pod as it is now.
-        let Ok(live) = turn.client.get_live::<Pod>(&self.key.0, &self.key.1) else { return PodPhase::Unknown };
+        let live = Arc::clone(&turn.live);
         let mut statuses = self.statuses();
         let phase = self.phase(live.status.phase, &statuses, is_last);
         let facts = Facts {
@@ -107,26 +109,22 @@ impl PodWorker {
         }
         let mut status = live.status.clone();
         if self.deadline_exceeded && said == PodPhase::Failed {
-            status.reason = Str::new_static(DEADLINE_EXCEEDED);
-            status.message = Str::new_static(DEADLINE_MESSAGE);
+            (status.reason, status.message) = (DEADLINE_EXCEEDED.into(), DEADLINE_MESSAGE.into());
         }
         status.phase = said;
         status.observed_generation = live.meta.generation;
         status.start_time = self.start_time;
         status.conditions = conditions;
         (status.init_container_statuses, status.container_statuses) = statuses;
-        status.host_ip = Some(self.host_ip);
+        status.host_ip = Some(turn.node.ip);
         if self.has_sandbox || self.plan.is_on_host() {
-            status.pod_ip = Some(self.pod_ip);
+            status.pod_ip = Some(self.pod_ip(turn));
         }
         self.containers.iter_mut().for_each(|c| c.reported_life = c.life);
         self.has_unreported = false;
         if status != live.status {
-            let mut pod = Pod::clone(&live);
-            pod.status = status;
-            self.wrote_at = Some(turn.now);
-            // The next event of the pod's life writes again what a conflict refuses here.
-            let _ = turn.client.update_status(pod);
+            self.wrote_at = turn.now;
+            turn.update_status(with_status(&live, status));
         }
         phase
     }
@@ -147,7 +145,7 @@ impl PodWorker {
     ///
     /// Mirrors `SetContainerReadiness` and `SetContainerStartup`: nothing else that is new is said.
     pub(crate) fn write_readiness(&mut self, turn: &mut Turn<'_, '_>, index: usize) {
-        let Ok(live) = turn.client.get_live::<Pod>(&self.key.0, &self.key.1) else { return };
+        let live = Arc::clone(&turn.live);
         let container = &self.containers[index];
         let (ready, started) = (container.started && container.ready, container.started);
         let (name, id) = (self.plan.name(index), self.container_id(index));
@@ -174,16 +172,13 @@ impl PodWorker {
         };
         status.conditions = turn.memo.conditions(&live.status.conditions, &facts);
         if status != live.status {
-            let mut pod = Pod::clone(&live);
-            pod.status = status;
-            // The next event of the pod's life writes again what a conflict refuses here.
-            let _ = turn.client.update_status(pod);
+            turn.update_status(with_status(&live, status));
         }
     }
 
     /// While a sync waits, only that there is a sandbox is reported of it. Mirrors `OnPodSandboxReady`.
     pub(crate) fn write_sandbox(&self, turn: &mut Turn<'_, '_>) {
-        let Ok(live) = turn.client.get_live::<Pod>(&self.key.0, &self.key.1) else { return };
+        let live = Arc::clone(&turn.live);
         let type_ = pod_condition::POD_READY_TO_START_CONTAINERS;
         if live.status.conditions.get(type_).is_none_or(|c| c.status == ConditionStatus::True) {
             return;
@@ -195,14 +190,19 @@ impl PodWorker {
         };
         let mut pod = Pod::clone(&live);
         pod.status.conditions = live.status.conditions.iter().map(one).collect();
-        // The next event of the pod's life writes again what a conflict refuses here.
-        let _ = turn.client.update_status(pod);
+        turn.update_status(pod);
     }
 
     /// Whether the status that others see shows the container's life.
     pub(crate) fn is_reported(&self, index: usize) -> bool {
         self.containers[index].reported_life == self.containers[index].life
     }
+}
+
+/// A copy of a pod with another status; the old one is not copied.
+fn with_status(pod: &Pod, status: PodStatus) -> Pod {
+    let Pod { meta, spec, node_name, pinned_to, status: _ } = pod;
+    Pod { meta: meta.clone(), spec: spec.clone(), node_name: node_name.clone(), pinned_to: pinned_to.clone(), status }
 }
 
 fn lost_container() -> ContainerTerminated {

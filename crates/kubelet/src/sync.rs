@@ -119,7 +119,7 @@ impl PodWorker {
         if self.owed == 0 {
             return false;
         }
-        if self.wrote_at == Some(turn.now) {
+        if self.wrote_at == turn.now {
             self.set_after(turn, Duration::ZERO, WorkerEvent::Sync);
             return false;
         }

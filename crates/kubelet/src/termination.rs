@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use seatrial_api::{Kind, ObjectKey};
+use seatrial_api::Resource;
 use seatrial_machinery::{DeleteOptions, EventText, SimTime};
 
 use crate::behavior::{DEFAULT_TERMINATE, EXIT_CODE_SIGKILL, EXIT_CODE_SIGTERM, Terminate};
@@ -194,7 +194,7 @@ impl PodWorker {
         if self.start_time.is_none() {
             self.start_time = Some(turn.client.clock().time());
         }
-        for probe in self.containers.iter_mut().flat_map(|c| &mut c.probes) {
+        for probe in self.containers.iter_mut().flat_map(|c| c.probes.iter_mut()) {
             if probe.kind != crate::probe::ProbeKind::Readiness {
                 probe.stop();
             }
@@ -220,9 +220,8 @@ impl PodWorker {
         if !turn.pod.meta.is_deleting() {
             return;
         }
-        let key = ObjectKey::new(Kind::Pod, &self.key.0, &self.key.1);
-        let options =
-            DeleteOptions { grace_period_seconds: Some(0), uid: Some(self.uid.clone()), ..DeleteOptions::default() };
+        let (key, uid) = (self.pod.key(), self.pod.meta.uid.clone());
+        let options = DeleteOptions { grace_period_seconds: Some(0), uid: Some(uid), ..DeleteOptions::default() };
         // A pod that somebody else has removed in between is gone all the same.
         let _ = turn.client.delete(&key, &options);
     }

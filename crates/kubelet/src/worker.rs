@@ -2,16 +2,16 @@
 //!
 //! Mirrors pkg/kubelet/pod_workers.go (v1.36).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use seatrial_api::{ConditionStatus, ContainerId, Kind, Pod, Str, Time, Uid};
+use seatrial_api::{ConditionStatus, ContainerId, Kind, Pod, Time};
 use seatrial_machinery::{Client, EventText, ObjectRef, SimTime};
 
 use crate::behavior::Behavior;
 use crate::conditions::Memo;
-use crate::container::{Container, End};
+use crate::container::{Containers, End};
 use crate::kubelets::{KubeletEvent, KubeletTimer};
 use crate::node::NodeState;
 use crate::plan::PodPlan;
@@ -35,8 +35,8 @@ pub enum WorkerEvent {
     ProbeAgain(usize, u32),
     /// A probe's result is in.
     Probed(usize, ProbeKind, u32),
-    /// A container ends by itself.
-    Exit(usize, u32, i32, &'static str),
+    /// A container ends by itself, or because it took too much memory.
+    Exit(usize, u32, i32, bool),
     /// A container that is to be stopped: the next step.
     Kill(usize, u32),
     /// A container that was told to end has ended.
@@ -60,42 +60,52 @@ pub(crate) enum Stage {
     Finished,
 }
 
+/// Stands for the moment of what has not happened.
+pub(crate) const NEVER: SimTime = SimTime::MAX;
+
 /// Changes of containers that the pod was not synced for yet.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct News {
     /// Something changed while a sync was under way.
     pub(crate) pending: bool,
     /// When something changed last.
-    pub(crate) fresh: Option<SimTime>,
+    fresh: SimTime,
+}
+
+impl Default for News {
+    fn default() -> Self {
+        Self { pending: false, fresh: NEVER }
+    }
 }
 
 impl News {
     pub(crate) fn changed(&mut self, now: SimTime) {
-        self.pending |= self.fresh.is_some_and(|fresh| fresh < now);
-        self.fresh = Some(now);
+        self.pending |= self.fresh < now;
+        self.fresh = now;
     }
 
     /// How many syncs follow the one that ends now: one for what was seen while it was under way, one for its own doing.
     pub(crate) fn take(&mut self, now: SimTime) -> u32 {
-        let own = self.fresh == Some(now);
-        let seen = self.pending || self.fresh.is_some_and(|fresh| fresh < now);
+        let own = self.fresh == now;
+        let seen = self.pending || self.fresh < now;
         *self = Self::default();
         u32::from(own) + u32::from(seen)
     }
 }
 
-/// A pod on its node.
+/// A pod on its node. There is one for every pod, so that what few of them have lies behind a pointer.
 #[derive(Debug)]
 pub(crate) struct PodWorker {
-    pub(crate) key: (Str, Str),
-    pub(crate) uid: Uid,
-    node: Str,
+    /// The pod as the kubelet heard of it last.
+    pub(crate) pod: Arc<Pod>,
     pub(crate) plan: Arc<PodPlan>,
-    pub(crate) host_ip: IpAddr,
-    pub(crate) pod_ip: IpAddr,
+    /// Counts the pods that came to any node: it makes the address, and tells the events of one pod from another's.
+    pub(crate) number: u32,
+    /// The pod is gone from the API server.
+    pub(crate) is_gone: bool,
     pub(crate) start_time: Option<Time>,
     /// As in the plan: init containers first.
-    pub(crate) containers: Vec<Container>,
+    pub(crate) containers: Containers,
     pub(crate) has_sandbox: bool,
     pub(crate) stage: Stage,
     /// The sync that waits for something.
@@ -104,7 +114,7 @@ pub(crate) struct PodWorker {
     /// Syncs that are due at once, once the cluster has seen what this one reported.
     pub(crate) owed: u32,
     pub(crate) ticket: u32,
-    pub(crate) wrote_at: Option<SimTime>,
+    pub(crate) wrote_at: SimTime,
     /// Whether a container began or ended since the last report.
     pub(crate) has_unreported: bool,
     /// Whether somebody wants the pod gone.
@@ -116,20 +126,17 @@ pub(crate) struct PodWorker {
     pub(crate) waits_for_ever: bool,
     /// Whether a sync asks containers for their readiness, to report it.
     pub(crate) is_asking: bool,
-    gates: Vec<Option<ConditionStatus>>,
+    gates: Box<[Option<ConditionStatus>]>,
 }
 
 impl PodWorker {
-    pub(crate) fn new(pod: &Arc<Pod>, plan: Arc<PodPlan>, host_ip: IpAddr, pod_ip: IpAddr) -> Self {
-        let pod_ip = if plan.is_on_host() { host_ip } else { pod_ip };
+    pub(crate) fn new(pod: &Arc<Pod>, plan: Arc<PodPlan>, number: u32) -> Self {
         Self {
-            key: (pod.meta.namespace.clone(), pod.meta.name.clone()),
-            uid: pod.meta.uid.clone(),
-            node: pod.node_name.clone(),
-            containers: std::iter::repeat_with(Container::default).take(plan.containers.len()).collect(),
+            pod: Arc::clone(pod),
+            containers: Containers::new(plan.containers.len()),
             plan,
-            host_ip,
-            pod_ip,
+            number,
+            is_gone: false,
             start_time: None,
             has_sandbox: false,
             stage: Stage::Syncing,
@@ -137,19 +144,23 @@ impl PodWorker {
             news: News::default(),
             owed: 0,
             ticket: 0,
-            wrote_at: None,
+            wrote_at: NEVER,
             has_unreported: false,
             is_deleting: pod.meta.is_deleting(),
             deadline_exceeded: false,
             terminates: false,
             waits_for_ever: false,
             is_asking: false,
-            gates: Vec::new(),
+            gates: Box::default(),
         }
     }
 
-    pub(crate) fn node(&self) -> &str {
-        &self.node
+    /// The pod's address.
+    pub(crate) fn pod_ip(&self, turn: &Turn<'_, '_>) -> IpAddr {
+        if self.plan.is_on_host() {
+            return turn.node.ip;
+        }
+        IpAddr::V4(Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 244, 0, 0)).wrapping_add(self.number)))
     }
 
     /// What a pod that was just seen for the first time begins with.
@@ -158,7 +169,7 @@ impl PodWorker {
     }
 
     /// The conditions that readiness gates ask for, as somebody set them.
-    fn gates(&self, pod: &Pod) -> Vec<Option<ConditionStatus>> {
+    fn gates(&self, pod: &Pod) -> Box<[Option<ConditionStatus>]> {
         let gates = self.plan.api().readiness_gates.iter().flatten();
         gates.map(|g| pod.status.conditions.status(&g.condition_type)).collect()
     }
@@ -195,7 +206,7 @@ impl PodWorker {
     }
 
     pub(crate) fn fire(&mut self, turn: &mut Turn<'_, '_>, event: WorkerEvent) {
-        if turn.pod.meta.uid != self.uid || self.stage == Stage::Finished {
+        if self.stage == Stage::Finished {
             return;
         }
         match event {
@@ -231,9 +242,9 @@ impl PodWorker {
                     self.probed(turn, index, kind);
                 }
             }
-            WorkerEvent::Exit(index, life, code, reason) => {
+            WorkerEvent::Exit(index, life, code, is_oom) => {
                 if self.is_alive(index, life) {
-                    self.ended(turn, index, &End { code, reason, message: None });
+                    self.ended(turn, index, &if is_oom { End::out_of_memory(code) } else { End::with(code) });
                 }
             }
             WorkerEvent::Kill(index, life) => {
@@ -270,14 +281,16 @@ impl PodWorker {
         match self.containers[index].life {
             0 => ContainerId::None,
             life => {
-                ContainerId::Own(self.uid.as_u64().wrapping_add((index as u64) << 32).wrapping_add(u64::from(life)))
+                let pod = self.pod.meta.uid.as_u64();
+                ContainerId::Own(pod.wrapping_add((index as u64) << 32).wrapping_add(u64::from(life)))
             }
         }
     }
 
     /// The pod as the kubelet's messages name it.
     pub(crate) fn full_name(&self) -> String {
-        format!("{}_{}({})", self.key.1, self.key.0, self.uid)
+        let meta = &self.pod.meta;
+        format!("{}_{}({})", meta.name, meta.namespace, meta.uid)
     }
 
     /// An event about one of the pod's containers.
@@ -286,13 +299,18 @@ impl PodWorker {
     }
 
     pub(crate) fn event(&self, turn: &mut Turn<'_, '_>, field_path: &str, text: &EventText<'_>) {
-        let about = ObjectRef { kind: Kind::Pod, meta: &turn.pod.meta, field_path, host: &self.node };
+        let about = ObjectRef { kind: Kind::Pod, meta: &turn.pod.meta, field_path, host: &self.pod.node_name };
         turn.client.event(&about, text);
+    }
+
+    /// What a timer of this pod carries.
+    pub(crate) fn event_of(&self, event: WorkerEvent) -> KubeletEvent {
+        KubeletEvent::Pod { slot: self.pod.meta.slot, number: self.number, event }
     }
 
     /// Sets a timer.
     pub(crate) fn set(&self, turn: &mut Turn<'_, '_>, due: SimTime, background: bool, event: WorkerEvent) {
-        turn.timers.push(KubeletTimer { due, background, event: KubeletEvent::Pod { uid: self.uid.clone(), event } });
+        turn.timers.push(KubeletTimer { due, background, event: self.event_of(event) });
     }
 
     /// Sets a timer that keeps the cluster from being settled.
@@ -311,13 +329,65 @@ pub(crate) struct Turn<'a, 'c> {
     pub(crate) timers: &'a mut Vec<KubeletTimer>,
     /// The pod as it was when the moment began.
     pub(crate) pod: Arc<Pod>,
+    /// The pod as this moment's writes have left it.
+    pub(crate) live: Arc<Pod>,
     pub(crate) now: SimTime,
 }
 
-impl Turn<'_, '_> {
+impl<'a, 'c> Turn<'a, 'c> {
+    /// A moment of a pod.
+    pub(crate) fn new(
+        client: &'a mut Client<'c>,
+        behaviors: &'a [Arc<Behavior>],
+        node: &'a mut NodeState,
+        (memo, timers): (&'a mut Memo, &'a mut Vec<KubeletTimer>),
+        pod: &Arc<Pod>,
+    ) -> Self {
+        let (now, pod, live) = (client.clock().now(), Arc::clone(pod), Arc::clone(pod));
+        Self { client, behaviors, node, memo, timers, pod, live, now }
+    }
+
+    /// Writes the pod's status. The next event of the pod's life writes again what a conflict refuses here.
+    pub(crate) fn update_status(&mut self, pod: Pod) {
+        if let Ok(stored) = self.client.update_status(pod) {
+            self.live = stored;
+        }
+    }
+
     /// The first behavior that is about a container.
     pub(crate) fn behavior(&self, plan: &PodPlan, index: usize) -> Option<&Arc<Behavior>> {
         let identity = &plan.containers[index].identity;
         self.behaviors.iter().find(|b| b.is_about(&self.pod, &identity.name, &identity.image))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There is one for every pod: a field more is a decision, with docs/benchmarks.md in mind.
+    #[test]
+    fn workers_are_as_small_as_they_are_said_to_be() {
+        let sizes = [
+            ("PodWorker", size_of::<PodWorker>(), 208),
+            ("Container", size_of::<crate::container::Container>(), 104),
+            ("KubeletEvent", size_of::<KubeletEvent>(), 32),
+        ];
+        for (name, size, most) in sizes {
+            assert!(size <= most, "{name}: {size} bytes, at most {most}");
+        }
+    }
+
+    #[test]
+    fn news_are_counted_once_seen_or_own() {
+        let at = SimTime::from_secs;
+        // (changes, time of the sync's end, syncs that follow)
+        let rows: [(&[u64], u64, u32); 6] =
+            [(&[], 5, 0), (&[5], 5, 1), (&[4], 5, 1), (&[4, 5], 5, 2), (&[5, 5], 5, 1), (&[3, 4], 5, 1)];
+        for (changes, now, want) in rows {
+            let mut news = News::default();
+            changes.iter().for_each(|change| news.changed(at(*change)));
+            assert_eq!((news.take(at(now)), news.take(at(now))), (want, 0), "{changes:?}");
+        }
     }
 }

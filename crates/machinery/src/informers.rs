@@ -89,8 +89,10 @@ impl Informers {
 
     /// The pods that are bound to a node, by namespace and name.
     pub fn pods_on(&self, node: &str) -> Vec<Arc<Pod>> {
-        let names = self.pods_by_node.names(node);
-        names.iter().filter_map(|n| self.pods.get(&n.namespace, &n.name)).cloned().collect()
+        let slots = self.pods_by_node.slots(node).iter();
+        let mut pods: Vec<Arc<Pod>> = slots.filter_map(|slot| self.pods.at(*slot)).cloned().collect();
+        pods.sort_by(|a, b| (&a.meta.namespace, &a.meta.name).cmp(&(&b.meta.namespace, &b.meta.name)));
+        pods
     }
 
     /// Takes the next change over, if there is one.

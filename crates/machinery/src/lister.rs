@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{NamespacedName, ObjectMap, ObjectMeta, Resource, Str, Uid};
+use seatrial_api::{NamespacedName, ObjectMap, ObjectMeta, Resource, Slot, Str, Uid};
 use seatrial_apiserver::{Change, ChangeType};
 
 /// An object before and after a change.
@@ -33,6 +33,11 @@ impl<R: Resource> Lister<R> {
         self.objects.get(namespace, name)
     }
 
+    /// The object at a slot.
+    pub fn at(&self, slot: Slot) -> Option<&Arc<R>> {
+        self.objects.at(slot)
+    }
+
     /// The objects of one namespace or of all, in the order of their keys.
     pub fn list(&self, namespace: Option<&str>) -> Vec<&Arc<R>> {
         self.objects.sorted(namespace)
@@ -55,10 +60,8 @@ impl<R: Resource> Lister<R> {
         if change.type_ == ChangeType::Deleted {
             return Some(Replaced { old: self.objects.remove(&meta.namespace, &meta.name), new: None });
         }
-        let old = match self.objects.get_mut(&meta.namespace, &meta.name) {
-            Some(slot) => Some(std::mem::replace(slot, Arc::clone(object))),
-            None => self.objects.insert(Arc::clone(object)),
-        };
+        // The cache hears of all that is stored, so the object's slot is the one it has here.
+        let old = self.objects.insert(meta.slot, Arc::clone(object));
         Some(Replaced { old, new: Some(Arc::clone(object)) })
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Pod, Resource, Str, StrMap, Time, Uid};
+use seatrial_api::{Pod, Resource, Slot, SlotMap, Str, StrMap, Time, Uid};
 use seatrial_apiserver::Change;
 
 use crate::clock::Clock;
@@ -19,6 +19,8 @@ use crate::lister::{Lister, Replaced};
 #[derive(Debug, Default)]
 pub struct PodCache {
     lister: Lister<Pod>,
+    /// Where a pod lies among those of its controller.
+    positions: SlotMap<u32>,
     owned: FxHashMap<Uid, OwnedPods>,
     orphans: FxHashMap<Str, BTreeMap<Str, Arc<Pod>>>,
     /// The controller of each set that has one, as the watch of the sets told.
@@ -33,7 +35,6 @@ pub struct PodCache {
 #[derive(Debug, Default)]
 pub struct OwnedPods {
     pods: Vec<Arc<Pod>>,
-    positions: FxHashMap<Uid, usize>,
     groups: Vec<LabelGroup>,
     /// How many pods were handed out one by one.
     walked: Cell<u64>,
@@ -122,7 +123,7 @@ impl OwnedPods {
         }
     }
 
-    fn replace(&mut self, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
+    fn replace(&mut self, positions: &mut SlotMap<u32>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
         if let Some(old) = old {
             self.count(old, -1);
         }
@@ -130,20 +131,21 @@ impl OwnedPods {
             self.count(new, 1);
         }
         match (old, new) {
-            (Some(old), Some(new)) => {
-                if let Some(index) = self.positions.get(&old.meta.uid) {
-                    self.pods[*index] = Arc::clone(new);
+            (Some(_), Some(new)) => {
+                let place = positions.get(new.meta.slot).and_then(|at| self.pods.get_mut(*at as usize));
+                if let Some(place) = place {
+                    *place = Arc::clone(new);
                 }
             }
             (None, Some(new)) => {
-                self.positions.insert(new.meta.uid.clone(), self.pods.len());
+                positions.insert(new.meta.slot, u32::try_from(self.pods.len()).unwrap_or(u32::MAX));
                 self.pods.push(Arc::clone(new));
             }
             (Some(old), None) => {
-                if let Some(index) = self.positions.remove(&old.meta.uid) {
-                    self.pods.swap_remove(index);
-                    if let Some(moved) = self.pods.get(index) {
-                        self.positions.insert(moved.meta.uid.clone(), index);
+                if let Some(at) = positions.remove(old.meta.slot) {
+                    self.pods.swap_remove(at as usize);
+                    if let Some(moved) = self.pods.get(at as usize) {
+                        positions.insert(moved.meta.slot, at);
                     }
                 }
             }
@@ -156,6 +158,11 @@ impl PodCache {
     /// One pod.
     pub fn get(&self, namespace: &str, name: &str) -> Option<&Arc<Pod>> {
         self.lister.get(namespace, name)
+    }
+
+    /// The pod at a slot.
+    pub fn at(&self, slot: Slot) -> Option<&Arc<Pod>> {
+        self.lister.at(slot)
     }
 
     /// The pods of one namespace or of all, in the order of their keys.
@@ -257,7 +264,7 @@ impl PodCache {
             Some(owned) => owned,
             None => self.owned.entry(owner.clone()).or_default(),
         };
-        owned.replace(old, new);
+        owned.replace(&mut self.positions, old, new);
         if owned.pods.is_empty() {
             self.walked += owned.walked.get();
             self.owned.remove(owner);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use seatrial_api::{Node, Pod, Str, Uid};
 
-use crate::node_info::{CountedPod, NodeInfo};
+use crate::node_info::{CountedPod, NodeInfo, PodKinds};
 use crate::plugins::{Misfit, PodInfo, filter};
 use crate::pod_index::PodIndex;
 use crate::relations::Relations;
@@ -22,6 +22,7 @@ pub(crate) struct Cache {
     pub(crate) index_of: FxHashMap<Str, usize>,
     pub(crate) score_cache: ScoreCache,
     pub(crate) index: PodIndex,
+    kinds: PodKinds,
     /// The pods for which victims make room.
     pub(crate) nominated: BTreeMap<Uid, Arc<Pod>>,
 }
@@ -29,11 +30,11 @@ pub(crate) struct Cache {
 impl Cache {
     /// Counts a pod on its node; returns whether that changed anything.
     pub(crate) fn count(&mut self, index: usize, pod: &Arc<Pod>) -> bool {
-        if self.nodes[index].pods.get(&pod.meta.uid).is_some_and(|known| known.counts_as(pod)) {
+        if self.nodes[index].pods.get(&pod.meta.uid).is_some_and(|known| known.is_of(pod)) {
             return false;
         }
-        let terms = self.index.terms_of(pod);
-        self.put(index, &pod.meta.uid, CountedPod::of(pod, terms));
+        let counted = self.kinds.count(pod, || self.index.terms_of(pod));
+        self.put(index, &pod.meta.uid, counted);
         true
     }
 
@@ -112,8 +113,8 @@ impl Cache {
         let first: Vec<Arc<Pod>> = self.nominated.values().filter(is_here).cloned().collect();
         if !first.is_empty() {
             for nominated in &first {
-                let terms = self.index.terms_of(nominated);
-                self.put(node, &nominated.meta.uid, CountedPod::of(nominated, terms));
+                let counted = self.kinds.count(nominated, || self.index.terms_of(nominated));
+                self.put(node, &nominated.meta.uid, counted);
             }
             let fits = self.filter_plain(pod, terms, node);
             for nominated in &first {

@@ -3,12 +3,16 @@
 //! Mirrors pkg/scheduler/framework/types.go (`NodeInfo`) (v1.36).
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Taint;
 use seatrial_api::{Node, Pod, PodRequests, PodSpec, ResourceAmounts, Str, StrMap, Uid};
 
 use crate::terms::PodTerms;
+
+/// How many kinds of pods are kept to be shared.
+const KINDS_MAX: usize = 16;
 
 /// A node in the scheduler's cache.
 #[derive(Debug, Default)]
@@ -29,32 +33,63 @@ pub(crate) struct NodeInfo {
     pub(crate) pods: BTreeMap<Uid, CountedPod>,
 }
 
-/// A pod as its node counts it.
+/// A pod as its node counts it: there is one for every pod, so that what siblings have in common is shared.
 #[derive(Clone, Debug)]
 pub(crate) struct CountedPod {
+    kind: Arc<PodKind>,
+    pub(crate) name: Str,
+}
+
+/// What pods of one template have in common for the scheduler.
+#[derive(Debug)]
+pub(crate) struct PodKind {
     pub(crate) spec: Arc<PodSpec>,
     pub(crate) namespace: Str,
-    pub(crate) name: Str,
     pub(crate) labels: StrMap,
     pub(crate) is_deleting: bool,
-    /// What it says about other pods.
+    /// What they say about other pods.
     pub(crate) terms: Option<Arc<PodTerms>>,
 }
 
-impl CountedPod {
-    pub(crate) fn of(pod: &Pod, terms: Option<Arc<PodTerms>>) -> Self {
-        Self {
-            spec: Arc::clone(&pod.spec),
-            namespace: pod.meta.namespace.clone(),
-            name: pod.meta.name.clone(),
-            labels: pod.meta.labels.clone(),
-            is_deleting: pod.meta.is_deleting(),
-            terms,
-        }
-    }
+impl Deref for CountedPod {
+    type Target = PodKind;
 
-    /// Whether the pod would be counted as it is.
-    pub(crate) fn counts_as(&self, pod: &Pod) -> bool {
+    fn deref(&self) -> &PodKind {
+        &self.kind
+    }
+}
+
+/// The kinds of pods that were counted last, the latest in front.
+#[derive(Debug, Default)]
+pub(crate) struct PodKinds(Vec<Arc<PodKind>>);
+
+impl PodKinds {
+    /// A pod as it is to be counted.
+    pub(crate) fn count(&mut self, pod: &Pod, terms: impl FnOnce() -> Option<Arc<PodTerms>>) -> CountedPod {
+        match self.0.iter().position(|kind| kind.is_of(pod) && kind.namespace == pod.meta.namespace) {
+            Some(0) => {}
+            Some(place) => self.0[..=place].rotate_right(1),
+            None => {
+                self.0.truncate(KINDS_MAX - 1);
+                self.0.insert(
+                    0,
+                    Arc::new(PodKind {
+                        spec: Arc::clone(&pod.spec),
+                        namespace: pod.meta.namespace.clone(),
+                        labels: pod.meta.labels.clone(),
+                        is_deleting: pod.meta.is_deleting(),
+                        terms: terms(),
+                    }),
+                );
+            }
+        }
+        CountedPod { kind: Arc::clone(&self.0[0]), name: pod.meta.name.clone() }
+    }
+}
+
+impl PodKind {
+    /// Whether a pod would be counted as this.
+    pub(crate) fn is_of(&self, pod: &Pod) -> bool {
         Arc::ptr_eq(&self.spec, &pod.spec)
             && self.is_deleting == pod.meta.is_deleting()
             && self.labels == pod.meta.labels

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use seatrial_api::{
-    Condition, ConditionStatus, Kind, ObjectKey, Pod, PodDisruptionBudget, Str, Time, Uid, pod_condition,
+    Condition, ConditionStatus, Kind, ObjectKey, Pod, PodDisruptionBudget, RareStr, Str, Time, Uid, pod_condition,
     selector::Selector,
 };
 use seatrial_machinery::{Client, DeleteOptions, EventText, ObjectRef, Rng, set_pod_condition};
@@ -134,7 +134,7 @@ impl Evaluator<'_> {
         if self.pod.spec.api().preemption_policy.as_deref() == Some("Never") {
             return Some("not eligible due to preemptionPolicy=Never.");
         }
-        let nominated = self.cache.index_of.get(&self.pod.status.nominated_node_name).copied()?;
+        let nominated = self.cache.index_of.get(self.pod.status.nominated_node_name.as_str()).copied()?;
         if misfits.iter().any(|(node, misfit)| *node == nominated && !misfit.is_resolvable) {
             return None;
         }
@@ -212,7 +212,7 @@ impl Evaluator<'_> {
         for pod in there.filter(|p| p.spec.priority() < priority) {
             let Ok(live) = client.get_live::<Pod>(&pod.meta.namespace, &pod.meta.name) else { continue };
             let mut new = Pod::clone(&live);
-            new.status.nominated_node_name = Str::default();
+            new.status.nominated_node_name = RareStr::default();
             // It is cleared the next time where somebody wrote the pod in between.
             let _ = client.update_status(new);
         }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use seatrial_api::{
-    Condition, ConditionStatus, Namespace, NamespacedName, Node, Object, Pod, Resource, Str, Uid, pod_condition,
+    Condition, ConditionStatus, Namespace, NamespacedName, Node, Object, Pod, RareStr, Resource, Str, Uid,
+    pod_condition,
 };
 use seatrial_machinery::{Client, Delivery, EventContext, EventText, ObjectRef, Rng, SimTime, set_pod_condition};
 
@@ -324,7 +325,7 @@ impl Scheduler {
     ) -> Result<usize, Misfits> {
         let info = PodInfo::of(pod);
         // The node that victims made room on comes first, and is enough. Mirrors `evaluateNominatedNode`.
-        if let Some(index) = self.cache.index_of.get(&pod.status.nominated_node_name).copied()
+        if let Some(index) = self.cache.index_of.get(pod.status.nominated_node_name.as_str()).copied()
             && self.cache.filter_one(&info, terms, index).is_ok()
         {
             return Ok(index);
@@ -418,7 +419,7 @@ fn report(client: &mut Client<'_>, pod: &Arc<Pod>, nominated: Option<Str>, (reas
     condition = condition.because(Str::new_static(reason), message);
     condition.observed_generation = Some(pod.meta.generation);
     let old = pod.status.conditions.get(pod_condition::POD_SCHEDULED);
-    let nominated = nominated.unwrap_or_else(|| pod.status.nominated_node_name.clone());
+    let nominated = nominated.map_or_else(|| pod.status.nominated_node_name.clone(), RareStr::from);
     let is_same =
         |c: &Condition| c.status == condition.status && c.reason == condition.reason && c.message == condition.message;
     if nominated == pod.status.nominated_node_name && old.is_some_and(is_same) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as corev1;
 
-use crate::{Str, Time};
+use crate::{RareStr, Str, Time};
 
 /// What the kubelet reports of one container. Mirrors `v1.ContainerStatus`.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,9 +48,9 @@ pub enum ContainerState {
     /// Not started yet.
     Waiting {
         /// `ContainerCreating`, `CrashLoopBackOff` ...
-        reason: Str,
+        reason: RareStr,
         /// More for people, or empty.
-        message: Str,
+        message: RareStr,
     },
     /// Running since a time.
     Running {
@@ -89,7 +89,7 @@ pub enum ContainerId {
     /// One of the simulator's own.
     Own(u64),
     /// Written by somebody else.
-    Other(Arc<str>),
+    Other(Arc<Str>),
 }
 
 const OWN_PREFIX: &str = "seatrial://";
@@ -101,7 +101,7 @@ impl ContainerId {
             return Self::None;
         }
         let own = text.strip_prefix(OWN_PREFIX).and_then(|hex| u64::from_str_radix(hex, 16).ok()).map(Self::Own);
-        own.filter(|id| id.to_string() == text).unwrap_or_else(|| Self::Other(text.into()))
+        own.filter(|id| id.to_string() == text).unwrap_or_else(|| Self::Other(Arc::new(text.into())))
     }
 
     fn to_api(&self) -> Option<String> {
@@ -154,7 +154,7 @@ impl ContainerState {
     }
 
     fn to_api(&self) -> corev1::ContainerState {
-        let text = |s: &Str| (!s.is_empty()).then(|| s.to_string());
+        let text = |s: &str| (!s.is_empty()).then(|| s.to_owned());
         let mut state = corev1::ContainerState::default();
         match self {
             Self::Unset => {}

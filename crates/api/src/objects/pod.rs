@@ -10,7 +10,7 @@ use crate::meta::SharedList;
 use crate::objects::container_status::ContainerStatus;
 use crate::pod_template::PodSpec;
 use crate::resources::QosClass;
-use crate::{ApiError, ObjectMeta, Str, Time};
+use crate::{ApiError, ObjectMeta, RareStr, Str, Time};
 
 /// Condition types of pods.
 pub mod condition_type {
@@ -97,11 +97,11 @@ pub struct PodStatus {
     /// The conditions, in the order in which they were written.
     pub conditions: Conditions,
     /// Why the whole pod is as it is (`Evicted`, `OutOfcpu`), or empty.
-    pub reason: Str,
+    pub reason: RareStr,
     /// More for people, or empty.
-    pub message: Str,
+    pub message: RareStr,
     /// The node that preemption made room on, or empty.
-    pub nominated_node_name: Str,
+    pub nominated_node_name: RareStr,
     /// The node's address.
     pub host_ip: Option<IpAddr>,
     /// The pod's address.
@@ -263,7 +263,7 @@ impl PodStatus {
 
     /// The status as k8s-openapi holds it.
     pub fn to_api(&self) -> corev1::PodStatus {
-        let text = |s: &Str| (!s.is_empty()).then(|| s.to_string());
+        let text = |s: &RareStr| (!s.is_empty()).then(|| s.to_string());
         let containers =
             |l: &[ContainerStatus]| (!l.is_empty()).then(|| l.iter().map(ContainerStatus::to_api).collect());
         let mut other = self.other.as_deref().cloned().unwrap_or_default();

@@ -19,7 +19,7 @@ use super::trace::Actor;
 #[derive(Clone, Debug)]
 pub(super) enum Stimulus {
     /// A controller asked to sync a key later.
-    Requeue(Actor, NamespacedName),
+    Requeue(Actor, Box<NamespacedName>),
     /// Something on a node.
     Kubelet(KubeletEvent),
     /// A pod's back-off in the scheduler is over.
@@ -185,7 +185,7 @@ impl Controllers {
             out.extend(timers.into_iter().map(|t| Timed {
                 due: t.due,
                 background: t.background,
-                stimulus: Stimulus::Requeue(actor, t.key),
+                stimulus: Stimulus::Requeue(actor, Box::new(t.key)),
             }));
         }
     }

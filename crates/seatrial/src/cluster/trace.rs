@@ -1,7 +1,7 @@
 //! What happened, who did it and why: the engine's records with Kubernetes' words.
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Named, Object, ObjectKey};
+use seatrial_api::{Kind, Named, Object, ObjectKey, Str};
 use seatrial_engine::{Mode, Record, SimTime, StableHasher, Trace};
 use std::hash::Hasher;
 use std::time::Duration;
@@ -164,6 +164,8 @@ pub(super) struct TraceLog {
     trace: Trace,
     mode: TraceMode,
     objects: FxHashMap<u64, ObjectKey>,
+    /// The namespace met last of each kind, and the hash of both: only the name is added for each record.
+    prefixes: Vec<(Str, StableHasher)>,
 }
 
 impl TraceLog {
@@ -173,7 +175,8 @@ impl TraceLog {
             TraceMode::Hash => Mode::HashOnly,
             TraceMode::Full => Mode::Full,
         };
-        Self { trace: Trace::new(engine), mode, objects: FxHashMap::default() }
+        let prefixes = Kind::ALL.iter().map(|kind| (Str::default(), prefix(*kind, ""))).collect();
+        Self { trace: Trace::new(engine), mode, objects: FxHashMap::default(), prefixes }
     }
 
     pub(super) fn hash(&self) -> u64 {
@@ -201,7 +204,16 @@ impl TraceLog {
         if self.mode == TraceMode::Off {
             return self.trace.record(now, actor as u16, what as u16, 0, detail, cause);
         }
-        let id = object.with_place(|namespace, name| identity(object.kind().info().kind, namespace, name));
+        let kind = object.kind();
+        let known = &mut self.prefixes[kind as usize];
+        let id = object.with_place(|namespace, name| {
+            if known.0 != *namespace {
+                *known = (namespace.into(), prefix(kind, namespace));
+            }
+            let mut hasher = known.1;
+            hasher.write(name.as_bytes());
+            hasher.finish()
+        });
         if self.mode == TraceMode::Full {
             self.objects.entry(id).or_insert_with(|| object.key());
         }
@@ -225,11 +237,11 @@ impl TraceLog {
     }
 }
 
-/// A number for an object that is the same in every run.
-fn identity(kind: &str, namespace: &str, name: &str) -> u64 {
+/// A hash that the same objects have in every run, but for the name.
+fn prefix(kind: Kind, namespace: &str) -> StableHasher {
     let mut hasher = StableHasher::new();
-    for text in [kind, "/", namespace, "/", name] {
+    for text in [kind.info().kind, "/", namespace, "/"] {
         hasher.write(text.as_bytes());
     }
-    hasher.finish()
+    hasher
 }

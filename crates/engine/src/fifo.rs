@@ -1,0 +1,121 @@
+//! A queue of events that is only appended to in the order in which it is emptied.
+//!
+//! Invariant: the front is a live event.
+
+use std::collections::VecDeque;
+
+use crate::SimTime;
+
+/// Leftovers of cancelled events up to this number are never worth a sweep.
+pub(crate) const LEFTOVERS_MIN: usize = 64;
+/// Room for so many events is never given back.
+const ROOM_KEPT: usize = 1024;
+/// Stands for the key of no event: later than all.
+pub(crate) const NO_KEY: u128 = u128::MAX;
+
+/// Time and seq as one number, in the order of popping.
+#[inline]
+pub(crate) fn order_key(at: SimTime, seq: u64) -> u128 {
+    (u128::from(at.0) << 64) | u128::from(seq)
+}
+
+#[derive(Debug)]
+struct Entry<E> {
+    at: SimTime,
+    seq: u64,
+    /// None once it is cancelled.
+    event: Option<E>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Fifo<E> {
+    entries: VecDeque<Entry<E>>,
+    /// Cancelled events still in `entries`.
+    n_leftovers: usize,
+}
+
+impl<E> Default for Fifo<E> {
+    fn default() -> Self {
+        Self { entries: VecDeque::new(), n_leftovers: 0 }
+    }
+}
+
+impl<E> Fifo<E> {
+    /// The key of the front; [`NO_KEY`] where there is none.
+    #[inline]
+    pub(crate) fn front_key(&self) -> u128 {
+        self.entries.front().map_or(NO_KEY, |entry| order_key(entry.at, entry.seq))
+    }
+
+    /// The time of the back; zero where there is none.
+    #[inline]
+    pub(crate) fn back_time(&self) -> SimTime {
+        self.entries.back().map_or(SimTime::ZERO, |entry| entry.at)
+    }
+
+    /// Puts an event behind all others.
+    #[inline]
+    pub(crate) fn push(&mut self, at: SimTime, seq: u64, event: E) {
+        self.entries.push_back(Entry { at, seq, event: Some(event) });
+    }
+
+    /// Takes the front out.
+    pub(crate) fn pop(&mut self) -> Option<E> {
+        let event = self.entries.pop_front()?.event;
+        self.tidy();
+        event
+    }
+
+    /// Takes an event out before its turn; false when it is not there any more.
+    pub(crate) fn cancel(&mut self, seq: u64) -> bool {
+        let found = self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok();
+        let live = found.is_some_and(|index| self.entries[index].event.take().is_some());
+        if live {
+            self.n_leftovers += 1;
+            if self.n_leftovers > LEFTOVERS_MIN.max(self.entries.len() / 2) {
+                self.entries.retain(|entry| entry.event.is_some());
+                self.n_leftovers = 0;
+            }
+            self.tidy();
+        }
+        live
+    }
+
+    /// Drops leftovers from the front, and the room of a burst that is over.
+    fn tidy(&mut self) {
+        while self.n_leftovers > 0 && self.entries.front().is_some_and(|entry| entry.event.is_none()) {
+            self.entries.pop_front();
+            self.n_leftovers -= 1;
+        }
+        if self.entries.capacity() > ROOM_KEPT.max(4 * self.entries.len()) {
+            // At most half of the room is in use then, so that growing again is as far away as the next time here.
+            self.entries.shrink_to(ROOM_KEPT.max(2 * self.entries.len()));
+        }
+    }
+
+    /// How many entries are held, leftovers included.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_room_of_a_burst_is_given_back() {
+        let mut fifo = Fifo::default();
+        for burst in [100_000, 10_000] {
+            (0..burst).for_each(|n| fifo.push(SimTime(n), n, n));
+            assert!(fifo.entries.capacity() >= burst as usize);
+            for n in 0..burst {
+                assert_eq!((fifo.front_key(), fifo.pop()), (order_key(SimTime(n), n), Some(n)));
+                let (room, len) = (fifo.entries.capacity(), fifo.entries.len());
+                assert!(room <= (4 * len).max(2 * ROOM_KEPT), "{room} places for {len}");
+            }
+        }
+        assert_eq!((fifo.front_key(), fifo.pop()), (NO_KEY, None));
+    }
+}
