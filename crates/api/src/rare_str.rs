@@ -87,8 +87,9 @@ mod tests {
     #[test]
     fn compares_and_prints_as_its_text() {
         for text in ["", "short", "a text that is longer than the twenty-three bytes inline"] {
-            let rare = RareStr::from(text);
-            assert!(rare == *text && rare == text && rare == Str::from(text) && rare == RareStr::from(text.to_owned()));
+            let (rare, plain) = (RareStr::from(text), Str::from(text));
+            assert!(rare == *text && rare == text && rare == plain);
+            assert_eq!(rare, RareStr::from(text.to_owned()));
             assert_eq!((Str::from(&rare), rare.is_empty()), (text.into(), text.is_empty()));
             assert_eq!(format!("{rare}|{rare:?}|{rare:>60}"), format!("{text}|{text:?}|{text:>60}"));
         }
