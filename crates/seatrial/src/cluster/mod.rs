@@ -8,7 +8,8 @@ mod error;
 mod nodes;
 pub(crate) mod reads;
 pub(crate) mod rollout;
-mod rollout_revisions;
+pub(crate) mod rollout_revisions;
+pub(crate) mod rollout_status;
 pub(crate) mod run;
 mod trace;
 

@@ -136,6 +136,10 @@ impl Cluster {
             Some(Object::Deployment(d)) if !super::rollout::is_rolled_out(d) => {
                 vec![super::rollout::rollout_status(d).0]
             }
+            Some(object @ (Object::DaemonSet(_) | Object::StatefulSet(_))) => {
+                let status = super::rollout_status::status_of(object);
+                status.into_iter().filter(|(_, done)| !done).map(|(text, _)| text).collect()
+            }
             Some(Object::Pod(pod)) => {
                 let conditions =
                     pod.status.conditions.iter().filter(|c| c.status != seatrial_api::ConditionStatus::True);
@@ -152,12 +156,14 @@ impl Cluster {
 
     /// What is not done yet, for messages of waits that were in vain.
     pub(super) fn unfinished(&self) -> String {
-        let deployments = self.server.store().list_as::<seatrial_api::Deployment>(Some(self.namespace()));
-        let waiting: Vec<String> = deployments
-            .into_iter()
-            .filter(|d| !super::rollout::is_rolled_out(d))
-            .map(|d| format!("{}: {}", super::run::name_of(&**d), super::rollout::rollout_status(d).0))
-            .collect();
+        let store = self.server.store();
+        let kinds = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
+        let objects = kinds.into_iter().flat_map(|kind| store.list(kind, Some(self.namespace())));
+        let line = |object: &Object| {
+            let (text, done) = super::rollout_status::status_of(object).ok()?;
+            (!done).then(|| format!("{}: {text}", object.key()))
+        };
+        let waiting: Vec<String> = objects.filter_map(line).collect();
         if waiting.is_empty() { "the condition did not come true".to_owned() } else { waiting.join("; ") }
     }
 }

@@ -15,7 +15,7 @@ use super::rollout::{RolloutError, Undone};
 use super::{Cluster, Error};
 
 /// Whether a kind's history is kept as ControllerRevisions.
-pub(super) fn has_controller_revisions(kind: Kind) -> bool {
+pub(crate) fn has_controller_revisions(kind: Kind) -> bool {
     matches!(kind, Kind::StatefulSet | Kind::DaemonSet)
 }
 
@@ -54,7 +54,7 @@ impl Cluster {
     }
 
     /// A workload's revisions, the oldest first.
-    fn controller_revisions_of(&self, key: &ObjectKey) -> Vec<Arc<ControllerRevision>> {
+    pub(crate) fn controller_revisions_of(&self, key: &ObjectKey) -> Vec<Arc<ControllerRevision>> {
         let Some(owner) = self.server.store().get(key) else { return Vec::new() };
         let uid = &owner.meta().uid;
         let all = self.server.store().list_as::<ControllerRevision>(Some(&key.namespace));

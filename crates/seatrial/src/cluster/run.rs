@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use seatrial_api::{Kind, Resource};
+use seatrial_api::Kind;
 use seatrial_apiserver::{Change, ChangeType};
 use seatrial_engine::SimTime;
 use seatrial_machinery::{Client, EventContext};
@@ -368,9 +368,4 @@ fn counts_as_change(change: &Change, namespace: &str) -> bool {
         return false;
     }
     !kind.info().namespaced || change.object.meta().namespace == namespace
-}
-
-/// Names an object in a message.
-pub(super) fn name_of<R: Resource>(object: &R) -> String {
-    object.key().to_string()
 }

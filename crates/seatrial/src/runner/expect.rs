@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seatrial_api::{Deployment, Kind, Object, Resource};
+use seatrial_api::{Kind, Object};
 use serde_json::Value;
 
 use super::Runner;
@@ -71,7 +71,7 @@ fn is_reached(cluster: &Cluster, kind: Kind, pattern: &str, what: &WaitFor) -> b
 fn reached(object: &Object, what: &WaitFor) -> bool {
     match what {
         WaitFor::Deleted => false,
-        WaitFor::Rollout => Deployment::unwrap(object).is_some_and(|d| crate::cluster::rollout::is_rolled_out(d)),
+        WaitFor::Rollout => crate::cluster::rollout_status::is_done(object),
         WaitFor::That(cel) => holds(cel, &object.to_json()).unwrap_or(false),
         WaitFor::Condition(type_) => {
             let json = object.to_json();

@@ -9,9 +9,9 @@ use super::Runner;
 use super::journal::LineKind;
 use crate::cluster::Cluster;
 use crate::cluster::reads::kind_named;
-use crate::cluster::rollout::rollout_status;
+use crate::cluster::rollout_status::status_of;
 use crate::kubectl::describe::{Surroundings, describe};
-use crate::kubectl::history::history;
+use crate::kubectl::history::{history, revision_history};
 use crate::kubectl::table::{Wide, table};
 use crate::manifest::{Manifest, Position};
 use crate::scenario::model::{Print, Query, Target};
@@ -59,10 +59,13 @@ impl Cluster {
                 Ok(pages?.join("\n\n"))
             }
             Print::History { target, revision } => {
-                let deployment = self.targeted(target)?;
-                history(&deployment, &self.replica_sets_of(&deployment), *revision)
+                let object = self.targeted(target)?;
+                match Deployment::unwrap(object) {
+                    Some(deployment) => history(deployment, &self.replica_sets_of(deployment), *revision),
+                    None => revision_history(&object.key(), &self.controller_revisions_of(&object.key()), *revision),
+                }
             }
-            Print::Status(target) => Ok(rollout_status(&*self.targeted(target)?).0),
+            Print::Status(target) => status_of(self.targeted(target)?).map(|(text, _)| text).map_err(|e| e.to_string()),
             Print::Logs { target, .. } => Err(format!("logs of {target} are not kept by this version")),
             Print::Events => self.printed_table(&Query { kind: "events".to_owned(), name: None }, Wide::No),
         }
@@ -89,11 +92,11 @@ impl Cluster {
         Ok(table(&objects, wide, self.api_time()).unwrap_or_else(none))
     }
 
-    fn targeted(&self, target: &Target) -> Result<Arc<Deployment>, String> {
+    fn targeted(&self, target: &Target) -> Result<&Object, String> {
         let keys = self.keys_of(target).map_err(|e| e.to_string())?;
         let key = keys.first().ok_or_else(|| format!("no {target}"))?;
-        let found = self.api_server().get::<Deployment>(&key.namespace, &key.name);
-        found.cloned().map_err(|error| format!("Error from server (NotFound): {error}"))
+        let not_found = || format!("Error from server (NotFound): {} {:?} not found", key.kind.resource(), key.name);
+        self.api_server().store().get(key).ok_or_else(not_found)
     }
 
     /// The describe page of an object.

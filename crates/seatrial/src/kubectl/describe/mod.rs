@@ -2,6 +2,7 @@
 //!
 //! Mirrors k8s.io/kubectl/pkg/describe/describe.go (v1.36).
 
+mod daemon_set;
 mod deployment;
 mod events;
 mod pod;
@@ -32,6 +33,7 @@ pub fn describe(object: &Object, around: &Surroundings<'_>) -> Option<String> {
     let mut out = TabWriter::default();
     match object {
         Object::Deployment(d) => deployment::describe(&mut out, d, around),
+        Object::DaemonSet(set) => daemon_set::describe(&mut out, set, around),
         Object::ReplicaSet(rs) => replica_set::describe(&mut out, rs, around),
         Object::Pod(pod) => pod::describe(&mut out, pod),
         _ => return None,

@@ -1,0 +1,35 @@
+//! The page of a DaemonSet.
+
+use seatrial_api::{DaemonSet, PodTemplateSpec, selector::Selector};
+
+use super::pod_template::describe_pod_template;
+use super::{Surroundings, annotations, labels, name_lines};
+use crate::kubectl::TabWriter;
+
+pub(super) fn describe(out: &mut TabWriter, set: &DaemonSet, around: &Surroundings<'_>) {
+    let (no_spec, no_status) = Default::default();
+    let (spec, status) = (set.body.spec.as_ref().unwrap_or(&no_spec), set.body.status.as_ref().unwrap_or(&no_status));
+    name_lines(out, &set.meta);
+    let selector = Selector::from_label_selector(&spec.selector).unwrap_or_else(|_| Selector::nothing());
+    out.line(0, &format!("Selector:\t{selector}"));
+    let on = spec.template.spec.as_ref().and_then(|s| s.node_selector.as_ref()).into_iter().flatten();
+    let on: Vec<String> = on.map(|(key, value)| format!("{key}={value}")).collect();
+    let on = if on.is_empty() { "<none>".to_owned() } else { on.join(",") };
+    out.line(0, &format!("Node-Selector:\t{on}"));
+    labels(out, 0, "Labels", &set.meta.labels);
+    annotations(out, 0, "Annotations", &set.meta.annotations);
+    let counts = [
+        ("Desired Number of Nodes Scheduled", status.desired_number_scheduled),
+        ("Current Number of Nodes Scheduled", status.current_number_scheduled),
+        ("Number of Nodes Scheduled with Up-to-date Pods", status.updated_number_scheduled.unwrap_or(0)),
+        ("Number of Nodes Scheduled with Available Pods", status.number_available.unwrap_or(0)),
+        ("Number of Nodes Misscheduled", status.number_misscheduled),
+    ];
+    for (title, count) in counts {
+        out.line(0, &format!("{title}: {count}"));
+    }
+    let [running, waiting, succeeded, failed] = around.pod_counts;
+    let counts = format!("{running} Running / {waiting} Waiting / {succeeded} Succeeded / {failed} Failed");
+    out.line(0, &format!("Pods Status:\t{counts}"));
+    describe_pod_template(out, &PodTemplateSpec::from_api(spec.template.clone()));
+}
