@@ -6,6 +6,7 @@ mod disruption;
 #[cfg(test)]
 mod fixture;
 mod garbagecollector;
+mod job;
 mod namespace;
 mod nodelifecycle;
 mod podgc;
@@ -16,11 +17,13 @@ mod replication;
 mod resourcequota;
 mod statefulset;
 mod tainteviction;
+mod ttlafterfinished;
 
 pub use daemon::DaemonSetsController;
 pub use deployment::DeploymentController;
 pub use disruption::DisruptionController;
 pub use garbagecollector::GarbageCollector;
+pub use job::JobController;
 pub use namespace::NamespaceController;
 pub use nodelifecycle::NodeLifecycleController;
 pub use podgc::PodGcController;
@@ -31,3 +34,4 @@ pub use replication::ReplicationManager;
 pub use resourcequota::ResourceQuotaController;
 pub use statefulset::StatefulSetController;
 pub use tainteviction::TaintEvictionController;
+pub use ttlafterfinished::TtlAfterFinishedController;

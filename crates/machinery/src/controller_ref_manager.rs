@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, LabelSelector, ObjectMeta, OwnerReference, Resource, StrMap};
+use seatrial_api::{ApiError, LabelSelector, ObjectMeta, OwnerReference, Resource, Str, StrMap};
 use seatrial_apiserver::Strategy;
 
 use crate::client::Client;
@@ -28,6 +28,8 @@ pub fn new_controller_ref<R: Resource>(owner: &R) -> OwnerReference {
 pub struct ControllerRefManager<'a, Owner> {
     owner: &'a Owner,
     selector: &'a LabelSelector,
+    /// What dependents carry for as long as they are owned.
+    finalizer: Option<&'static str>,
     /// Whether the owner was found fit to adopt, once somebody asked.
     can_adopt: Option<Result<(), ApiError>>,
 }
@@ -35,7 +37,13 @@ pub struct ControllerRefManager<'a, Owner> {
 impl<'a, Owner: Resource> ControllerRefManager<'a, Owner> {
     /// A manager for one sync.
     pub fn new(owner: &'a Owner, selector: &'a LabelSelector) -> Self {
-        Self { owner, selector, can_adopt: None }
+        Self { owner, selector, finalizer: None, can_adopt: None }
+    }
+
+    /// The same, for dependents that get a finalizer when they are adopted and lose it when they are released.
+    #[must_use]
+    pub fn with_finalizer(self, finalizer: &'static str) -> Self {
+        Self { finalizer: Some(finalizer), ..self }
     }
 
     /// Whether labels are what the owner selects.
@@ -78,6 +86,10 @@ impl<'a, Owner: Resource> ControllerRefManager<'a, Owner> {
         let references =
             object.meta().owner_references.iter().cloned().chain([new_controller_ref(self.owner)]).collect();
         adopted.meta_mut().owner_references = references;
+        if let Some(finalizer) = self.finalizer.filter(|f| !object.meta().has_finalizer(f)) {
+            let more = object.meta().finalizers.iter().cloned().chain([Str::new_static(finalizer)]);
+            adopted.meta_mut().finalizers = more.collect();
+        }
         gone_is_nothing(client.update(adopted).map(Some))
     }
 
@@ -90,6 +102,10 @@ impl<'a, Owner: Resource> ControllerRefManager<'a, Owner> {
         let uid = &self.owner.meta().uid;
         released.meta_mut().owner_references =
             object.meta().owner_references.iter().filter(|r| r.uid != *uid).cloned().collect();
+        if let Some(finalizer) = self.finalizer {
+            released.meta_mut().finalizers =
+                object.meta().finalizers.iter().filter(|f| **f != *finalizer).cloned().collect();
+        }
         let result = client.update(released).map(|_| None::<Arc<R>>);
         match gone_is_nothing(result) {
             Err(error) if error.is_invalid() => Ok(()),

@@ -88,6 +88,15 @@ pub fn compare_for_deletion((p, p_rank): (&Pod, u32), (q, q_rank): (&Pod, u32), 
         .then_with(|| p.meta.name.cmp(&q.meta.name))
 }
 
+/// The order in which pods are deleted that nobody ranks, as a Job's: what comes first goes first. Mirrors `ActivePods`.
+pub fn compare_active_pods(p: &Pod, q: &Pod) -> Ordering {
+    let key = |pod: &Pod| {
+        let Standing { class, age } = Standing::of(pod);
+        (class.is_assigned, class.phase, class.is_ready, age.ready_since, age.restarts, age.created)
+    };
+    key(p).cmp(&key(q)).then_with(|| p.meta.name.cmp(&q.meta.name))
+}
+
 fn phase_order(phase: PodPhase) -> u8 {
     match phase {
         PodPhase::Unknown => 1,

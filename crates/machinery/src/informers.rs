@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use seatrial_api::{
-    ControllerRevision, DaemonSet, Deployment, Kind, Namespace, Node, Object, PersistentVolumeClaim, Pod,
+    ControllerRevision, DaemonSet, Deployment, Job, Kind, Namespace, Node, Object, PersistentVolumeClaim, Pod,
     PodDisruptionBudget, ReplicaSet, ReplicationController, Resource, ResourceQuota, StatefulSet,
 };
 use seatrial_apiserver::{Change, Cursor, WatchLog};
@@ -32,6 +32,8 @@ pub struct Informers {
     pub replication_controllers: Lister<ReplicationController>,
     /// Deployments.
     pub deployments: Lister<Deployment>,
+    /// Jobs.
+    pub jobs: Lister<Job>,
     /// DaemonSets.
     pub daemon_sets: Lister<DaemonSet>,
     /// Namespaces.
@@ -136,6 +138,7 @@ impl Informers {
                 delivery::<ReplicationController>(self.replication_controllers.apply(change))
             }
             Object::Deployment(_) => delivery::<Deployment>(self.deployments.apply(change)),
+            Object::Job(_) => delivery::<Job>(self.jobs.apply(change)),
             Object::DaemonSet(_) => delivery::<DaemonSet>(self.daemon_sets.apply(change)),
             Object::Namespace(_) => delivery::<Namespace>(self.namespaces.apply(change)),
             Object::Node(_) => delivery::<Node>(self.nodes.apply(change)),

@@ -36,6 +36,8 @@ pub struct PodCache {
 pub struct OwnedPods {
     pods: Vec<Arc<Pod>>,
     groups: Vec<LabelGroup>,
+    /// Whether the pods are a Job's: its controller counts them itself, and each may have labels of its own.
+    is_job: bool,
     /// How many pods were handed out one by one.
     walked: Cell<u64>,
 }
@@ -105,12 +107,15 @@ impl OwnedPods {
         self.pods.is_empty()
     }
 
-    /// The counts by label set.
+    /// The counts by label set; of a Job's pods there are none.
     pub fn groups(&self) -> &[LabelGroup] {
         &self.groups
     }
 
     fn count(&mut self, pod: &Pod, by: i32) {
+        if self.is_job {
+            return;
+        }
         let labels = &pod.meta.labels;
         // Pods of a template share their labels, so the first comparison is nearly always of two pointers.
         let index = self.groups.iter().position(|g| g.labels == *labels).unwrap_or_else(|| {
@@ -262,7 +267,10 @@ impl PodCache {
         }
         let owned = match self.owned.get_mut(owner) {
             Some(owned) => owned,
-            None => self.owned.entry(owner.clone()).or_default(),
+            None => {
+                let is_job = pod.meta.controller_of().is_some_and(|owner| owner.kind == "Job");
+                self.owned.entry(owner.clone()).or_insert_with(|| OwnedPods { is_job, ..OwnedPods::default() })
+            }
         };
         owned.replace(&mut self.positions, old, new);
         if owned.pods.is_empty() {

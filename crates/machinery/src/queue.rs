@@ -5,6 +5,7 @@ use std::time::Duration;
 use seatrial_api::NamespacedName;
 use seatrial_engine::SimTime;
 
+use crate::backoff::ItemExponentialFailureRateLimiter;
 use crate::work_queue::WorkQueue;
 
 /// A key that wants to be synced at a time.
@@ -26,6 +27,11 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// A queue whose retries wait for other delays than usual: the first, doubling up to the last.
+    pub fn with_retry_delays(base: Duration, max: Duration) -> Self {
+        Self { work: WorkQueue::new(ItemExponentialFailureRateLimiter::new(base, max)), timers: Vec::new() }
+    }
+
     /// Queues a key, once however often it is asked for.
     pub fn add(&mut self, key: NamespacedName, cause: u64) {
         self.work.add(key, cause);
@@ -45,7 +51,7 @@ impl Queue {
         }
     }
 
-    /// Queues a key after the delay of its retries: 5 ms, doubling.
+    /// Queues a key after the delay of its retries: 5 ms where nothing else was asked for, doubling.
     pub fn add_rate_limited(&mut self, key: NamespacedName, now: SimTime) {
         if let Some(due) = self.work.add_rate_limited(key.clone(), now) {
             self.timers.push(Timer { due, key, background: true });

@@ -2,9 +2,10 @@
 
 use seatrial_api::NamespacedName;
 use seatrial_controllers::{
-    DaemonSetsController, DeploymentController, DisruptionController, GarbageCollector, NamespaceController,
-    NodeLifecycleController, PodGcController, PvProtectionController, PvcProtectionController, ReplicaSetController,
-    ReplicationManager, ResourceQuotaController, StatefulSetController, TaintEvictionController,
+    DaemonSetsController, DeploymentController, DisruptionController, GarbageCollector, JobController,
+    NamespaceController, NodeLifecycleController, PodGcController, PvProtectionController, PvcProtectionController,
+    ReplicaSetController, ReplicationManager, ResourceQuotaController, StatefulSetController, TaintEvictionController,
+    TtlAfterFinishedController,
 };
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
@@ -41,6 +42,7 @@ pub(super) struct Controllers {
     pub(super) deployment: DeploymentController,
     pub(super) replica_set: ReplicaSetController,
     pub(super) replication: ReplicationManager,
+    pub(super) job: JobController,
     pub(super) garbage_collector: GarbageCollector,
     pub(super) namespace: NamespaceController,
     pub(super) resource_quota: ResourceQuotaController,
@@ -52,6 +54,7 @@ pub(super) struct Controllers {
     pub(super) pod_gc: PodGcController,
     pub(super) disruption: DisruptionController,
     pub(super) stateful_set: StatefulSetController,
+    pub(super) ttl_after_finished: TtlAfterFinishedController,
 }
 
 /// What an actor works with.
@@ -131,6 +134,14 @@ macro_rules! for_controller {
                 let $c = &mut $self.daemon_set;
                 $body
             }
+            Actor::Job => {
+                let $c = &mut $self.job;
+                $body
+            }
+            Actor::TtlAfterFinished => {
+                let $c = &mut $self.ttl_after_finished;
+                $body
+            }
             Actor::User | Actor::ApiServer | Actor::Scheduler | Actor::Kubelet => $other,
         }
     };
@@ -138,10 +149,11 @@ macro_rules! for_controller {
 
 impl Controllers {
     /// The controllers, in the order of their turns.
-    pub(super) const TURNS: [Actor; 14] = [
+    pub(super) const TURNS: [Actor; 16] = [
         Actor::Deployment,
         Actor::ReplicaSet,
         Actor::ReplicationController,
+        Actor::Job,
         Actor::GarbageCollector,
         Actor::Namespace,
         Actor::ResourceQuota,
@@ -154,6 +166,7 @@ impl Controllers {
         Actor::PodGc,
         Actor::Disruption,
         Actor::StatefulSet,
+        Actor::TtlAfterFinished,
     ];
 
     /// Lets every controller hear of a change.

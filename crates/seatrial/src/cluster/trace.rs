@@ -46,10 +46,14 @@ pub enum Actor {
     StatefulSet,
     /// The DaemonSet controller.
     DaemonSet,
+    /// The Job controller.
+    Job,
+    /// The TTL-after-finished controller.
+    TtlAfterFinished,
 }
 
 impl Actor {
-    const ALL: [Actor; 18] = [
+    const ALL: [Actor; 20] = [
         Actor::User,
         Actor::ApiServer,
         Actor::Deployment,
@@ -68,6 +72,8 @@ impl Actor {
         Actor::ReplicationController,
         Actor::StatefulSet,
         Actor::DaemonSet,
+        Actor::Job,
+        Actor::TtlAfterFinished,
     ];
 
     /// The name in events and reports.
@@ -91,6 +97,8 @@ impl Actor {
             Actor::ReplicationController => "replication-controller",
             Actor::StatefulSet => "statefulset-controller",
             Actor::DaemonSet => "daemonset-controller",
+            Actor::Job => "job-controller",
+            Actor::TtlAfterFinished => "ttl-after-finished-controller",
         }
     }
 }

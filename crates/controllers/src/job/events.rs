@@ -1,0 +1,213 @@
+//! What wakes the controller: which Jobs a change is about, and which expectations it fulfils.
+//!
+//! Mirrors pkg/controller/job/job_controller.go (handlers) (v1.36).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use seatrial_api::{Job, NamespacedName, Object, ObjectMeta, OwnerReference, Pod, Resource, Uid};
+use seatrial_machinery::{Delivery, EventContext, Informers};
+
+use super::controller::JobController;
+use super::utils::{has_tracking_finalizer, is_job_finished, selects};
+
+const KIND: &str = "Job";
+
+impl JobController {
+    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+        match delivery.object() {
+            Some(Object::Pod(_)) => {
+                let (old, new) = (delivery.old_as::<Pod>(), delivery.new_as::<Pod>());
+                let may_concern = |pod: &Arc<Pod>| pod.meta.controller_of().is_none_or(|owner| owner.kind == KIND);
+                if old.is_some_and(may_concern) || new.is_some_and(may_concern) {
+                    self.on_pod(cx, old, new);
+                }
+            }
+            Some(Object::Job(_)) => match (delivery.old_as::<Job>(), delivery.new_as::<Job>()) {
+                (Some(old), Some(new)) if old.meta.uid == new.meta.uid => self.update_job(cx, old, new),
+                (old, new) => {
+                    if let Some(old) = old {
+                        self.delete_job(cx, old);
+                    }
+                    if let Some(new) = new {
+                        self.add_job(cx, new);
+                    }
+                }
+            },
+            _ => {}
+        }
+    }
+
+    fn on_pod(&mut self, cx: &EventContext<'_>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
+        let replaced = old.zip(new).is_some_and(|(old, new)| old.meta.uid != new.meta.uid);
+        if replaced {
+            self.on_pod(cx, old, None);
+            return self.on_pod(cx, None, new);
+        }
+        self.note_pod(cx, old, new);
+        match (old, new) {
+            (None, Some(new)) => self.add_pod(cx, new),
+            (Some(old), Some(new)) => self.update_pod(cx, old, new),
+            (Some(old), None) => self.delete_pod(cx, old, true),
+            (None, None) => {}
+        }
+    }
+
+    /// Keeps what syncs ask about a Job's pods.
+    fn note_pod(&mut self, cx: &EventContext<'_>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
+        let owner = |pod: Option<&Arc<Pod>>| pod.and_then(|p| job_reference(&p.meta)).map(|o| o.uid.clone());
+        let (old_owner, new_owner) = (owner(old), owner(new));
+        if let (Some(uid), Some(pod)) = (&old_owner, old)
+            && old_owner != new_owner
+        {
+            self.forget_pod(uid, pod);
+        }
+        let (Some(uid), Some(pod)) = (new_owner, new) else { return };
+        let is_selected_anew = old.is_none_or(|old| old.meta.labels != pod.meta.labels) || old_owner.is_none();
+        let job = resolve_controller_ref(cx.informers, &pod.meta).filter(|_| is_selected_anew);
+        let pods = self.pods.entry(uid.clone()).or_default();
+        pods.apply(pod);
+        if let Some(job) = job {
+            pods.set_stranger(&pod.meta.name, !selects(job, &pod.meta.labels));
+        }
+        if pods.is_empty() {
+            self.pods.remove(&uid);
+        }
+    }
+
+    fn forget_pod(&mut self, owner: &Uid, pod: &Pod) {
+        let Some(pods) = self.pods.get_mut(owner) else { return };
+        pods.forget(&pod.meta.uid, &pod.meta.name);
+        if pods.is_empty() {
+            self.pods.remove(owner);
+        }
+    }
+
+    fn add_pod(&mut self, cx: &EventContext<'_>, pod: &Pod) {
+        if pod.meta.is_deleting() {
+            return self.delete_pod(cx, pod, false);
+        }
+        if pod.meta.controller_of().is_some() {
+            if let Some(job) = resolve_controller_ref(cx.informers, &pod.meta) {
+                let key = job.namespaced_name();
+                self.expectations.creation_observed(&key);
+                self.enqueue_sync_job_batched(key, cx.clock.now());
+            }
+            return;
+        }
+        self.orphan_seen(cx, pod, true);
+    }
+
+    fn update_pod(&mut self, cx: &EventContext<'_>, old: &Pod, new: &Pod) {
+        if new.meta.is_deleting() {
+            // A pod on its way out is replaced as soon as possible, not when it is gone.
+            return self.delete_pod(cx, new, false);
+        }
+        let finalizer_removed = !has_tracking_finalizer(new);
+        let (old_owner, new_owner) = (old.meta.controller_of(), new.meta.controller_of());
+        let owner_changed = old_owner != new_owner;
+        for (meta, concerns) in [(&old.meta, owner_changed), (&new.meta, true)] {
+            let Some(job) = resolve_controller_ref(cx.informers, meta).filter(|_| concerns) else { continue };
+            let key = job.namespaced_name();
+            if finalizer_removed {
+                self.finalizer_removal_observed(&key, &new.meta.uid);
+            }
+            self.enqueue_sync_job_batched(key, cx.clock.now());
+        }
+        if new_owner.is_none() {
+            self.orphan_seen(cx, new, owner_changed || old.meta.labels != new.meta.labels);
+        }
+    }
+
+    /// Nobody counts an orphan; perhaps a Job wants to have it.
+    fn orphan_seen(&mut self, cx: &EventContext<'_>, pod: &Pod, is_news: bool) {
+        if has_tracking_finalizer(pod) {
+            self.enqueue_orphan_pod(cx, pod);
+        }
+        if !is_news || pod.meta.labels.is_empty() || cx.informers.jobs.is_empty() {
+            return;
+        }
+        let jobs = cx.informers.jobs.list(Some(&pod.meta.namespace)).into_iter();
+        let keys: Vec<NamespacedName> =
+            jobs.filter(|job| selects(job, &pod.meta.labels)).map(|job| job.namespaced_name()).collect();
+        for key in keys {
+            self.enqueue_sync_job_batched(key, cx.clock.now());
+        }
+    }
+
+    /// A pod is being deleted, or is gone.
+    fn delete_pod(&mut self, cx: &EventContext<'_>, pod: &Pod, is_final: bool) {
+        let has_finalizer = has_tracking_finalizer(pod);
+        let job = resolve_controller_ref(cx.informers, &pod.meta);
+        let Some(job) = job.filter(|job| !is_job_finished(job)) else {
+            let is_ours = pod.meta.controller_of().is_none_or(|owner| owner.kind == KIND);
+            if has_finalizer && !is_final && is_ours {
+                // No sync of a Job will take it off.
+                self.enqueue_orphan_pod(cx, pod);
+            }
+            return;
+        };
+        let key = job.namespaced_name();
+        self.expectations.deletion_observed(&key);
+        if is_final || !has_finalizer {
+            self.finalizer_removal_observed(&key, &pod.meta.uid);
+        }
+        self.enqueue_sync_job_batched(key, cx.clock.now());
+    }
+
+    fn add_job(&mut self, cx: &EventContext<'_>, job: &Arc<Job>) {
+        if let Some(pods) = self.pods.get_mut(&job.meta.uid) {
+            // The Job is known later than its pods.
+            for pod in pods.known() {
+                pods.set_stranger(&pod.meta.name, !selects(job, &pod.meta.labels));
+            }
+        }
+        self.queue.add(job.namespaced_name(), cx.cause);
+    }
+
+    fn update_job(&mut self, cx: &EventContext<'_>, old: &Job, new: &Arc<Job>) {
+        let key = new.namespaced_name();
+        if old.meta.generation == new.meta.generation {
+            self.enqueue_sync_job_batched(key.clone(), cx.clock.now());
+        } else {
+            self.queue.add(key.clone(), cx.cause);
+        }
+        if is_job_finished(new) {
+            // All finalizers are gone by then, unless somebody else has finished the Job.
+            self.cleanup_pod_finalizers(cx, new);
+        }
+        let deadline = |job: &Job| job.body.spec.as_ref().and_then(|spec| spec.active_deadline_seconds);
+        let start = new.body.status.as_ref().and_then(|status| status.start_time.as_ref());
+        if let (Some(start), Some(seconds)) = (start, deadline(new))
+            && deadline(old) != Some(seconds)
+        {
+            let delay = cx.clock.until(seatrial_api::Time::from(start).plus_seconds(seconds));
+            self.queue_after_in_background(key, delay, cx);
+        }
+    }
+
+    fn queue_after_in_background(&mut self, key: NamespacedName, delay: Duration, cx: &EventContext<'_>) {
+        if delay.is_zero() {
+            self.queue.add(key, cx.cause);
+        } else {
+            self.queue.add_after_in_background(key, delay, cx.clock.now());
+        }
+    }
+
+    fn delete_job(&mut self, cx: &EventContext<'_>, job: &Arc<Job>) {
+        self.forget_template(&job.meta.uid);
+        self.queue.add(job.namespaced_name(), cx.cause);
+        self.cleanup_pod_finalizers(cx, job);
+    }
+}
+
+/// The reference to a Job that controls an object.
+fn job_reference(meta: &ObjectMeta) -> Option<&OwnerReference> {
+    meta.controller_of().filter(|owner| owner.kind == KIND)
+}
+
+/// The Job that controls an object: kind, name and uid have to agree. Mirrors `resolveControllerRef`.
+pub(super) fn resolve_controller_ref<'a>(informers: &'a Informers, meta: &ObjectMeta) -> Option<&'a Arc<Job>> {
+    let owner = job_reference(meta)?;
+    informers.jobs.get(&meta.namespace, &owner.name).filter(|job| job.meta.uid == owner.uid)
+}
