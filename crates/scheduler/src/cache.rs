@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Node, Pod, Str, Uid};
+use seatrial_api::{Node, Pod, Str, StrMap, Uid};
 
 use crate::node_info::{CountedPod, NodeInfo, PodKinds};
-use crate::plugins::{Misfit, PodInfo, filter};
+use crate::plugin::Misfit;
+use crate::plugins::{PodInfo, filter};
 use crate::pod_index::PodIndex;
 use crate::relations::Relations;
 use crate::score_cache::ScoreCache;
@@ -25,6 +26,19 @@ pub(crate) struct Cache {
     kinds: PodKinds,
     /// The pods for which victims make room.
     pub(crate) nominated: BTreeMap<Uid, Arc<Pod>>,
+    /// Changes whenever anything does that placement depends on.
+    pub(crate) generation: u64,
+}
+
+/// What became of a node.
+#[derive(Debug)]
+pub(crate) enum NodeChange {
+    /// Nothing that placement depends on.
+    None,
+    /// It is new.
+    Added(usize),
+    /// It was like this, its pods left out.
+    Updated(usize, Box<NodeInfo>),
 }
 
 impl Cache {
@@ -40,6 +54,7 @@ impl Cache {
 
     /// Counts a pod as this.
     pub(crate) fn put(&mut self, index: usize, uid: &Uid, pod: CountedPod) {
+        self.generation += 1;
         let node = &mut self.nodes[index];
         let old = node.put_pod(uid, pod);
         let Some(new) = self.nodes[index].pods.get(uid) else { return };
@@ -52,41 +67,42 @@ impl Cache {
         self.index.count(&self.nodes[index], index, new, 1);
     }
 
-    /// Counts a pod no more; returns whether it was counted.
-    pub(crate) fn remove(&mut self, index: usize, uid: &Uid) -> bool {
-        let Some(old) = self.nodes[index].remove_pod(uid) else { return false };
+    /// Counts a pod no more; returns what was counted.
+    pub(crate) fn remove(&mut self, index: usize, uid: &Uid) -> Option<CountedPod> {
+        let old = self.nodes[index].remove_pod(uid)?;
+        self.generation += 1;
         self.score_cache.node_changed(index);
         self.index.count(&self.nodes[index], index, &old, -1);
-        true
+        Some(old)
     }
 
-    /// Takes a node over; returns whether anything changed that pods wait for.
-    pub(crate) fn set_node(&mut self, node: &Node, pods: impl FnOnce() -> Vec<Arc<Pod>>) -> bool {
+    /// Takes a node over.
+    pub(crate) fn set_node(&mut self, node: &Node, pods: impl FnOnce() -> Vec<Arc<Pod>>) -> NodeChange {
         let index = *self.index_of.entry(node.meta.name.clone()).or_insert(self.nodes.len());
         let is_new = index == self.nodes.len();
         if is_new {
             self.nodes.push(NodeInfo::default());
             self.score_cache.clear();
         }
-        let has_new_labels = is_new || self.nodes[index].labels != node.meta.labels;
-        if has_new_labels {
+        if is_new || self.nodes[index].labels != node.meta.labels {
             self.index.clear();
         }
-        let changed = self.nodes[index].set_node(node);
-        if changed {
-            self.score_cache.node_changed(index);
+        let Some(old) = self.nodes[index].set_node(node) else { return NodeChange::None };
+        self.generation += 1;
+        self.score_cache.node_changed(index);
+        if !is_new {
+            return NodeChange::Updated(index, Box::new(old));
         }
-        if is_new {
-            for pod in pods() {
-                self.count(index, &pod);
-            }
+        for pod in pods() {
+            self.count(index, &pod);
         }
-        is_new || changed
+        NodeChange::Added(index)
     }
 
-    /// A node is gone.
-    pub(crate) fn remove_node(&mut self, name: &Str) {
-        let Some(index) = self.index_of.remove(name) else { return };
+    /// A node is gone; returns what it was.
+    pub(crate) fn remove_node(&mut self, name: &Str) -> Option<NodeInfo> {
+        let index = self.index_of.remove(name)?;
+        self.generation += 1;
         let gone = self.nodes.remove(index);
         self.index.clear();
         for pod in gone.pods.values() {
@@ -94,6 +110,27 @@ impl Cache {
         }
         self.score_cache.clear();
         self.index_of = self.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
+        Some(gone)
+    }
+
+    /// A namespace has these labels.
+    pub(crate) fn set_namespace(&mut self, name: Str, labels: StrMap) {
+        self.generation += 1;
+        self.index.namespaces.insert(name, labels);
+        self.index.clear();
+    }
+
+    /// Room is kept for a pod on the node that its status names.
+    pub(crate) fn nominate(&mut self, pod: &Arc<Pod>) {
+        self.generation += 1;
+        self.nominated.insert(pod.meta.uid.clone(), Arc::clone(pod));
+    }
+
+    /// Room is kept for a pod no more; returns the pod as it was known.
+    pub(crate) fn forget_nominated(&mut self, uid: &Uid) -> Option<Arc<Pod>> {
+        let old = self.nominated.remove(uid)?;
+        self.generation += 1;
+        Some(old)
     }
 
     /// Whether room is kept for a pod that is at least as important as this one.

@@ -3,14 +3,19 @@
 //! Mirrors pkg/scheduler (v1.36).
 
 mod cache;
+mod diagnosis;
+mod hints;
 mod node_info;
+mod plugin;
 mod plugins;
 mod pod_index;
 mod preemption;
 mod queue;
 mod relations;
+mod schedule_one;
 mod scheduler;
 mod score_cache;
 mod terms;
 
+pub use queue::Timer;
 pub use scheduler::{Scheduled, Scheduler};

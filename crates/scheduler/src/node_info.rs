@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Taint;
+use seatrial_api::quantity::Quantity;
 use seatrial_api::{Node, Pod, PodRequests, PodSpec, ResourceAmounts, Str, StrMap, Uid};
 
 use crate::terms::PodTerms;
@@ -118,7 +119,8 @@ impl HostPort {
 /// The host ports a pod takes.
 pub(crate) fn host_ports(spec: &PodSpec) -> Vec<HostPort> {
     let spec = spec.api();
-    let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let sidecars = spec.init_containers.iter().flatten().filter(|c| c.restart_policy.as_deref() == Some("Always"));
+    let containers = spec.containers.iter().chain(sidecars);
     containers
         .flat_map(|c| c.ports.iter().flatten())
         .filter_map(|p| Some((p, p.host_port.filter(|n| *n > 0)?)))
@@ -131,25 +133,41 @@ pub(crate) fn host_ports(spec: &PodSpec) -> Vec<HostPort> {
 }
 
 impl NodeInfo {
-    /// Takes a Node over; its pods stay. Returns whether anything changed that placement depends on.
-    pub(crate) fn set_node(&mut self, node: &Node) -> bool {
+    /// Takes a Node over; its pods stay. Returns what it was, without pods, if anything changed that placement depends on.
+    pub(crate) fn set_node(&mut self, node: &Node) -> Option<Self> {
+        let new = Self::facts(node);
+        let is_same = self.name == new.name
+            && self.labels == new.labels
+            && self.taints == new.taints
+            && self.unschedulable == new.unschedulable
+            && self.allocatable == new.allocatable
+            && self.allowed_pods == new.allowed_pods;
+        if is_same {
+            return None;
+        }
+        let mut old = Self { unschedulable: self.unschedulable, allowed_pods: self.allowed_pods, ..Self::default() };
+        self.name = new.name;
+        old.labels = std::mem::replace(&mut self.labels, new.labels);
+        old.taints = std::mem::replace(&mut self.taints, new.taints);
+        old.allocatable = std::mem::replace(&mut self.allocatable, new.allocatable);
+        (self.unschedulable, self.allowed_pods) = (new.unschedulable, new.allowed_pods);
+        Some(old)
+    }
+
+    /// What a Node says of itself.
+    fn facts(node: &Node) -> Self {
         let spec = node.body.spec.as_ref();
         let allocatable = node.body.status.as_ref().and_then(|s| s.allocatable.as_ref());
-        let pods =
-            allocatable.and_then(|a| a.get("pods")).and_then(|q| seatrial_api::quantity::Quantity::parse(&q.0).ok());
-        let (taints, labels) = (spec.and_then(|s| s.taints.clone()).unwrap_or_default(), node.meta.labels.clone());
-        let unschedulable = spec.is_some_and(|s| s.unschedulable == Some(true));
-        let (allocatable, allowed_pods) = (ResourceAmounts::from_list(allocatable), pods.map_or(0, |q| q.value()));
-        let is_same = self.name == node.meta.name
-            && self.labels == labels
-            && self.taints == taints
-            && self.unschedulable == unschedulable
-            && self.allocatable == allocatable
-            && self.allowed_pods == allowed_pods;
-        self.name = node.meta.name.clone();
-        (self.labels, self.taints, self.unschedulable) = (labels, taints, unschedulable);
-        (self.allocatable, self.allowed_pods) = (allocatable, allowed_pods);
-        !is_same
+        let pods = allocatable.and_then(|a| a.get("pods")).and_then(|q| Quantity::parse(&q.0).ok());
+        Self {
+            name: node.meta.name.clone(),
+            labels: node.meta.labels.clone(),
+            taints: spec.and_then(|s| s.taints.clone()).unwrap_or_default(),
+            unschedulable: spec.is_some_and(|s| s.unschedulable == Some(true)),
+            allocatable: ResourceAmounts::from_list(allocatable),
+            allowed_pods: pods.map_or(0, |q| q.value()),
+            ..Self::default()
+        }
     }
 
     /// Counts a pod, instead of what was counted of it before, which is returned.

@@ -2,34 +2,18 @@
 //!
 //! Mirrors pkg/scheduler/framework/plugins (v1.36).
 
+use std::borrow::Cow;
+
 use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm, Taint, Toleration};
 use seatrial_api::{Pod, PodRequests};
 
+use crate::hints::tolerates_unschedulable;
 use crate::node_info::{HostPort, NodeInfo};
+use crate::plugin::{Misfit, Plugin};
 
-const TAINT_UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 const WEIGHT_TAINT_TOLERATION: i64 = 3;
 const WEIGHT_NODE_AFFINITY: i64 = 2;
 const SCORE_MAX: i64 = 100;
-
-/// Why a node does not fit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Misfit {
-    /// The reasons, as users read them.
-    pub(crate) reasons: Vec<String>,
-    /// Whether the node would fit if pods went.
-    pub(crate) is_resolvable: bool,
-}
-
-impl Misfit {
-    pub(crate) fn unresolvable(reason: &str) -> Self {
-        Self { reasons: vec![reason.to_owned()], is_resolvable: false }
-    }
-
-    pub(crate) fn resolvable(reason: &str) -> Self {
-        Self { reasons: vec![reason.to_owned()], is_resolvable: true }
-    }
-}
 
 /// A pod as the plugins see it.
 #[derive(Debug)]
@@ -61,29 +45,70 @@ impl<'a> PodInfo<'a> {
 
 /// The first plugin that refuses the node, in upstream's order.
 pub(crate) fn filter(pod: &PodInfo<'_>, node: &NodeInfo) -> Result<(), Misfit> {
-    if node.unschedulable && !tolerates_unschedulable(pod) {
-        return Err(Misfit::unresolvable("node(s) were unschedulable"));
+    if node.unschedulable && !tolerates_unschedulable(pod.pod) {
+        return Err(Misfit::unresolvable(Plugin::NodeUnschedulable, "node(s) were unschedulable"));
     }
     if !pod.pod.node_name.is_empty() && pod.pod.node_name != node.name {
-        return Err(Misfit::unresolvable("node(s) didn't match the requested node name"));
+        return Err(Misfit::unresolvable(Plugin::NodeName, "node(s) didn't match the requested node name"));
     }
     if let Some(_taint) = untolerated(pod, &node.taints) {
-        return Err(Misfit::unresolvable("node(s) had untolerated taint(s)"));
+        return Err(Misfit::unresolvable(Plugin::TaintToleration, "node(s) had untolerated taint(s)"));
     }
     if pod.has_node_selection && !matches_node_selection(pod.pod, node) {
-        return Err(Misfit::unresolvable("node(s) didn't match Pod's node affinity/selector"));
+        return Err(Misfit::unresolvable(Plugin::NodeAffinity, "node(s) didn't match Pod's node affinity/selector"));
     }
     if pod.host_ports.iter().any(|p| node.host_ports.iter().any(|q| p.conflicts_with(q))) {
-        let reasons = vec!["node(s) didn't have free ports for the requested pod ports".to_owned()];
-        return Err(Misfit { reasons, is_resolvable: true });
+        let text = "node(s) didn't have free ports for the requested pod ports";
+        return Err(Misfit::resolvable(Plugin::NodePorts, text));
     }
     fits_resources(pod.requests, node)
 }
 
-fn tolerates_unschedulable(pod: &PodInfo<'_>) -> bool {
-    let taint =
-        Taint { key: TAINT_UNSCHEDULABLE.to_owned(), effect: "NoSchedule".to_owned(), value: None, time_added: None };
-    pod.tolerations.iter().any(|t| tolerates(t, &taint))
+/// Whether a node would be large enough without any pod. Mirrors `isFit`.
+pub(crate) fn fits_empty_node(pod: &PodInfo<'_>, node: &NodeInfo) -> bool {
+    let empty =
+        NodeInfo { allocatable: node.allocatable.clone(), allowed_pods: node.allowed_pods, ..NodeInfo::default() };
+    fits_resources(pod.requests, &empty).is_ok()
+}
+
+/// The nodes that a pod's node affinity names.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NodeNames<'a> {
+    /// Names do not matter.
+    Any,
+    /// No node can have all the names.
+    Conflict,
+    /// Only these.
+    Only(Vec<&'a str>),
+}
+
+/// Mirrors `PreFilter` of nodeaffinity.
+pub(crate) fn required_node_names(pod: &Pod) -> NodeNames<'_> {
+    if let Some(only) = &pod.pinned_to {
+        return NodeNames::Only(vec![only.as_str()]);
+    }
+    let affinity = pod.spec.api().affinity.as_ref().and_then(|a| a.node_affinity.as_ref());
+    let required = affinity.and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
+    let Some(terms) = required.map(|r| &r.node_selector_terms).filter(|terms| !terms.is_empty()) else {
+        return NodeNames::Any;
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for term in terms {
+        let fields = term.match_fields.iter().flatten();
+        let mut of_term: Option<Vec<&str>> = None;
+        for field in fields.filter(|f| f.key == "metadata.name" && f.operator == "In") {
+            let values = field.values.iter().flatten().map(String::as_str);
+            of_term = Some(match of_term {
+                None => values.collect(),
+                Some(before) => values.filter(|v| before.contains(v)).collect(),
+            });
+        }
+        let Some(of_term) = of_term else { return NodeNames::Any };
+        names.extend(of_term);
+    }
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() { NodeNames::Conflict } else { NodeNames::Only(names) }
 }
 
 pub(crate) fn untolerated<'n>(pod: &PodInfo<'_>, taints: &'n [Taint]) -> Option<&'n Taint> {
@@ -92,7 +117,7 @@ pub(crate) fn untolerated<'n>(pod: &PodInfo<'_>, taints: &'n [Taint]) -> Option<
 }
 
 /// Mirrors `Toleration.ToleratesTaint`.
-fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
+pub(crate) fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
     let (effect, key) =
         (toleration.effect.as_deref().unwrap_or_default(), toleration.key.as_deref().unwrap_or_default());
     if (!effect.is_empty() && effect != taint.effect) || (!key.is_empty() && key != taint.key) {
@@ -109,22 +134,26 @@ fn fits_resources(requests: &PodRequests, node: &NodeInfo) -> Result<(), Misfit>
     let mut reasons = Vec::new();
     let mut is_resolvable = true;
     if node.pod_count + 1 > node.allowed_pods {
-        reasons.push("Too many pods".to_owned());
+        reasons.push(Cow::Borrowed("Too many pods"));
     }
-    let mut check = |name: &str, wanted: i64, used: i64, allocatable: i64| {
+    let mut check = |reason: Cow<'static, str>, wanted: i64, used: i64, allocatable: i64| {
         if wanted > 0 && wanted > allocatable - used {
-            reasons.push(format!("Insufficient {name}"));
+            reasons.push(reason);
             is_resolvable &= wanted <= allocatable;
         }
     };
     let (wanted, used, all) = (&requests.requests, &node.requested, &node.allocatable);
-    check("cpu", wanted.milli_cpu, used.milli_cpu, all.milli_cpu);
-    check("memory", wanted.memory, used.memory, all.memory);
-    check("ephemeral-storage", wanted.ephemeral_storage, used.ephemeral_storage, all.ephemeral_storage);
+    check("Insufficient cpu".into(), wanted.milli_cpu, used.milli_cpu, all.milli_cpu);
+    check("Insufficient memory".into(), wanted.memory, used.memory, all.memory);
+    let storage = (wanted.ephemeral_storage, used.ephemeral_storage, all.ephemeral_storage);
+    check("Insufficient ephemeral-storage".into(), storage.0, storage.1, storage.2);
     for (name, amount) in &wanted.scalar {
-        check(name, *amount, used.scalar(name), all.scalar(name));
+        check(format!("Insufficient {name}").into(), *amount, used.scalar(name), all.scalar(name));
     }
-    if reasons.is_empty() { Ok(()) } else { Err(Misfit { reasons, is_resolvable }) }
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    Err(Misfit { plugin: Plugin::NodeResourcesFit, reasons, is_resolvable })
 }
 
 pub(crate) fn matches_node_selection(pod: &Pod, node: &NodeInfo) -> bool {
@@ -282,10 +311,10 @@ mod tests {
         let misfit = fits_resources(&wants(5000, 20_000), &node(4000, 10_000, 0, 0)).unwrap_err();
         assert_eq!(
             (misfit.reasons, misfit.is_resolvable),
-            (vec!["Insufficient cpu".to_owned(), "Insufficient memory".to_owned()], false)
+            (vec![Cow::Borrowed("Insufficient cpu"), Cow::Borrowed("Insufficient memory")], false)
         );
         let misfit = fits_resources(&wants(1500, 1), &node(4000, 10_000, 3000, 0)).unwrap_err();
-        assert_eq!((misfit.reasons, misfit.is_resolvable), (vec!["Insufficient cpu".to_owned()], true));
+        assert_eq!((misfit.reasons, misfit.is_resolvable), (vec![Cow::Borrowed("Insufficient cpu")], true));
         assert_eq!(fits_resources(&wants(1000, 1), &node(4000, 10_000, 3000, 0)), Ok(()));
     }
 }

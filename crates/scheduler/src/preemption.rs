@@ -13,12 +13,13 @@ use seatrial_api::{
 use seatrial_machinery::{Client, DeleteOptions, EventText, ObjectRef, Rng, set_pod_condition};
 
 use crate::cache::Cache;
+use crate::diagnosis::{Diagnosis, fit_error_message};
 use crate::node_info::CountedPod;
-use crate::plugins::{Misfit, PodInfo};
+use crate::plugin::{Misfit, Plugin};
+use crate::plugins::PodInfo;
 use crate::terms::PodTerms;
 
-/// What is said of a node on which no pod has to go.
-pub(crate) const NOT_HELPFUL: &str = "Preemption is not helpful for scheduling";
+const NOT_HELPFUL: &str = "Preemption is not helpful for scheduling";
 const NO_VICTIMS: &str = "No preemption victims found for incoming pod";
 const REASON_PREEMPTED: &str = "PreemptionByScheduler";
 /// Of how many nodes victims are looked for: at least so many, and at least this share.
@@ -30,8 +31,8 @@ const CANDIDATES_PERCENT: usize = 10;
 pub(crate) enum Preemption {
     /// Victims of this node go.
     Nominated(Str),
-    /// No node has victims that help; each with what is said of it.
-    NoCandidate(Vec<Misfit>),
+    /// No node has victims that help; what is said of them.
+    NoCandidate(String),
     /// The pod may not preempt, and why.
     NotEligible(&'static str),
 }
@@ -91,42 +92,57 @@ pub(crate) struct Evaluator<'a> {
 
 impl Evaluator<'_> {
     /// Mirrors `Evaluator.Preempt`.
-    pub(crate) fn preempt(&mut self, client: &mut Client<'_>, misfits: &[(usize, Misfit)]) -> Preemption {
-        if let Some(text) = self.not_eligible(client, misfits) {
+    pub(crate) fn preempt(&mut self, client: &mut Client<'_>, diagnosis: &Diagnosis) -> Preemption {
+        if let Some(text) = self.not_eligible(client, &diagnosis.misfits) {
             return Preemption::NotEligible(text);
         }
-        let mut said: Vec<Misfit> = Vec::new();
-        let mut potential = Vec::new();
-        for (node, misfit) in misfits {
-            if misfit.is_resolvable {
-                potential.push(*node);
-            } else {
-                said.push(Misfit::unresolvable(NOT_HELPFUL));
+        let resolvable = diagnosis.misfits.iter().filter(|(_, misfit)| misfit.is_resolvable);
+        let potential: Vec<usize> = resolvable.map(|(node, _)| *node).collect();
+        let generation = self.cache.generation;
+        let found = self.find_candidates(client, potential);
+        // Every victim that was taken away in thought is back.
+        self.cache.generation = generation;
+        match found {
+            Err(said) => {
+                let others = (NOT_HELPFUL, diagnosis.node_count - said.len().min(diagnosis.node_count));
+                Preemption::NoCandidate(fit_error_message(diagnosis.node_count, said.iter(), Some(others)))
+            }
+            Ok(best) => {
+                let node = self.cache.nodes[best.node].name.clone();
+                for victim in &best.victims {
+                    self.delete_victim(client, victim, &node);
+                }
+                self.clear_lower_nominations(client, &node);
+                Preemption::Nominated(node)
             }
         }
-        let wanted = (self.cache.nodes.len() * CANDIDATES_PERCENT / 100).max(CANDIDATES_MIN);
-        let start = usize::try_from(self.rng.below(potential.len().max(1) as u64)).unwrap_or(0);
+    }
+
+    /// The best candidate, or what is said of the nodes that were tried. Mirrors `findCandidates` and `DryRunPreemption`.
+    fn find_candidates(&mut self, client: &Client<'_>, mut potential: Vec<usize>) -> Result<Candidate, Vec<Misfit>> {
+        if potential.is_empty() {
+            return Err(Vec::new());
+        }
+        let wanted = (potential.len() * CANDIDATES_PERCENT / 100).max(CANDIDATES_MIN);
+        let start = usize::try_from(self.rng.below(potential.len() as u64)).unwrap_or(0);
         potential.rotate_left(start);
         let budgets = budgets(client);
-        let mut candidates = Vec::new();
+        let (mut candidates, mut said) = (Vec::new(), Vec::new());
+        let mut violates_none = false;
         for node in potential {
             match self.select_victims(client, node, &budgets) {
-                Ok(victims) => candidates.push(Candidate { node, victims }),
+                Ok(victims) => {
+                    violates_none |= victims.iter().all(|v| !v.violates);
+                    candidates.push(Candidate { node, victims });
+                }
                 Err(misfit) => said.push(misfit),
             }
-            if candidates.len() >= wanted {
+            // Enough is enough only if one of them leaves all budgets alone.
+            if violates_none && candidates.len() >= wanted {
                 break;
             }
         }
-        let Some(best) = candidates.into_iter().min_by_key(Candidate::cost) else {
-            return Preemption::NoCandidate(said);
-        };
-        let node = self.cache.nodes[best.node].name.clone();
-        for victim in &best.victims {
-            self.delete_victim(client, victim, &node);
-        }
-        self.clear_lower_nominations(client, &node);
-        Preemption::Nominated(node)
+        candidates.into_iter().min_by_key(Candidate::cost).ok_or(said)
     }
 
     /// Mirrors `PodEligibleToPreemptOthers`.
@@ -156,7 +172,7 @@ impl Evaluator<'_> {
         let lower = self.cache.nodes[node].pods.iter().filter(|(_, p)| p.spec.priority() < priority);
         let mut lower: Vec<Victim> = lower.map(|(uid, pod)| victim_of(client, uid, pod)).collect();
         if lower.is_empty() {
-            return Err(Misfit::unresolvable(NO_VICTIMS));
+            return Err(Misfit::unresolvable(Plugin::DefaultPreemption, NO_VICTIMS));
         }
         for pod in &lower {
             self.cache.remove(node, &pod.uid);

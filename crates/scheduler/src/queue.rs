@@ -1,48 +1,123 @@
-//! Pods that wait for a node: active, backing off, or unschedulable until something changes.
+//! Pods that wait for a node: active, backing off, unschedulable until something changes, or gated.
 //!
-//! Mirrors pkg/scheduler/backend/queue/scheduling_queue.go (v1.36).
+//! Mirrors pkg/scheduler/backend/queue (v1.36), with queueing hints and early pops from the back-off.
+//! Differs: pods that wait for the first node count their attempts when it comes, instead of making them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{NamespacedName, Uid};
+use seatrial_api::{NamespacedName, Pod, Uid};
 use seatrial_machinery::SimTime;
 
+use crate::plugin::PluginSet;
 use crate::terms::PodTerms;
 
 const BACKOFF_INITIAL: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// Back-offs end at whole seconds, and pods of one second go by priority. Mirrors `backoffQOrderingWindowDuration`.
+const BACKOFF_WINDOW_NANOS: u64 = 1_000_000_000;
+/// A pod that nothing has moved for so long is tried again. Mirrors `DefaultPodMaxInUnschedulablePodsDuration`.
+const UNSCHEDULABLE_MAX: Duration = Duration::from_secs(300);
+/// How often those are looked for.
+const FLUSH_PERIOD_NANOS: u64 = 30_000_000_000;
 /// How many pods the queue keeps room for when it is empty.
 const ROOM_KEPT: usize = 1024;
 
-/// A pod in the queue.
+/// The place of a pod among others: the highest priority first, then the longest wait. Mirrors `PrioritySort`.
+type Place = (Reverse<i32>, SimTime, u64);
+
+/// A pod to schedule.
 #[derive(Clone, Debug)]
-pub(crate) struct QueuedPod {
+pub(crate) struct Popped {
     pub(crate) key: NamespacedName,
     pub(crate) uid: Uid,
-    pub(crate) priority: i32,
-    /// When it came into the queue.
+}
+
+/// A pod in the queue.
+#[derive(Debug)]
+pub(crate) struct QueuedPod {
+    key: NamespacedName,
+    uid: Uid,
+    priority: i32,
+    /// When it came into the queue, or was tried last.
     since: SimTime,
+    /// The pod as it is now, once it did not fit.
+    pub(crate) pod: Option<Arc<Pod>>,
     /// What it says about other pods, once it did not fit.
     pub(crate) terms: Option<Arc<PodTerms>>,
-    attempts: u32,
+    /// The plugins that refused it; none if an error did.
+    pub(crate) rejectors: PluginSet,
+    unschedulable_count: u32,
+    consecutive_error_count: u32,
     /// When its back-off is over.
     backoff_until: SimTime,
+}
+
+impl QueuedPod {
+    fn place(&self, seq: u64) -> Place {
+        (Reverse(self.priority), self.since, seq)
+    }
+
+    /// The pod's priority.
+    pub(crate) fn priority(&self) -> i32 {
+        self.priority
+    }
+
+    /// Counts a failure at `now`.
+    fn back_off(&mut self, now: SimTime) {
+        let count = if self.rejectors.is_empty() {
+            self.consecutive_error_count += 1;
+            self.consecutive_error_count
+        } else {
+            self.consecutive_error_count = 0;
+            self.unschedulable_count += 1;
+            self.unschedulable_count
+        };
+        self.since = now;
+        self.backoff_until = window(now + backoff_duration(count));
+    }
+}
+
+/// How long the back-off after so many failures is. Mirrors `calculateBackoffDuration`.
+fn backoff_duration(count: u32) -> Duration {
+    BACKOFF_INITIAL.saturating_mul(1 << count.saturating_sub(1).min(10)).min(BACKOFF_MAX)
+}
+
+/// The start of the second. Mirrors `alignToWindow`.
+fn window(at: SimTime) -> SimTime {
+    SimTime::from_nanos(at.as_nanos() / BACKOFF_WINDOW_NANOS * BACKOFF_WINDOW_NANOS)
 }
 
 /// The queue.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    /// The highest priority first, then the longest wait.
-    active: BTreeSet<(Reverse<i32>, SimTime, u64)>,
+    active: BTreeSet<Place>,
+    /// By the second in which the back-off ends.
+    backing_off: BTreeSet<(SimTime, Place)>,
+    /// The same for pods that failed by an error, which are never popped early.
+    error_backing_off: BTreeSet<(SimTime, u64)>,
+    /// By the time of the last attempt.
+    unschedulable: BTreeSet<(SimTime, u64)>,
     by_seq: FxHashMap<u64, QueuedPod>,
     seq_of: FxHashMap<Uid, u64>,
-    backing_off: BTreeMap<(SimTime, u64), ()>,
-    unschedulable: BTreeSet<u64>,
+    /// Pods with scheduling gates, which nothing but their own update moves.
+    gated: BTreeSet<Uid>,
     next_seq: u64,
+    /// When pods that waited for five minutes are looked for next.
+    flush_due: Option<SimTime>,
+    timers: Vec<Timer>,
+}
+
+/// A time at which the scheduler has to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// When.
+    pub due: SimTime,
+    /// Whether nothing needs to come of it.
+    pub background: bool,
 }
 
 impl Queue {
@@ -51,21 +126,43 @@ impl Queue {
         if self.seq_of.contains_key(&uid) {
             return;
         }
+        self.gated.remove(&uid);
         self.next_seq += 1;
         let seq = self.next_seq;
         self.seq_of.insert(uid.clone(), seq);
-        self.active.insert((Reverse(priority), now, seq));
-        self.by_seq
-            .insert(seq, QueuedPod { key, uid, priority, since: now, terms: None, attempts: 0, backoff_until: now });
+        let pod = QueuedPod {
+            key,
+            uid,
+            priority,
+            since: now,
+            pod: None,
+            terms: None,
+            rejectors: PluginSet::EMPTY,
+            unschedulable_count: 0,
+            consecutive_error_count: 0,
+            backoff_until: SimTime::ZERO,
+        };
+        self.active.insert(pod.place(seq));
+        self.by_seq.insert(seq, pod);
+    }
+
+    /// A pod with scheduling gates. Mirrors the PreEnqueue of SchedulingGates.
+    pub(crate) fn add_gated(&mut self, uid: Uid) {
+        self.remove(&uid);
+        self.gated.insert(uid);
     }
 
     /// A pod that is gone or bound.
     pub(crate) fn remove(&mut self, uid: &Uid) {
+        if !self.gated.is_empty() {
+            self.gated.remove(uid);
+        }
         let Some(seq) = self.seq_of.remove(uid) else { return };
         if let Some(pod) = self.by_seq.remove(&seq) {
-            self.active.remove(&(Reverse(pod.priority), pod.since, seq));
-            self.backing_off.remove(&(pod.backoff_until, seq));
-            self.unschedulable.remove(&seq);
+            let _ = self.active.remove(&pod.place(seq))
+                || self.unschedulable.remove(&(pod.since, seq))
+                || self.backing_off.remove(&(pod.backoff_until, pod.place(seq)))
+                || self.error_backing_off.remove(&(pod.backoff_until, seq));
         }
         if self.by_seq.is_empty() && self.by_seq.capacity() > ROOM_KEPT {
             // A burst is over: its room would otherwise stay as long as the cluster.
@@ -78,64 +175,154 @@ impl Queue {
         !self.unschedulable.is_empty()
     }
 
+    /// Whether a pod can be tried now.
     pub(crate) fn has_active(&self) -> bool {
-        !self.active.is_empty()
+        !self.active.is_empty() || !self.backing_off.is_empty()
     }
 
     /// The next pod to schedule; it stays known until it is removed or put back.
-    pub(crate) fn pop(&mut self) -> Option<QueuedPod> {
-        let (_, _, seq) = self.active.pop_first()?;
+    /// Where none is active, one that backs off is taken early. Mirrors `activeQueue.pop`.
+    pub(crate) fn pop(&mut self) -> Option<Popped> {
+        let early = |queue: &mut Self| queue.backing_off.pop_first().map(|(_, place)| place);
+        let (.., seq) = self.active.pop_first().or_else(|| early(self))?;
         let pod = self.by_seq.get_mut(&seq)?;
-        pod.attempts += 1;
-        Some(pod.clone())
+        pod.rejectors = PluginSet::EMPTY;
+        Some(Popped { key: pod.key.clone(), uid: pod.uid.clone() })
     }
 
-    /// No node fits: the pod waits until something changes.
-    pub(crate) fn add_unschedulable(&mut self, uid: &Uid, terms: Option<Arc<PodTerms>>, now: SimTime) {
-        let Some(seq) = self.seq_of.get(uid).copied() else { return };
-        if let Some(pod) = self.by_seq.get_mut(&seq) {
-            let doubled = BACKOFF_INITIAL.saturating_mul(1 << pod.attempts.saturating_sub(1).min(10));
-            pod.terms = terms;
-            pod.backoff_until = now + doubled.min(BACKOFF_MAX);
-            self.unschedulable.insert(seq);
+    /// An attempt failed: the pod waits until something changes that its rejectors care about.
+    /// Mirrors `AddUnschedulableIfNotPresent`.
+    pub(crate) fn add_unschedulable(
+        &mut self,
+        pod: &Arc<Pod>,
+        terms: Option<Arc<PodTerms>>,
+        rejectors: PluginSet,
+        now: SimTime,
+    ) {
+        let Some(seq) = self.seq_of.get(&pod.meta.uid).copied() else { return };
+        let Some(queued) = self.by_seq.get_mut(&seq) else { return };
+        (queued.pod, queued.terms, queued.rejectors) = (Some(Arc::clone(pod)), terms, rejectors);
+        queued.back_off(now);
+        self.unschedulable.insert((queued.since, seq));
+        if !rejectors.is_empty() {
+            self.wait_for_flush(now);
         }
     }
 
-    /// Something changed: unschedulable pods become active, those whose back-off is not over when it is.
-    /// Returns the times at which to look again.
-    pub(crate) fn move_all(&mut self, now: SimTime) -> Vec<SimTime> {
-        self.move_where(now, |_| true)
+    /// An attempt failed by an error: the pod is tried again after its back-off.
+    pub(crate) fn add_after_error(&mut self, pod: &Arc<Pod>, now: SimTime) {
+        let Some(seq) = self.seq_of.get(&pod.meta.uid).copied() else { return };
+        let Some(queued) = self.by_seq.get_mut(&seq) else { return };
+        queued.rejectors = PluginSet::EMPTY;
+        queued.back_off(now);
+        self.error_backing_off.insert((queued.backoff_until, seq));
+        self.timers.push(Timer { due: queued.backoff_until, background: false });
     }
 
-    /// The same for pods whose terms this may concern, which are few.
-    pub(crate) fn move_where(&mut self, now: SimTime, concerns: impl Fn(&QueuedPod) -> bool) -> Vec<SimTime> {
-        let mut due = Vec::new();
-        for seq in std::mem::take(&mut self.unschedulable) {
-            let Some(pod) = self.by_seq.get(&seq) else { continue };
-            if !concerns(pod) {
-                self.unschedulable.insert(seq);
-                continue;
-            }
-            if pod.backoff_until > now {
-                self.backing_off.insert((pod.backoff_until, seq), ());
-                due.push(pod.backoff_until);
+    /// The pod changed; returns whether it is one that waits for something to change.
+    pub(crate) fn update(&mut self, pod: &Arc<Pod>) -> bool {
+        let Some(seq) = self.seq_of.get(&pod.meta.uid) else { return false };
+        let Some(queued) = self.by_seq.get_mut(seq) else { return false };
+        if let Some(old) = &mut queued.pod {
+            *old = Arc::clone(pod);
+        }
+        self.unschedulable.contains(&(queued.since, *seq))
+    }
+
+    /// The plugins that refused a pod, if it is known.
+    pub(crate) fn rejectors(&self, uid: &Uid) -> Option<PluginSet> {
+        self.by_seq.get(self.seq_of.get(uid)?).map(|pod| pod.rejectors)
+    }
+
+    /// One pod's own change made it worth another attempt.
+    pub(crate) fn move_one(&mut self, uid: &Uid, now: SimTime) {
+        if let Some(seq) = self.seq_of.get(uid).copied() {
+            self.requeue(seq, now);
+        }
+    }
+
+    /// Something changed: pods that this may concern become active, or back off if they still have to.
+    /// Mirrors `movePodsToActiveOrBackoffQueue`.
+    pub(crate) fn move_where(&mut self, now: SimTime, concerns: impl Fn(&QueuedPod) -> bool) {
+        let is_moved = |(_, seq): &&(SimTime, u64)| self.by_seq.get(seq).is_some_and(&concerns);
+        let moved: Vec<u64> = self.unschedulable.iter().filter(is_moved).map(|(_, seq)| *seq).collect();
+        for seq in moved {
+            self.requeue(seq, now);
+        }
+    }
+
+    fn requeue(&mut self, seq: u64, now: SimTime) {
+        let Some(pod) = self.by_seq.get_mut(&seq) else { return };
+        if !self.unschedulable.remove(&(pod.since, seq)) {
+            return;
+        }
+        if !pod.rejectors.is_empty() {
+            if pod.backoff_until > window(now) {
+                self.backing_off.insert((pod.backoff_until, pod.place(seq)));
             } else {
-                self.active.insert((Reverse(pod.priority), pod.since, seq));
+                self.active.insert(pod.place(seq));
             }
+            return;
         }
-        due
+        // There was no node: the attempts that came to nothing since are made up for.
+        while pod.backoff_until <= now {
+            pod.back_off(pod.backoff_until);
+        }
+        self.error_backing_off.insert((pod.backoff_until, seq));
+        self.timers.push(Timer { due: pod.backoff_until, background: false });
     }
 
-    /// Back-offs that are over.
-    pub(crate) fn flush_backoff_completed(&mut self, now: SimTime) {
-        while let Some(((due, seq), ())) = self.backing_off.pop_first() {
-            if due > now {
-                self.backing_off.insert((due, seq), ());
-                return;
-            }
+    /// A timer has come.
+    pub(crate) fn fire(&mut self, now: SimTime) {
+        self.flush_backoff_completed(now);
+        if self.flush_due.is_some_and(|due| due <= now) {
+            self.flush_unschedulable_leftover(now);
+        }
+    }
+
+    /// Back-offs that are over. Those of pods that were refused never last beyond the instant, since nobody is before them.
+    fn flush_backoff_completed(&mut self, now: SimTime) {
+        while let Some((due, seq)) = self.error_backing_off.first().copied().filter(|(due, _)| *due <= now) {
+            self.error_backing_off.remove(&(due, seq));
             if let Some(pod) = self.by_seq.get(&seq) {
-                self.active.insert((Reverse(pod.priority), pod.since, seq));
+                self.active.insert(pod.place(seq));
             }
         }
+    }
+
+    /// Mirrors `flushUnschedulablePodsLeftover`.
+    fn flush_unschedulable_leftover(&mut self, now: SimTime) {
+        self.flush_due = None;
+        let is_left = |(since, _): &&(SimTime, u64)| *since + UNSCHEDULABLE_MAX < now;
+        let left: Vec<u64> = self.unschedulable.iter().take_while(is_left).map(|(_, seq)| *seq).collect();
+        for seq in left {
+            // Pods that wait for the first node have nothing to gain.
+            if self.by_seq.get(&seq).is_some_and(|pod| !pod.rejectors.is_empty()) {
+                self.requeue(seq, now);
+            }
+        }
+        let waits = |(_, seq): &&(SimTime, u64)| self.by_seq.get(seq).is_some_and(|pod| !pod.rejectors.is_empty());
+        if let Some((since, _)) = self.unschedulable.iter().find(waits).copied() {
+            self.wait_for_flush(since);
+        }
+    }
+
+    /// The first look at which a pod that waits since then has waited for more than five minutes.
+    fn wait_for_flush(&mut self, since: SimTime) {
+        if self.flush_due.is_none() {
+            let over = (since + UNSCHEDULABLE_MAX).as_nanos() / FLUSH_PERIOD_NANOS + 1;
+            let due = SimTime::from_nanos(over.saturating_mul(FLUSH_PERIOD_NANOS));
+            self.flush_due = Some(due);
+            self.timers.push(Timer { due, background: true });
+        }
+    }
+
+    /// The times at which the queue has to be woken, as far as they were not told yet.
+    pub(crate) fn take_timers(&mut self) -> Vec<Timer> {
+        std::mem::take(&mut self.timers)
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

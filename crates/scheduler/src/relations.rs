@@ -8,7 +8,8 @@ use std::sync::Arc;
 use seatrial_api::Pod;
 
 use crate::node_info::NodeInfo;
-use crate::plugins::{Misfit, PodInfo, matches_node_selection, untolerated};
+use crate::plugin::{Misfit, Plugin};
+use crate::plugins::{PodInfo, matches_node_selection, untolerated};
 use crate::pod_index::{NO_DOMAIN, PodIndex};
 use crate::terms::{PodTerms, Spread};
 
@@ -87,21 +88,23 @@ impl Relations {
         for spread in &self.spread {
             let Some(count) = spread.by_domain.get(node) else {
                 let text = "node(s) didn't match pod topology spread constraints (missing required label)";
-                return Err(Misfit::unresolvable(text));
+                return Err(Misfit::unresolvable(Plugin::PodTopologySpread, text));
             };
             if count + spread.itself - spread.min > spread.max_skew {
-                return Err(Misfit::resolvable("node(s) didn't match pod topology spread constraints"));
+                let text = "node(s) didn't match pod topology spread constraints";
+                return Err(Misfit::resolvable(Plugin::PodTopologySpread, text));
             }
         }
+        let near = |reason| Misfit::resolvable(Plugin::InterPodAffinity, reason);
         let has_all_labels = self.affinity.iter().all(|a| a.get(node).is_some());
         if !has_all_labels || !(self.is_first || self.affinity.iter().all(|a| a.get(node) > Some(0))) {
-            return Err(Misfit::unresolvable("node(s) didn't match pod affinity rules"));
+            return Err(Misfit::unresolvable(Plugin::InterPodAffinity, "node(s) didn't match pod affinity rules"));
         }
         if self.anti_affinity.iter().any(|a| a.get(node) > Some(0)) {
-            return Err(Misfit::resolvable("node(s) didn't match pod anti-affinity rules"));
+            return Err(near("node(s) didn't match pod anti-affinity rules"));
         }
         if self.existing_anti_affinity.iter().any(|a| a.get(node) > Some(0)) {
-            return Err(Misfit::resolvable("node(s) didn't satisfy existing pods anti-affinity rules"));
+            return Err(near("node(s) didn't satisfy existing pods anti-affinity rules"));
         }
         Ok(())
     }

@@ -37,6 +37,11 @@ impl Term {
         in_namespace && self.selector.matches(labels)
     }
 
+    /// Whether a pod is meant.
+    pub(crate) fn matches_pod(&self, pod: &Pod, all: &NamespaceLabels) -> bool {
+        self.matches(&pod.meta.namespace, &pod.meta.labels, all)
+    }
+
     fn of_affinity(term: &PodAffinityTerm, pod: &Pod) -> Arc<Self> {
         let mut selector = term.label_selector.clone();
         require_label_keys(&mut selector, "In", term.match_label_keys.as_deref(), pod);

@@ -180,9 +180,9 @@ impl Cluster {
         if let Some(controllers) = &mut self.controllers {
             controllers.take_timers(&mut timers);
         }
-        timers.extend(self.scheduler.take_timers().into_iter().map(|due| Timed {
-            due,
-            background: false,
+        timers.extend(self.scheduler.take_timers().into_iter().map(|t| Timed {
+            due: t.due,
+            background: t.background,
             stimulus: Stimulus::Scheduler,
         }));
         timers.extend(self.kubelets.take_timers().into_iter().map(|t| Timed {

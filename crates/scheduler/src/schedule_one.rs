@@ -1,0 +1,362 @@
+//! Scheduling one pod: filter, score, bind, or say why not.
+//!
+//! Mirrors pkg/scheduler/schedule_one.go (v1.36).
+//! Differs: nodes are looked at one after the other, and ties are broken from the seed.
+
+use std::sync::Arc;
+
+use seatrial_api::{ApiError, Condition, ConditionStatus, Pod, PodSpec, RareStr, Str, StrMap, pod_condition};
+use seatrial_machinery::{Client, EventText, ObjectRef, set_pod_condition};
+
+use crate::cache::Cache;
+use crate::diagnosis::{Diagnosis, truncate_message};
+use crate::node_info::NodeInfo;
+use crate::plugin::{Plugin, PluginSet};
+use crate::plugins::{NodeNames, PodInfo, filter, required_node_names, scores};
+use crate::preemption::{Evaluator, Preemption};
+use crate::relations::{Relations, relation_scores};
+use crate::scheduler::{Scheduled, Scheduler};
+use crate::terms::PodTerms;
+
+/// Below so many nodes all of them are looked at.
+const NODES_TO_FIND_MIN: usize = 100;
+const REASON_UNSCHEDULABLE: &str = "Unschedulable";
+const REASON_ERROR: &str = "SchedulerError";
+const NO_CLAIMS: &str = "no new claims to deallocate";
+const NOT_NAMED: &str = "node(s) didn't satisfy plugin(s) [NodeAffinity]";
+
+/// The last pod that fitted nowhere, so that its siblings need not look again while nothing changes.
+#[derive(Debug)]
+pub(crate) struct LastFailure {
+    spec: Arc<PodSpec>,
+    namespace: Str,
+    labels: StrMap,
+    generation: u64,
+    diagnosis: Arc<Diagnosis>,
+    /// What preemption said if it found no candidate.
+    no_candidate: Option<String>,
+}
+
+impl LastFailure {
+    fn is_of(&self, pod: &Pod, generation: u64) -> bool {
+        self.generation == generation
+            && Arc::ptr_eq(&self.spec, &pod.spec)
+            && pod.pinned_to.is_none()
+            && self.namespace == pod.meta.namespace
+            && self.labels == pod.meta.labels
+            && pod.status.nominated_node_name.is_empty()
+    }
+}
+
+impl Scheduler {
+    /// Tries to place the next pod. Mirrors `ScheduleOne`.
+    pub fn schedule_one(&mut self, client: &mut Client<'_>) -> Option<Scheduled> {
+        let queued = self.queue.pop()?;
+        let result = |node| Some(Scheduled { pod: queued.key.clone(), node });
+        let Ok(pod) = client.get_live::<Pod>(&queued.key.namespace, &queued.key.name) else {
+            self.queue.remove(&queued.uid);
+            return result(None);
+        };
+        if pod.meta.uid != queued.uid || pod.meta.is_deleting() || !pod.node_name.is_empty() {
+            self.queue.remove(&queued.uid);
+            return result(None);
+        }
+        let terms = self.cache.index.terms_of(&pod);
+        match self.schedule_pod(&pod, terms.as_deref()) {
+            Ok(index) => {
+                self.bind(client, &pod, index);
+                result(Some(self.cache.nodes[index].name.clone()))
+            }
+            Err(diagnosis) => {
+                self.fail(client, &pod, terms, &diagnosis);
+                result(None)
+            }
+        }
+    }
+
+    /// Makes room if that is possible, and says why the pod waits. Mirrors `handleSchedulingFailure`.
+    fn fail(
+        &mut self,
+        client: &mut Client<'_>,
+        pod: &Arc<Pod>,
+        terms: Option<Arc<PodTerms>>,
+        diagnosis: &Arc<Diagnosis>,
+    ) {
+        let mut message = diagnosis.message();
+        let mut nominated = None;
+        let mut rejectors = diagnosis.rejectors();
+        if diagnosis.node_count == 0 {
+            (nominated, rejectors) = (Some(Str::default()), PluginSet::EMPTY);
+        } else {
+            match self.preempt(client, pod, terms.as_deref(), diagnosis) {
+                Preemption::Nominated(node) => nominated = Some(node),
+                Preemption::NoCandidate(why) => {
+                    message = format!("{message} {NO_CLAIMS}, preemption: {why}");
+                    nominated = Some(Str::default());
+                }
+                Preemption::NotEligible(why) => message = format!("{message} {NO_CLAIMS}, preemption: {why}"),
+            }
+        }
+        self.queue.add_unschedulable(pod, terms, rejectors, client.clock().now());
+        let note = truncate_message(&message);
+        client.event(&ObjectRef::of(&**pod), &EventText::warning("FailedScheduling", &note));
+        report(client, pod, nominated, (REASON_UNSCHEDULABLE, &message));
+    }
+
+    /// Runs the one PostFilter plugin; what it said of a sibling a moment ago holds as long as nothing changed.
+    fn preempt(
+        &mut self,
+        client: &mut Client<'_>,
+        pod: &Arc<Pod>,
+        terms: Option<&PodTerms>,
+        diagnosis: &Arc<Diagnosis>,
+    ) -> Preemption {
+        let generation = self.cache.generation;
+        let last = self.last_failure.as_ref().filter(|last| last.is_of(pod, generation));
+        if let Some(why) = last.and_then(|last| last.no_candidate.clone()) {
+            return Preemption::NoCandidate(why);
+        }
+        let (cache, rng) = (&mut self.cache, &mut self.rng);
+        let preemption = Evaluator { cache, rng, pod, terms }.preempt(client, diagnosis);
+        let no_candidate = match &preemption {
+            Preemption::NoCandidate(why) => Some(why.clone()),
+            _ => None,
+        };
+        let (spec, namespace, labels) = (Arc::clone(&pod.spec), pod.meta.namespace.clone(), pod.meta.labels.clone());
+        let diagnosis = Arc::clone(diagnosis);
+        self.last_failure = Some(LastFailure { spec, namespace, labels, generation, diagnosis, no_candidate });
+        preemption
+    }
+
+    /// The node with the best score. Mirrors `schedulePod`.
+    fn schedule_pod(&mut self, pod: &Pod, terms: Option<&PodTerms>) -> Result<usize, Arc<Diagnosis>> {
+        let generation = self.cache.generation;
+        if let Some(last) = self.last_failure.as_ref().filter(|last| last.is_of(pod, generation)) {
+            return Err(Arc::clone(&last.diagnosis));
+        }
+        match required_node_names(pod) {
+            NodeNames::Any => {}
+            NodeNames::Conflict => {
+                let (count, text) = (self.cache.nodes.len(), "pod affinity terms conflict");
+                return Err(Arc::new(Diagnosis::pre_filter(count, Plugin::NodeAffinity, text)));
+            }
+            NodeNames::Only(names) => {
+                let mut named: Vec<usize> = names.iter().filter_map(|n| self.cache.index_of.get(*n).copied()).collect();
+                named.sort_unstable();
+                return self.schedule_pod_among(pod, terms, &named);
+            }
+        }
+        let wanted = nodes_to_find(self.cache.nodes.len());
+        if !pod.status.nominated_node_name.is_empty() || self.cache.keeps_room_from(pod) {
+            return self.schedule_pod_node_by_node(pod, terms, wanted);
+        }
+        self.cache.index.refresh(&self.cache.nodes);
+        if terms.is_some() || self.cache.index.carriers_for(pod).next().is_some() {
+            if let Some(index) = self.schedule_related(pod, terms, wanted) {
+                return Ok(index);
+            }
+            return self.schedule_pod_node_by_node(pod, terms, wanted);
+        }
+        let best = self.cache.score_cache.best(pod, &self.cache.nodes, self.next_start, wanted);
+        if let Some(best) = best.filter(|best| best.feasible > 0) {
+            // A node that is the only one needs no choice.
+            let pick = if best.feasible == 1 { 0 } else { self.rng.below(best.ties as u64) };
+            let pick = usize::try_from(pick).unwrap_or(0);
+            let index = self.cache.score_cache.nth_best(self.next_start, &best, pick);
+            self.next_start = (self.next_start + best.looked_at) % self.cache.nodes.len();
+            return Ok(index.unwrap_or(self.next_start));
+        }
+        self.schedule_pod_node_by_node(pod, terms, wanted)
+    }
+
+    /// The same for pods to which other pods matter, as long as nodes' own scores can be remembered.
+    fn schedule_related(&mut self, pod: &Pod, terms: Option<&PodTerms>, wanted: usize) -> Option<usize> {
+        let info = PodInfo::of(pod);
+        let Cache { nodes, score_cache, index, .. } = &mut self.cache;
+        let relations = Relations::of(&info, terms, nodes, index);
+        let fits = |node: usize| relations.filter(node).is_ok();
+        let (found, looked_at) = score_cache.feasible(pod, nodes, (self.next_start, wanted), fits)?;
+        if found.len() < 2 {
+            let only = found.first()?.0;
+            self.next_start = (self.next_start + looked_at) % nodes.len();
+            return Some(only);
+        }
+        let feasible: Vec<usize> = found.iter().map(|(node, _)| *node).collect();
+        let mut scores = relation_scores(&info, terms, nodes, index, &feasible);
+        for (score, (_, own)) in scores.iter_mut().zip(&found) {
+            *score += own;
+        }
+        self.next_start = (self.next_start + looked_at) % nodes.len();
+        Some(self.pick(&feasible, &scores))
+    }
+
+    /// The node that victims made room on comes first, and is enough. Mirrors `evaluateNominatedNode`.
+    fn nominated_node(&mut self, info: &PodInfo<'_>, terms: Option<&PodTerms>) -> Option<usize> {
+        let index = self.cache.index_of.get(info.pod.status.nominated_node_name.as_str()).copied()?;
+        self.cache.filter_one(info, terms, index).is_ok().then_some(index)
+    }
+
+    /// The same for pods whose nodes' scores depend on each other, and for those that fit nowhere: why is told then.
+    fn schedule_pod_node_by_node(
+        &mut self,
+        pod: &Pod,
+        terms: Option<&PodTerms>,
+        wanted: usize,
+    ) -> Result<usize, Arc<Diagnosis>> {
+        let info = PodInfo::of(pod);
+        if let Some(index) = self.nominated_node(&info, terms) {
+            return Ok(index);
+        }
+        let count = self.cache.nodes.len();
+        let start = self.next_start.min(count);
+        let (feasible, diagnosis) = self.find_nodes(&info, terms, (start..count).chain(0..start), wanted);
+        if count > 0 {
+            self.next_start = (start + feasible.len() + diagnosis.misfits.len()) % count;
+        }
+        self.choose(&info, terms, &feasible).ok_or_else(|| Arc::new(diagnosis))
+    }
+
+    /// The same for pods that name the nodes they may go to, as those of DaemonSets do.
+    fn schedule_pod_among(
+        &mut self,
+        pod: &Pod,
+        terms: Option<&PodTerms>,
+        named: &[usize],
+    ) -> Result<usize, Arc<Diagnosis>> {
+        let info = PodInfo::of(pod);
+        if let Some(index) = self.nominated_node(&info, terms) {
+            return Ok(index);
+        }
+        let (start, wanted) = (self.next_start.checked_rem(named.len()).unwrap_or(0), nodes_to_find(named.len()));
+        let (before, after) = named.split_at(start);
+        let (feasible, mut diagnosis) = self.find_nodes(&info, terms, after.iter().chain(before).copied(), wanted);
+        let count = self.cache.nodes.len();
+        if count > 0 {
+            self.next_start = (self.next_start + feasible.len() + diagnosis.misfits.len()) % count;
+        }
+        (diagnosis.absent, diagnosis.narrowed_by) =
+            (Some(NOT_NAMED.into()), [Plugin::NodeAffinity].into_iter().collect());
+        self.choose(&info, terms, &feasible).ok_or_else(|| Arc::new(diagnosis))
+    }
+
+    /// Mirrors `findNodesThatPassFilters`.
+    fn find_nodes(
+        &mut self,
+        info: &PodInfo<'_>,
+        terms: Option<&PodTerms>,
+        among: impl Iterator<Item = usize>,
+        wanted: usize,
+    ) -> (Vec<usize>, Diagnosis) {
+        self.cache.index.refresh(&self.cache.nodes);
+        let relations = Relations::of(info, terms, &self.cache.nodes, &mut self.cache.index);
+        let keeps_room = self.cache.keeps_room_from(info.pod);
+        let mut diagnosis = Diagnosis { node_count: self.cache.nodes.len(), ..Diagnosis::default() };
+        let mut feasible = Vec::new();
+        for index in among {
+            self.evaluated += 1;
+            let mut fits = filter(info, &self.cache.nodes[index]).and_then(|()| relations.filter(index));
+            if fits.is_ok() && keeps_room {
+                fits = self.cache.filter_one(info, terms, index);
+            }
+            match fits {
+                Ok(()) => feasible.push(index),
+                Err(misfit) => diagnosis.misfits.push((index, misfit)),
+            }
+            if feasible.len() >= wanted {
+                break;
+            }
+        }
+        (feasible, diagnosis)
+    }
+
+    fn choose(&mut self, info: &PodInfo<'_>, terms: Option<&PodTerms>, feasible: &[usize]) -> Option<usize> {
+        match feasible {
+            [] => None,
+            [only] => Some(*only),
+            _ => Some(self.select_host(info, terms, feasible)),
+        }
+    }
+
+    /// One of the nodes with the highest score. Mirrors `selectHost`.
+    fn select_host(&mut self, pod: &PodInfo<'_>, terms: Option<&PodTerms>, feasible: &[usize]) -> usize {
+        let Cache { nodes, index, .. } = &mut self.cache;
+        let mut totals = relation_scores(pod, terms, nodes, index, feasible);
+        let nodes: Vec<&NodeInfo> = feasible.iter().map(|i| &nodes[*i]).collect();
+        for (total, score) in totals.iter_mut().zip(scores(pod, &nodes)) {
+            *total += score;
+        }
+        self.pick(feasible, &totals)
+    }
+
+    fn pick(&mut self, feasible: &[usize], scores: &[i64]) -> usize {
+        let best = scores.iter().copied().max().unwrap_or(0);
+        let ties: Vec<usize> = feasible.iter().zip(scores).filter(|(_, s)| **s == best).map(|(i, _)| *i).collect();
+        let pick = self.rng.below(ties.len() as u64);
+        ties[usize::try_from(pick).unwrap_or(0)]
+    }
+
+    fn bind(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, index: usize) {
+        let node = self.cache.nodes[index].name.clone();
+        let (namespace, name, uid) = (&pod.meta.namespace, &pod.meta.name, pod.meta.uid.clone());
+        let bound = client.counted(|server, request| server.bind(request, namespace, name, Some(uid), &node));
+        match bound {
+            Ok(bound) => {
+                self.forget(&pod.meta.uid);
+                let text = format!("Successfully assigned {namespace}/{name} to {node}");
+                client.event(&ObjectRef::of(&*bound), &EventText::normal("Scheduled", &text));
+                // The cache counts the pod at once; the delivery of the binding finds it there.
+                self.cache.count(index, &bound);
+            }
+            Err(error) => self.fail_to_bind(client, pod, &error),
+        }
+    }
+
+    /// The pod fits, and cannot be bound. Mirrors `handleBindingCycleError`.
+    fn fail_to_bind(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, error: &ApiError) {
+        self.queue.add_after_error(pod, client.clock().now());
+        let message = format!("running Bind plugin \"DefaultBinder\": {error}");
+        client.event(&ObjectRef::of(&**pod), &EventText::warning("FailedScheduling", &truncate_message(&message)));
+        report(client, pod, Some(Str::default()), (REASON_ERROR, &message));
+    }
+}
+
+/// How many fitting nodes are enough. Mirrors `numFeasibleNodesToFind`.
+fn nodes_to_find(all: usize) -> usize {
+    if all < NODES_TO_FIND_MIN {
+        return all;
+    }
+    let percentage = 50usize.saturating_sub(all / 125).max(5);
+    (all * percentage / 100).max(NODES_TO_FIND_MIN)
+}
+
+/// Writes the PodScheduled condition and the node that room is made on, where they say something new.
+fn report(client: &mut Client<'_>, pod: &Arc<Pod>, nominated: Option<Str>, (reason, message): (&'static str, &str)) {
+    let mut condition = Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::False, client.clock().time());
+    condition = condition.because(Str::new_static(reason), message);
+    condition.observed_generation = Some(pod.meta.generation);
+    let old = pod.status.conditions.get(pod_condition::POD_SCHEDULED);
+    let nominated = nominated.map_or_else(|| pod.status.nominated_node_name.clone(), RareStr::from);
+    let is_same =
+        |c: &Condition| c.status == condition.status && c.reason == condition.reason && c.message == condition.message;
+    if nominated == pod.status.nominated_node_name && old.is_some_and(is_same) {
+        return;
+    }
+    let mut new = Pod::clone(pod);
+    new.status.conditions = set_pod_condition(&pod.status.conditions, condition);
+    new.status.nominated_node_name = nominated;
+    // The pod is tried again and reported again if somebody wrote it in between.
+    let _ = client.update_status(new);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_clusters_are_sampled() {
+        let rows = [(0, 0), (3, 3), (99, 99), (100, 100), (200, 100), (1000, 420), (5000, 500), (20_000, 1000)];
+        for (all, want) in rows {
+            assert_eq!(nodes_to_find(all), want, "{all}");
+        }
+    }
+}
