@@ -31,7 +31,7 @@ pub(crate) fn bench(args: &Args, output: &mut Output) -> Exit {
 
 fn bench_workload(workload: Workload, args: &Args, output: &mut Output) -> Exit {
     let pods = args.pods.unwrap_or(PODS_DEFAULT);
-    let nodes = args.nodes.unwrap_or_else(|| u32::try_from(Bench::nodes_for(u64::from(pods))).unwrap_or(u32::MAX));
+    let nodes = args.nodes.unwrap_or_else(|| u32::try_from(workload.nodes_for(u64::from(pods))).unwrap_or(u32::MAX));
     let bar = Bar::new();
     let before = resident_bytes("VmRSS");
     let prepared = Bench::prepare(workload, pods, nodes, &|done, all| bar.show("preparing", done, all));
@@ -68,7 +68,7 @@ fn bench_file(args: &Args, output: &mut Output) -> Exit {
         Ok(input) => input,
         Err(error) => {
             let exit = bad_input(&error, output);
-            output.message("hint: a built-in workload is one of deployment, rollout, noop");
+            output.message("hint: a built-in workload is one of deployment, rollout, noop, daemonset");
             return exit;
         }
     };

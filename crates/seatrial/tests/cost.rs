@@ -73,3 +73,41 @@ fn choosing_the_pods_of_a_rolling_update_walks_over_none() {
     });
     assert!(looked_at.pods <= 200, "each old pod at most once: {looked_at:?}");
 }
+
+fn daemon_set(nodes: usize) -> Cluster {
+    let mut cluster = Cluster::builder().nodes(nodes).build();
+    let manifest = "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent}, spec: {selector: {matchLabels: {app: agent}}, \
+         template: {metadata: {labels: {app: agent}}, spec: {containers: [{name: c, image: 'app:1'}]}}}}";
+    cluster.create_yaml(manifest).expect("the API server takes it");
+    cluster
+}
+
+fn daemons_available(cluster: &Cluster) -> usize {
+    let set = cluster.get::<seatrial::api::DaemonSet>("default", "agent").expect("the DaemonSet");
+    let available = set.status.and_then(|s| s.number_available).unwrap_or(0);
+    usize::try_from(available).unwrap_or(0)
+}
+
+/// The last daemon pod of so many becomes ready.
+fn readiness_of_one_daemon_among(nodes: usize) -> Cost {
+    let mut cluster = daemon_set(nodes);
+    cluster.run_until(|c| daemons_available(c) == nodes - 1, MINUTE).expect("all but one");
+    cost(&mut cluster, |c| c.run_until(|c| daemons_available(c) == nodes, MINUTE).expect("all"))
+}
+
+#[test]
+fn readiness_of_one_daemon_pod_costs_the_same_on_10_and_2_000_nodes() {
+    let few = readiness_of_one_daemon_among(10);
+    assert_eq!(few.2, LookedAt { pods: 0, nodes: 0 });
+    assert_eq!(readiness_of_one_daemon_among(2000), few);
+}
+
+#[test]
+fn a_daemon_pod_is_tried_on_its_own_node_alone() {
+    let mut cluster = Cluster::builder().nodes(1).build();
+    let (.., looked_at) = cost(&mut cluster, |c| {
+        *c = daemon_set(500);
+        c.run_until(|c| daemons_available(c) == 500, MINUTE).expect("all");
+    });
+    assert_eq!(looked_at.nodes, 500);
+}

@@ -16,4 +16,7 @@ mod status;
 mod update;
 mod util;
 
+#[cfg(test)]
+mod tests;
+
 pub use controller::DaemonSetsController;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use seatrial_api::Deployment;
 
+use super::daemon_set;
 use crate::cluster::{Cluster, DEFAULT_NAMESPACE, Error, Node};
 
 const NAME: &str = "web";
@@ -11,7 +12,7 @@ const NAME: &str = "web";
 const PODS_A_NODE: u64 = 110;
 /// How often the no-op workload lets every controller look again.
 const RESYNC_ROUNDS: u64 = 100_000;
-const TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +23,13 @@ pub enum Workload {
     Rollout,
     /// Controllers look at a Deployment at rest and its ReplicaSet, again and again.
     Noop,
+    /// A DaemonSet comes up, one pod a node.
+    DaemonSet,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Deployment, Self::Rollout, Self::Noop];
+    pub const ALL: [Self; 4] = [Self::Deployment, Self::Rollout, Self::Noop, Self::DaemonSet];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -34,7 +37,13 @@ impl Workload {
             Self::Deployment => "deployment",
             Self::Rollout => "rollout",
             Self::Noop => "noop",
+            Self::DaemonSet => "daemonset",
         }
+    }
+
+    /// The fewest nodes that so many of its pods need.
+    pub fn nodes_for(self, pods: u64) -> u64 {
+        if self == Self::DaemonSet { pods.max(1) } else { Bench::nodes_for(pods) }
     }
 
     /// The workload of a name.
@@ -88,8 +97,10 @@ impl Bench {
             node
         };
         let cluster = Cluster::builder().with_nodes((0..nodes).map(node).collect()).build();
+        // Of a DaemonSet's pods there are as many as nodes.
+        let pods = if workload == Workload::DaemonSet { nodes } else { pods };
         let mut bench = Self { workload, pods: u64::from(pods), nodes: u64::from(nodes), cluster };
-        if workload != Workload::Deployment {
+        if matches!(workload, Workload::Rollout | Workload::Noop) {
             bench.create(progress)?;
             bench.cluster.settle()?;
         }
@@ -104,6 +115,7 @@ impl Bench {
         let (reconciles, writes) = (self.cluster.reconcile_count(), self.cluster.write_count());
         match self.workload {
             Workload::Deployment => self.create(progress)?,
+            Workload::DaemonSet => daemon_set::bring_up(&mut self.cluster, self.pods, progress)?,
             Workload::Rollout => {
                 self.cluster.set_image(&format!("deployment/{NAME}"), "c", "app:2")?;
                 self.wait(progress)?;
@@ -170,10 +182,11 @@ mod tests {
 
     #[test]
     fn workloads_run_at_a_smoke_size_and_come_to_the_same_twice() {
-        for workload in [Workload::Deployment, Workload::Rollout] {
+        for workload in [Workload::Deployment, Workload::Rollout, Workload::DaemonSet] {
+            let pods = if workload == Workload::DaemonSet { 3 } else { 20 };
             let once = work(workload, 20, 3);
-            assert_eq!((once.pods, once.nodes), (20, 3));
-            assert!(once.reconciles > 20 && once.writes > 100, "{once:?}");
+            assert_eq!((once.pods, once.nodes), (pods, 3));
+            assert!(once.reconciles >= pods && once.writes > 5 * pods, "{once:?}");
             assert_eq!(work(workload, 20, 3), once);
         }
     }
