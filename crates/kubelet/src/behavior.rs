@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seatrial_api::Pod;
+pub use seatrial_machinery::glob;
 
 /// From binding to containers running, where nothing is said.
 pub const DEFAULT_START: Duration = Duration::from_millis(100);
@@ -164,24 +165,5 @@ impl Behavior {
             && holds(&m.pod, &pod.meta.name)
             && holds(&m.container, container)
             && m.labels.iter().all(|(k, v)| pod.meta.labels.get(k) == Some(v))
-    }
-}
-
-/// Whether a text matches a pattern in which `*` stands for any letters.
-pub fn glob(pattern: &str, text: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut text) = text.strip_prefix(first) else { return false };
-    let mut rest = rest;
-    loop {
-        match rest.split_once('*') {
-            None => return text.ends_with(rest),
-            Some((middle, after)) => match text.find(middle) {
-                Some(at) => {
-                    text = &text[at + middle.len()..];
-                    rest = after;
-                }
-                None => return false,
-            },
-        }
     }
 }

@@ -118,6 +118,11 @@ impl<'a> Client<'a> {
 
     /// Records an event about an object.
     pub fn event(&mut self, about: &ObjectRef<'_>, text: &EventText<'_>) {
-        self.recorder.event(self.server, self.clock, self.component, about, text);
+        self.event_as(self.component, about, text);
+    }
+
+    /// Records an event for another component.
+    pub fn event_as(&mut self, component: &'static str, about: &ObjectRef<'_>, text: &EventText<'_>) {
+        self.recorder.event(self.server, self.clock, component, about, text);
     }
 }

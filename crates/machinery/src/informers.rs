@@ -5,14 +5,16 @@
 use std::sync::Arc;
 
 use seatrial_api::{
-    ControllerRevision, DaemonSet, Deployment, Job, Kind, Namespace, Node, Object, PersistentVolumeClaim, Pod,
-    PodDisruptionBudget, ReplicaSet, ReplicationController, Resource, ResourceQuota, StatefulSet,
+    ControllerRevision, DaemonSet, Deployment, Job, Kind, Namespace, Node, Object, PersistentVolume,
+    PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, ReplicationController, Resource, ResourceQuota,
+    StatefulSet, StorageClass,
 };
 use seatrial_apiserver::{Change, Cursor, WatchLog};
 
 use crate::lister::{Lister, OwnerIndex, Replaced};
 use crate::pod_cache::PodCache;
 use crate::pods_by_node::PodsByNode;
+use crate::volumes::{PodsByClaim, VolumeIndex};
 
 /// The caches that controllers read.
 #[derive(Debug, Default)]
@@ -50,6 +52,14 @@ pub struct Informers {
     controller_revision_lister: Lister<ControllerRevision>,
     /// PersistentVolumeClaims.
     pub persistent_volume_claims: Lister<PersistentVolumeClaim>,
+    /// PersistentVolumes.
+    pub persistent_volumes: Lister<PersistentVolume>,
+    /// PersistentVolumes as claims look for them.
+    pub volumes: VolumeIndex,
+    /// Pods by the claims they name.
+    pub pods_by_claim: PodsByClaim,
+    /// StorageClasses.
+    pub storage_classes: Lister<StorageClass>,
 }
 
 /// A delivery: what the caches now hold differently.
@@ -120,6 +130,7 @@ impl Informers {
                 let pair = self.pods.apply(change);
                 if let Some(pair) = &pair {
                     self.pods_by_node.apply(pair.old.as_deref(), pair.new.as_deref());
+                    self.pods_by_claim.apply(pair.old.as_deref(), pair.new.as_deref());
                 }
                 delivery::<Pod>(pair)
             }
@@ -154,6 +165,14 @@ impl Informers {
             Object::PersistentVolumeClaim(_) => {
                 delivery::<PersistentVolumeClaim>(self.persistent_volume_claims.apply(change))
             }
+            Object::PersistentVolume(_) => {
+                let pair = self.persistent_volumes.apply(change);
+                if let Some(pair) = &pair {
+                    self.volumes.apply(pair.old.as_deref(), pair.new.as_ref());
+                }
+                delivery::<PersistentVolume>(pair)
+            }
+            Object::StorageClass(_) => delivery::<StorageClass>(self.storage_classes.apply(change)),
             // Kinds that no controller caches are handed through as the log tells them.
             object => match change.type_ {
                 seatrial_apiserver::ChangeType::Deleted => Delivery { old: Some(object.clone()), new: None },

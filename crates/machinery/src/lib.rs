@@ -8,6 +8,7 @@ pub mod controller_expectations;
 mod controller_ref_manager;
 pub mod deletion_order;
 pub mod event_correlator;
+mod glob;
 pub mod history;
 mod informers;
 pub mod limits;
@@ -18,12 +19,14 @@ pub mod pod_control;
 mod pods_by_node;
 mod queue;
 mod recorder;
+pub mod volumes;
 pub mod work_queue;
 
 pub use client::Client;
 pub use clock::Clock;
 pub use controller::{Controller, EventContext, Outcome, SyncContext, Synced, process_next_work_item};
 pub use controller_ref_manager::{ControllerRefManager, new_controller_ref};
+pub use glob::glob;
 pub use informers::{Delivery, Informers};
 pub use lister::{Lister, OwnerIndex, key_of};
 pub use pods_by_node::PodsByNode;
@@ -31,6 +34,7 @@ pub use queue::{Queue, Timer};
 pub use recorder::{EventRecorder, EventText, ObjectRef};
 pub use seatrial_apiserver::{
     DeleteOptions, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, PV_PROTECTION_FINALIZER,
-    PVC_PROTECTION_FINALIZER, Propagation, Strategy, set_pod_condition, usage_of_namespace,
+    PVC_PROTECTION_FINALIZER, Propagation, Strategy, class_of_claim, default_storage_class, requested_storage,
+    set_pod_condition, usage_of_namespace,
 };
 pub use seatrial_engine::{Rng, SimTime};

@@ -26,7 +26,9 @@ pub(crate) use pod::{
     set_pod_limits,
 };
 pub use resource_quota::{QuotaUsage, usage_of_namespace};
-pub use storage::{PV_PROTECTION_FINALIZER, PVC_PROTECTION_FINALIZER};
+pub use storage::{
+    PV_PROTECTION_FINALIZER, PVC_PROTECTION_FINALIZER, class_of, default_storage_class, requested_storage,
+};
 pub(crate) use storage::{check_claim_resize, protect_object_in_use, set_default_storage_class};
 
 /// How many different shared specs are remembered with what admission made of them.

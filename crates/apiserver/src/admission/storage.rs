@@ -29,16 +29,16 @@ pub(crate) fn set_default_storage_class(claim: &mut PersistentVolumeClaim, store
     if spec.storage_class_name.is_some() || claim.meta.annotations.contains_key(BETA_STORAGE_CLASS_ANNOTATION) {
         return;
     }
-    spec.storage_class_name = default_storage_class(store).map(|class| class.meta.name.to_string());
+    let classes = store.list_as::<StorageClass>(None).into_iter().map(|class| &**class);
+    spec.storage_class_name = default_storage_class(classes).map(|class| class.meta.name.to_string());
 }
 
-/// The default class: of several the newest, then the first by name. Mirrors `GetDefaultClass`.
-fn default_storage_class(store: &Store) -> Option<&StorageClass> {
+/// The default among some classes: of several the newest, then the first by name. Mirrors `GetDefaultClass`.
+pub fn default_storage_class<'a>(classes: impl Iterator<Item = &'a StorageClass>) -> Option<&'a StorageClass> {
     let is_default = |class: &&StorageClass| {
         IS_DEFAULT_ANNOTATIONS.iter().any(|annotation| class.meta.annotations.get(annotation) == Some("true"))
     };
-    let classes = store.list_as::<StorageClass>(None).into_iter().map(|class| &**class).filter(is_default);
-    classes.min_by(|a, b| {
+    classes.filter(is_default).min_by(|a, b| {
         let newest_first = b.meta.creation_timestamp.cmp(&a.meta.creation_timestamp);
         newest_first.then_with(|| a.meta.name.cmp(&b.meta.name))
     })
@@ -76,13 +76,13 @@ pub(crate) fn check_claim_resize(
 }
 
 /// How much a claim asks for.
-pub(crate) fn requested_storage(spec: &PersistentVolumeClaimSpec) -> Option<Quantity> {
+pub fn requested_storage(spec: &PersistentVolumeClaimSpec) -> Option<Quantity> {
     let requests = spec.resources.as_ref()?.requests.as_ref()?;
     Quantity::try_from(requests.get("storage")?).ok()
 }
 
 /// The class of a claim, empty for none. Mirrors `GetPersistentVolumeClaimClass`.
-pub(crate) fn class_of(claim: &PersistentVolumeClaim) -> &str {
+pub fn class_of(claim: &PersistentVolumeClaim) -> &str {
     let annotated = claim.meta.annotations.get(BETA_STORAGE_CLASS_ANNOTATION);
     let named = || claim.body.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref());
     annotated.or_else(named).unwrap_or_default()

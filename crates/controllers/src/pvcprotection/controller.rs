@@ -88,8 +88,9 @@ fn ephemeral_claim_name(pod: &Pod, volume: &str) -> String {
 
 /// Whether a pod that has a node names the claim, whatever its phase. Mirrors `isBeingUsed`.
 fn is_being_used(cx: &SyncContext<'_>, claim: &PersistentVolumeClaim) -> bool {
-    let pods = cx.client.server().store().list_as::<Pod>(Some(&claim.meta.namespace));
-    pods.into_iter().any(|pod| pod_uses_claim(pod, claim))
+    let names = cx.informers.pods_by_claim.names(&claim.meta.namespace, &claim.meta.name);
+    let mut pods = names.filter_map(|name| cx.client.server().store().get_as::<Pod>(&claim.meta.namespace, name));
+    pods.any(|pod| pod_uses_claim(pod, claim))
 }
 
 /// Mirrors `podUsesPVC`: kubelets start no pod with a claim that is being deleted, so only pods with a node count.

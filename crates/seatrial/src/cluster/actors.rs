@@ -3,9 +3,9 @@
 use seatrial_api::NamespacedName;
 use seatrial_controllers::{
     DaemonSetsController, DeploymentController, DisruptionController, GarbageCollector, JobController,
-    NamespaceController, NodeLifecycleController, PodGcController, PvProtectionController, PvcProtectionController,
-    ReplicaSetController, ReplicationManager, ResourceQuotaController, StatefulSetController, TaintEvictionController,
-    TtlAfterFinishedController,
+    NamespaceController, NodeLifecycleController, PersistentVolumeController, PodGcController, PvProtectionController,
+    PvcProtectionController, ReplicaSetController, ReplicationManager, ResourceQuotaController, StatefulSetController,
+    TaintEvictionController, TtlAfterFinishedController, VolumeExpandController, VolumeProvisioner,
 };
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
@@ -55,6 +55,9 @@ pub(super) struct Controllers {
     pub(super) disruption: DisruptionController,
     pub(super) stateful_set: StatefulSetController,
     pub(super) ttl_after_finished: TtlAfterFinishedController,
+    pub(super) persistent_volume: PersistentVolumeController,
+    pub(super) volume_expand: VolumeExpandController,
+    pub(super) volume_provisioner: VolumeProvisioner,
 }
 
 /// What an actor works with.
@@ -142,6 +145,18 @@ macro_rules! for_controller {
                 let $c = &mut $self.ttl_after_finished;
                 $body
             }
+            Actor::PersistentVolume => {
+                let $c = &mut $self.persistent_volume;
+                $body
+            }
+            Actor::VolumeExpand => {
+                let $c = &mut $self.volume_expand;
+                $body
+            }
+            Actor::VolumeProvisioner => {
+                let $c = &mut $self.volume_provisioner;
+                $body
+            }
             Actor::User | Actor::ApiServer | Actor::Scheduler | Actor::Kubelet => $other,
         }
     };
@@ -149,7 +164,7 @@ macro_rules! for_controller {
 
 impl Controllers {
     /// The controllers, in the order of their turns.
-    pub(super) const TURNS: [Actor; 16] = [
+    pub(super) const TURNS: [Actor; 19] = [
         Actor::Deployment,
         Actor::ReplicaSet,
         Actor::ReplicationController,
@@ -167,6 +182,9 @@ impl Controllers {
         Actor::Disruption,
         Actor::StatefulSet,
         Actor::TtlAfterFinished,
+        Actor::PersistentVolume,
+        Actor::VolumeExpand,
+        Actor::VolumeProvisioner,
     ];
 
     /// Lets every controller hear of a change.

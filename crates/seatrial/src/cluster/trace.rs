@@ -50,10 +50,16 @@ pub enum Actor {
     Job,
     /// The TTL-after-finished controller.
     TtlAfterFinished,
+    /// The volume binder.
+    PersistentVolume,
+    /// The expand controller.
+    VolumeExpand,
+    /// The storage behind StorageClasses.
+    VolumeProvisioner,
 }
 
 impl Actor {
-    const ALL: [Actor; 20] = [
+    const ALL: [Actor; 23] = [
         Actor::User,
         Actor::ApiServer,
         Actor::Deployment,
@@ -74,6 +80,9 @@ impl Actor {
         Actor::DaemonSet,
         Actor::Job,
         Actor::TtlAfterFinished,
+        Actor::PersistentVolume,
+        Actor::VolumeExpand,
+        Actor::VolumeProvisioner,
     ];
 
     /// The name in events and reports.
@@ -99,6 +108,9 @@ impl Actor {
             Actor::DaemonSet => "daemonset-controller",
             Actor::Job => "job-controller",
             Actor::TtlAfterFinished => "ttl-after-finished-controller",
+            Actor::PersistentVolume => "persistentvolume-controller",
+            Actor::VolumeExpand => "volume-expand-controller",
+            Actor::VolumeProvisioner => "volume-provisioner",
         }
     }
 }

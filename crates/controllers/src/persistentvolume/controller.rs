@@ -1,0 +1,105 @@
+//! What wakes the binder, and which of the two state machines a key goes to.
+//!
+//! Mirrors pkg/controller/volume/persistentvolume/pv_controller_base.go (v1.36).
+//! Differs: claims and volumes share one queue, and the look at everything every 15 s is one at the claims that have no
+//! volume yet, since only with those something may come of it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use seatrial_api::{ApiError, NamespacedName, PersistentVolume, PersistentVolumeClaim, Resource};
+use seatrial_machinery::volumes::{ANN_BIND_COMPLETED, claim_key, volume_name};
+use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
+
+/// How often claims without a volume are looked at.
+const RESYNC_PERIOD: Duration = Duration::from_secs(15);
+
+/// The binder. Keys without a namespace are volumes; the empty key is the look at everything.
+#[derive(Debug, Default)]
+pub struct PersistentVolumeController {
+    pub(super) queue: Queue,
+    /// Claims whose binding was never finished.
+    unbound: BTreeSet<NamespacedName>,
+    has_resync: bool,
+}
+
+impl Controller for PersistentVolumeController {
+    const NAME: &'static str = "persistentvolume-controller";
+
+    fn queue(&mut self) -> &mut Queue {
+        &mut self.queue
+    }
+
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+        match (delivery.old_as::<PersistentVolume>(), delivery.new_as::<PersistentVolume>()) {
+            (_, Some(volume)) => return self.queue.add(volume.namespaced_name(), cx.cause),
+            (Some(volume), None) => {
+                if let Some(claim) = claim_key(volume) {
+                    self.queue.add(claim, cx.cause);
+                }
+                return;
+            }
+            (None, None) => {}
+        }
+        match (delivery.old_as::<PersistentVolumeClaim>(), delivery.new_as::<PersistentVolumeClaim>()) {
+            (_, Some(claim)) => {
+                let key = claim.namespaced_name();
+                if claim.meta.annotations.contains_key(ANN_BIND_COMPLETED) {
+                    self.unbound.remove(&key);
+                } else if self.unbound.insert(key.clone()) {
+                    self.plan_resync(cx.clock.now());
+                }
+                self.queue.add(key, cx.cause);
+            }
+            (Some(claim), None) => {
+                self.unbound.remove(&claim.namespaced_name());
+                let volume = volume_name(claim);
+                if !volume.is_empty() {
+                    self.queue.add(NamespacedName::new("", volume), cx.cause);
+                }
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
+        if key.name.is_empty() {
+            self.resync(cx);
+            return Ok(());
+        }
+        if key.namespace.is_empty() {
+            let Some(volume) = cx.informers.persistent_volumes.get("", &key.name).cloned() else { return Ok(()) };
+            return self.sync_volume(cx, &volume);
+        }
+        let claim = cx.informers.persistent_volume_claims.get(&key.namespace, &key.name).cloned();
+        let Some(claim) = claim else { return Ok(()) };
+        if claim.meta.annotations.contains_key(ANN_BIND_COMPLETED) {
+            Self::sync_bound_claim(cx, &claim)
+        } else {
+            Self::sync_unbound_claim(cx, &claim)
+        }
+    }
+}
+
+impl PersistentVolumeController {
+    fn resync(&mut self, cx: &SyncContext<'_>) {
+        self.has_resync = false;
+        for key in &self.unbound {
+            self.queue.add(key.clone(), 0);
+        }
+        if !self.unbound.is_empty() {
+            self.plan_resync(cx.clock().now());
+        }
+    }
+
+    /// The looks are at full periods since the cluster began.
+    fn plan_resync(&mut self, now: SimTime) {
+        if self.has_resync {
+            return;
+        }
+        self.has_resync = true;
+        let (now_nanos, period) = (now.as_nanos(), RESYNC_PERIOD.as_nanos() as u64);
+        let delay = Duration::from_nanos(period - now_nanos % period);
+        self.queue.add_after_in_background(NamespacedName::default(), delay, now);
+    }
+}

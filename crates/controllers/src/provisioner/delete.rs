@@ -1,0 +1,69 @@
+//! Deleting what is behind a volume that was released.
+//!
+//! Mirrors `shouldDelete` and `deleteVolumeOperation` of sig-storage-lib-external-provisioner.
+
+use std::sync::Arc;
+
+use seatrial_api::{ApiError, PersistentVolume, Resource};
+use seatrial_machinery::volumes::{ANN_DYNAMICALLY_PROVISIONED, claim_ref, class_of_volume, volume_phase};
+use seatrial_machinery::{DeleteOptions, EventText, ObjectRef, SyncContext};
+
+use super::behavior::Place;
+use super::controller::{Progress, VolumeProvisioner};
+use super::provision::FINALIZER;
+use crate::pvcprotection::without;
+
+impl VolumeProvisioner {
+    /// Deletes a volume, or goes on with that.
+    pub(super) fn sync_volume(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        volume: &Arc<PersistentVolume>,
+    ) -> Result<(), ApiError> {
+        if !should_delete(volume) {
+            return Ok(());
+        }
+        let provisioner = volume.meta.annotations.get(ANN_DYNAMICALLY_PROVISIONED).unwrap_or_default();
+        let claim = claim_ref(volume).and_then(|claim| claim.name.as_deref()).unwrap_or_default();
+        let behavior = self.behavior_of(&Place { class: class_of_volume(volume), provisioner, claim });
+        if behavior.is_absent {
+            return Ok(());
+        }
+        match self.advance(cx.clock().now(), &volume.namespaced_name(), &behavior.delete) {
+            Progress::Began | Progress::Waits => Ok(()),
+            Progress::Failed { text, .. } => {
+                cx.client.event(&ObjectRef::of(&**volume), &EventText::warning("VolumeFailedDelete", &text));
+                Ok(())
+            }
+            Progress::Done { .. } => {
+                match cx.client.delete(&volume.key(), &DeleteOptions::default()) {
+                    Err(error) if error.is_not_found() => return Ok(()),
+                    result => result?,
+                }
+                release_finalizer(cx, volume)
+            }
+        }
+    }
+}
+
+fn should_delete(volume: &PersistentVolume) -> bool {
+    let has_finalizer = volume.meta.has_finalizer(FINALIZER);
+    let policy = volume.body.spec.as_ref().and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
+    (!volume.meta.is_deleting() || has_finalizer)
+        && matches!(volume_phase(volume), "Released" | "Failed")
+        && policy == Some("Delete")
+        && volume.meta.annotations.contains_key(ANN_DYNAMICALLY_PROVISIONED)
+}
+
+fn release_finalizer(cx: &mut SyncContext<'_>, volume: &PersistentVolume) -> Result<(), ApiError> {
+    if !volume.meta.has_finalizer(FINALIZER) {
+        return Ok(());
+    }
+    let live = match cx.client.get_live::<PersistentVolume>("", &volume.meta.name) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        live => live?,
+    };
+    let mut changed = PersistentVolume::clone(&live);
+    changed.meta.finalizers = without(&live.meta, FINALIZER);
+    cx.client.update(changed).map(drop)
+}
