@@ -5,6 +5,7 @@
 
 use k8s_openapi::api::core::v1::{Taint, Toleration};
 use seatrial_api::Pod;
+use seatrial_machinery::volumes::claims_of_pod;
 
 use crate::node_info::{NodeInfo, host_ports};
 use crate::plugin::Plugin;
@@ -53,6 +54,7 @@ pub(crate) fn is_worth_requeuing(queued: &QueuedPod, event: ClusterEvent<'_>, al
         ClusterEvent::PodDeleted(old, its) => {
             asks(Plugin::NodeResourcesFit)
                 || (asks(Plugin::NodePorts) && is_in_the_way_of_ports(pod, old))
+                || (asks(Plugin::VolumeRestrictions) && shares_claim(pod, old))
                 || (asks(Plugin::PodTopologySpread) && is_spread_with(terms, pod, old, all))
                 || (asks(Plugin::InterPodAffinity)
                     && (matches_any(anti_affinity(terms), old, all) || matches_any(anti_affinity(its), pod, all)))
@@ -103,8 +105,15 @@ fn is_worth_after_node(queued: &QueuedPod, pod: &Pod, old: Option<&NodeInfo>, ne
         || (asks(Plugin::NodeResourcesFit)
             && fits_empty_node(&info, new)
             && old.is_none_or(|old| offers_more(&info, old, new)))
+        || ((asks(Plugin::VolumeBinding) || asks(Plugin::VolumeZone)) && old.is_none_or(|old| old.labels != new.labels))
         || (asks(Plugin::PodTopologySpread) && is_spread_over(hard(terms), old, new))
         || (asks(Plugin::InterPodAffinity) && is_near_others(terms, old, new))
+}
+
+/// Whether both name a claim.
+fn shares_claim(pod: &Pod, other: &Pod) -> bool {
+    pod.meta.namespace == other.meta.namespace
+        && claims_of_pod(pod).any(|(claim, _)| claims_of_pod(other).any(|(its, _)| its == claim))
 }
 
 /// Mirrors `haveAnyRequestedResourcesIncreased`.

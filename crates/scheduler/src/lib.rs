@@ -16,6 +16,9 @@ mod schedule_one;
 mod scheduler;
 mod score_cache;
 mod terms;
+mod volume_binding;
+mod volume_scheduling;
+mod volume_waiting;
 
 pub use queue::Timer;
 pub use scheduler::{Scheduled, Scheduler};

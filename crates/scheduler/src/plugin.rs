@@ -13,6 +13,9 @@ pub(crate) enum Plugin {
     NodeAffinity,
     NodePorts,
     NodeResourcesFit,
+    VolumeRestrictions,
+    VolumeBinding,
+    VolumeZone,
     PodTopologySpread,
     InterPodAffinity,
     /// Preemption's own words, which no event changes.
@@ -33,6 +36,11 @@ impl PluginSet {
 
     pub(crate) fn contains(self, plugin: Plugin) -> bool {
         self.0 & (1 << plugin as u32) != 0
+    }
+
+    /// Whether one of them is about volumes.
+    pub(crate) fn is_about_volumes(self) -> bool {
+        [Plugin::VolumeRestrictions, Plugin::VolumeBinding, Plugin::VolumeZone].into_iter().any(|p| self.contains(p))
     }
 
     pub(crate) fn is_empty(self) -> bool {

@@ -169,7 +169,7 @@ pub(crate) fn matches_node_selection(pod: &Pod, node: &NodeInfo) -> bool {
         && required.is_none_or(|s| s.node_selector_terms.iter().any(|t| matches_term(t, node)))
 }
 
-fn matches_term(term: &NodeSelectorTerm, node: &NodeInfo) -> bool {
+pub(crate) fn matches_term(term: &NodeSelectorTerm, node: &NodeInfo) -> bool {
     let expressions = term.match_expressions.as_deref().unwrap_or_default();
     let fields = term.match_fields.as_deref().unwrap_or_default();
     // A term without requirements selects nothing.

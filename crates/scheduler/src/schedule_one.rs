@@ -20,7 +20,7 @@ use crate::terms::PodTerms;
 
 /// Below so many nodes all of them are looked at.
 const NODES_TO_FIND_MIN: usize = 100;
-const REASON_UNSCHEDULABLE: &str = "Unschedulable";
+pub(crate) const REASON_UNSCHEDULABLE: &str = "Unschedulable";
 const REASON_ERROR: &str = "SchedulerError";
 const NO_CLAIMS: &str = "no new claims to deallocate";
 const NOT_NAMED: &str = "node(s) didn't satisfy plugin(s) [NodeAffinity]";
@@ -51,6 +51,9 @@ impl LastFailure {
 impl Scheduler {
     /// Tries to place the next pod. Mirrors `ScheduleOne`.
     pub fn schedule_one(&mut self, client: &mut Client<'_>) -> Option<Scheduled> {
+        if self.waiting.has_due() {
+            return self.look_at_waiting(client);
+        }
         let queued = self.queue.pop()?;
         let result = |node| Some(Scheduled { pod: queued.key.clone(), node });
         let Ok(pod) = client.get_live::<Pod>(&queued.key.namespace, &queued.key.name) else {
@@ -62,7 +65,15 @@ impl Scheduler {
             return result(None);
         }
         let terms = self.cache.index.terms_of(&pod);
+        if let Err((plugin, why)) = self.look_at_claims(client, &pod) {
+            self.fail_before_filters(client, &pod, plugin, why);
+            return result(None);
+        }
         match self.schedule_pod(&pod, terms.as_deref()) {
+            Ok(index) if !self.cycle.is_bound() => {
+                self.wait_for_volumes(client, &pod, index);
+                result(None)
+            }
             Ok(index) => {
                 self.bind(client, &pod, index);
                 result(Some(self.cache.nodes[index].name.clone()))
@@ -75,7 +86,7 @@ impl Scheduler {
     }
 
     /// Makes room if that is possible, and says why the pod waits. Mirrors `handleSchedulingFailure`.
-    fn fail(
+    pub(crate) fn fail(
         &mut self,
         client: &mut Client<'_>,
         pod: &Arc<Pod>,
@@ -147,7 +158,8 @@ impl Scheduler {
             }
         }
         let wanted = nodes_to_find(self.cache.nodes.len());
-        if !pod.status.nominated_node_name.is_empty() || self.cache.keeps_room_from(pod) {
+        let has_nomination = !pod.status.nominated_node_name.is_empty();
+        if has_nomination || self.cache.keeps_room_from(pod) || self.cycle.needs_filter() {
             return self.schedule_pod_node_by_node(pod, terms, wanted);
         }
         self.cache.index.refresh(&self.cache.nodes);
@@ -193,7 +205,9 @@ impl Scheduler {
     /// The node that victims made room on comes first, and is enough. Mirrors `evaluateNominatedNode`.
     fn nominated_node(&mut self, info: &PodInfo<'_>, terms: Option<&PodTerms>) -> Option<usize> {
         let index = self.cache.index_of.get(info.pod.status.nominated_node_name.as_str()).copied()?;
-        self.cache.filter_one(info, terms, index).is_ok().then_some(index)
+        let fits = self.cache.filter_one(info, terms, index).is_ok()
+            && self.cycle.filter(&self.volumes, &self.cache.nodes[index]).is_ok();
+        fits.then_some(index)
     }
 
     /// The same for pods whose nodes' scores depend on each other, and for those that fit nowhere: why is told then.
@@ -254,7 +268,11 @@ impl Scheduler {
         let mut feasible = Vec::new();
         for index in among {
             self.evaluated += 1;
-            let mut fits = filter(info, &self.cache.nodes[index]).and_then(|()| relations.filter(index));
+            let node = &self.cache.nodes[index];
+            let mut fits = filter(info, node)
+                .map_err(|misfit| self.cycle.judge(misfit, &self.volumes, node))
+                .and_then(|()| self.cycle.filter(&self.volumes, node))
+                .and_then(|()| relations.filter(index));
             if fits.is_ok() && keeps_room {
                 fits = self.cache.filter_one(info, terms, index);
             }
@@ -295,7 +313,7 @@ impl Scheduler {
         ties[usize::try_from(pick).unwrap_or(0)]
     }
 
-    fn bind(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, index: usize) {
+    pub(crate) fn bind(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, index: usize) {
         let node = self.cache.nodes[index].name.clone();
         let (namespace, name, uid) = (&pod.meta.namespace, &pod.meta.name, pod.meta.uid.clone());
         let bound = client.counted(|server, request| server.bind(request, namespace, name, Some(uid), &node));
@@ -311,12 +329,15 @@ impl Scheduler {
         }
     }
 
-    /// The pod fits, and cannot be bound. Mirrors `handleBindingCycleError`.
     fn fail_to_bind(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, error: &ApiError) {
+        self.fail_binding_cycle(client, pod, &format!("running Bind plugin \"DefaultBinder\": {error}"));
+    }
+
+    /// The pod fits, and cannot be bound. Mirrors `handleBindingCycleError`.
+    pub(crate) fn fail_binding_cycle(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, message: &str) {
         self.queue.add_after_error(pod, client.clock().now());
-        let message = format!("running Bind plugin \"DefaultBinder\": {error}");
-        client.event(&ObjectRef::of(&**pod), &EventText::warning("FailedScheduling", &truncate_message(&message)));
-        report(client, pod, Some(Str::default()), (REASON_ERROR, &message));
+        client.event(&ObjectRef::of(&**pod), &EventText::warning("FailedScheduling", &truncate_message(message)));
+        report(client, pod, Some(Str::default()), (REASON_ERROR, message));
     }
 }
 
@@ -330,7 +351,12 @@ fn nodes_to_find(all: usize) -> usize {
 }
 
 /// Writes the PodScheduled condition and the node that room is made on, where they say something new.
-fn report(client: &mut Client<'_>, pod: &Arc<Pod>, nominated: Option<Str>, (reason, message): (&'static str, &str)) {
+pub(crate) fn report(
+    client: &mut Client<'_>,
+    pod: &Arc<Pod>,
+    nominated: Option<Str>,
+    (reason, message): (&'static str, &str),
+) {
     let mut condition = Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::False, client.clock().time());
     condition = condition.because(Str::new_static(reason), message);
     condition.observed_generation = Some(pod.meta.generation);

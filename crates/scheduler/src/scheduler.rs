@@ -12,6 +12,8 @@ use crate::hints::{ClusterEvent, is_worth_after_update, is_worth_requeuing};
 use crate::queue::{Queue, Timer};
 use crate::schedule_one::LastFailure;
 use crate::terms::PodTerms;
+use crate::volume_binding::{PodVolumes, VolumeCache};
+use crate::volume_waiting::WaitingPods;
 
 const NAME: &str = "default-scheduler";
 
@@ -34,6 +36,11 @@ pub struct Scheduler {
     /// How many nodes were filtered outside of the score cache.
     pub(crate) evaluated: u64,
     pub(crate) last_failure: Option<LastFailure>,
+    pub(crate) volumes: VolumeCache,
+    /// The claims of the pod that is being scheduled. Stands for `CycleState`.
+    pub(crate) cycle: PodVolumes,
+    /// Pods that have a node and wait for their claims.
+    pub(crate) waiting: WaitingPods,
     pub(crate) rng: Rng,
 }
 
@@ -41,7 +48,8 @@ impl Scheduler {
     /// A scheduler that breaks ties with this stream.
     pub fn new(rng: Rng) -> Self {
         let (cache, queue) = (Cache::default(), Queue::default());
-        Self { cache, queue, next_start: 0, evaluated: 0, last_failure: None, rng }
+        let (volumes, cycle, waiting) = (VolumeCache::default(), PodVolumes::default(), WaitingPods::default());
+        Self { cache, queue, next_start: 0, evaluated: 0, last_failure: None, volumes, cycle, waiting, rng }
     }
 
     /// Hears of a change.
@@ -50,13 +58,14 @@ impl Scheduler {
             Some(Object::Pod(_)) => self.on_pod(cx, delivery),
             Some(Object::Node(node)) => self.on_node(cx, node, delivery.new.is_none()),
             Some(Object::Namespace(_)) => self.on_namespace(delivery),
-            _ => {}
+            _ => self.on_storage(cx, delivery),
         }
     }
 
     fn on_pod(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
         let now = cx.clock.now();
         let (old, new) = (delivery.old_as::<Pod>(), delivery.new_as::<Pod>());
+        self.volumes.pod_changed(old, new);
         match new {
             Some(pod) if !pod.node_name.is_empty() && !pod.status.phase.is_terminal() => {
                 self.on_assigned(old, pod, now)
@@ -93,8 +102,9 @@ impl Scheduler {
     fn on_gone(&mut self, pod: &Arc<Pod>, now: SimTime) {
         self.queue.remove(&pod.meta.uid);
         let nominated = self.cache.forget_nominated(&pod.meta.uid);
+        let assumed = self.stop_waiting(&pod.meta.uid);
         let index = self.cache.index_of.get(&pod.node_name).copied();
-        let counted = index.and_then(|index| self.cache.remove(index, &pod.meta.uid));
+        let counted = index.and_then(|index| self.cache.remove(index, &pod.meta.uid)).or(assumed);
         if let Some(counted) = &counted {
             self.move_by(ClusterEvent::PodDeleted(pod, counted.terms.as_deref()), now);
         } else if nominated.is_some() {
@@ -106,6 +116,7 @@ impl Scheduler {
     pub(crate) fn forget(&mut self, uid: &Uid) {
         self.queue.remove(uid);
         self.cache.forget_nominated(uid);
+        self.stop_waiting(uid);
     }
 
     fn move_by(&mut self, event: ClusterEvent<'_>, now: SimTime) {
@@ -126,6 +137,9 @@ impl Scheduler {
     /// A pod without a node. Mirrors `addPodToSchedulingQueue` and `updatePodInSchedulingQueue`.
     fn on_unassigned(&mut self, old: Option<&Arc<Pod>>, pod: &Arc<Pod>, now: SimTime) {
         if pod.spec.api().scheduler_name.as_deref().unwrap_or(NAME) != NAME {
+            return;
+        }
+        if self.waiting.has(&pod.meta.uid) {
             return;
         }
         let nominated = if pod.status.nominated_node_name.is_empty() {
@@ -188,17 +202,20 @@ impl Scheduler {
 
     /// Whether a pod can be tried now.
     pub fn has_work(&self) -> bool {
-        self.queue.has_active()
+        self.queue.has_active() || self.waiting.has_due()
     }
 
     /// The times at which the scheduler has to be woken, as far as they were not told yet.
     pub fn take_timers(&mut self) -> Vec<Timer> {
-        self.queue.take_timers()
+        let mut timers = self.queue.take_timers();
+        timers.extend(self.waiting.take_timers());
+        timers
     }
 
     /// One of these times has come.
     pub fn fire(&mut self, now: SimTime) {
         self.queue.fire(now);
+        self.waiting.fire(now);
     }
 
     /// How many nodes were filtered and scored so far.

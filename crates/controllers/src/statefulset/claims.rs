@@ -2,8 +2,6 @@
 //!
 //! Mirrors pkg/controller/statefulset/stateful_pod_control.go and stateful_set_utils.go (claims) (v1.36).
 
-use std::sync::Arc;
-
 use k8s_openapi::api::core::v1 as corev1;
 use seatrial_api::{
     ApiError, ObjectMeta, OwnerReference, OwnerReferences, PersistentVolumeClaim, Plain, Pod, Resource, StatefulSet,
@@ -152,9 +150,8 @@ fn claims_to_update(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &Pod) -> V
     let mut changed = Vec::new();
     for template in spec.volume_claim_templates.iter().flatten() {
         let name = claim_name(set, template, ordinal);
-        let Some(claim) = cx.informers.persistent_volume_claims.get(&set.meta.namespace, &name).map(Arc::clone) else {
-            continue;
-        };
+        // A claim that was only just made is seen, as it is by the time upstream has made its pod.
+        let Ok(claim) = cx.client.get_live::<PersistentVolumeClaim>(&set.meta.namespace, &name) else { continue };
         let references = owners(set, pod, &claim, wanted);
         let Some(references) = references else {
             if policy.deletes_with_set || policy.deletes_with_scale {

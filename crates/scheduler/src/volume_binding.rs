@@ -1,0 +1,286 @@
+//! Whether a pod's volumes can be had on a node, and what has to be written so that they are.
+//!
+//! Mirrors pkg/scheduler/framework/plugins/{volumebinding,volumerestrictions,volumezone} (v1.36).
+//! Differs: a pod whose claim another pod has for itself waits for that one; no pod is preempted for it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use seatrial_api::{PersistentVolume, PersistentVolumeClaim, Pod, StorageClass, Str};
+use seatrial_machinery::volumes::{
+    ANN_SELECTED_NODE, NO_PROVISIONER, PodsByClaim, READ_WRITE_ONCE_POD, VolumeIndex, WAIT_FOR_FIRST_CONSUMER,
+    bind_volume_to_claim, claim_phase, claims_of_pod, is_claim_fully_bound, is_mode_in, volume_name,
+};
+use seatrial_machinery::{Client, class_of_claim, requested_storage};
+
+use crate::node_info::NodeInfo;
+use crate::plugin::{Misfit, Plugin};
+use crate::plugins::matches_term;
+
+const UNBOUND_IMMEDIATE: &str = "pod has unbound immediate PersistentVolumeClaims";
+const NODE_CONFLICT: &str = "node(s) didn't match PersistentVolume's node affinity";
+const BIND_CONFLICT: &str = "node(s) didn't find available persistent volumes to bind";
+const VOLUME_MISSING: &str = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)";
+const ZONE_CONFLICT: &str = "node(s) had no available volume zone";
+const ONCE_POD_CONFLICT: &str =
+    "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode";
+/// Labels of volumes and nodes that say where they are, the older name beside each.
+const ZONE_LABELS: [(&str, &str); 2] = [
+    ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"),
+    ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"),
+];
+
+/// What the scheduler hears of volumes.
+#[derive(Debug, Default)]
+pub(crate) struct VolumeCache {
+    pub(crate) index: VolumeIndex,
+    /// The pods on nodes by the claims they use.
+    users: PodsByClaim,
+}
+
+impl VolumeCache {
+    /// Takes a change of a pod over.
+    pub(crate) fn pod_changed(&mut self, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
+        let uses = |pod: &&Arc<Pod>| !pod.node_name.is_empty() && !pod.status.phase.is_terminal();
+        self.users.apply(old.filter(uses).map(|pod| &**pod), new.filter(uses).map(|pod| &**pod));
+    }
+}
+
+/// A claim that waits for its pod, and its class.
+type Delayed = (Arc<PersistentVolumeClaim>, Arc<StorageClass>);
+
+/// A pod's claims as PreFilter found them.
+#[derive(Debug, Default)]
+pub(crate) struct PodVolumes {
+    /// The volumes of its bound claims that can be reached from some nodes only.
+    placed: Vec<Arc<PersistentVolume>>,
+    /// Whether a bound claim's volume is gone.
+    lacks_volume: bool,
+    /// The claims that get their volumes with the node, the smallest first.
+    delayed: Vec<Delayed>,
+    /// Whether another pod has a claim that is for one pod.
+    is_taken: bool,
+}
+
+/// What binds a pod's claims on one node.
+#[derive(Debug, Default)]
+pub(crate) struct Bindings {
+    /// Volumes that are there, each for a claim.
+    pub(crate) matched: Vec<(Arc<PersistentVolume>, Arc<PersistentVolumeClaim>)>,
+    /// Claims for which volumes have to be made.
+    pub(crate) to_provision: Vec<Arc<PersistentVolumeClaim>>,
+}
+
+impl PodVolumes {
+    /// Looks at a pod's claims, or says why no node will do. Mirrors `PreFilter` of the plugins.
+    pub(crate) fn of(client: &Client<'_>, cache: &VolumeCache, pod: &Pod) -> Result<Self, (Plugin, String)> {
+        let mut volumes = Self::default();
+        let claim_of = |name: &str| client.get_live::<PersistentVolumeClaim>(&pod.meta.namespace, name).ok();
+        let mut claims = Vec::new();
+        for (name, is_own) in claims_of_pod(pod) {
+            match claim_of(&name) {
+                Some(claim) => claims.push((claim, is_own)),
+                None if is_own => {
+                    let text = "waiting for ephemeral volume controller to create the persistentvolumeclaim";
+                    return Err((Plugin::VolumeBinding, format!("{text} {name:?}")));
+                }
+                None => {
+                    return Err((Plugin::VolumeRestrictions, format!("persistentvolumeclaim {name:?} not found")));
+                }
+            }
+        }
+        for (claim, is_own) in &claims {
+            check_claim(pod, claim, *is_own).map_err(|why| (Plugin::VolumeBinding, why))?;
+        }
+        let mut has_unbound = false;
+        for (claim, _) in claims {
+            let modes = claim.body.spec.as_ref().and_then(|spec| spec.access_modes.as_ref());
+            if is_mode_in(modes, READ_WRITE_ONCE_POD) {
+                let mut users = cache.users.names(&claim.meta.namespace, &claim.meta.name);
+                volumes.is_taken |= users.any(|user| *user != pod.meta.name);
+            }
+            if is_claim_fully_bound(&claim) {
+                match client.get_live::<PersistentVolume>("", volume_name(&claim)) {
+                    Ok(volume) if is_placed(&volume) => volumes.placed.push(volume),
+                    Ok(_) => {}
+                    Err(_) => volumes.lacks_volume = true,
+                }
+                continue;
+            }
+            match delaying_class(client, &claim) {
+                Some(class) if volume_name(&claim).is_empty() => volumes.delayed.push((claim, class)),
+                _ => has_unbound = true,
+            }
+        }
+        if has_unbound {
+            return Err((Plugin::VolumeBinding, UNBOUND_IMMEDIATE.to_owned()));
+        }
+        volumes.delayed.sort_by_cached_key(|(claim, _)| {
+            claim.body.spec.as_ref().and_then(requested_storage).map_or(0, |size| size.value())
+        });
+        Ok(volumes)
+    }
+
+    /// Whether nodes differ in whether the volumes can be had there.
+    pub(crate) fn needs_filter(&self) -> bool {
+        self.is_taken || self.lacks_volume || !self.placed.is_empty() || !self.delayed.is_empty()
+    }
+
+    /// Whether all claims have their volumes.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.delayed.is_empty()
+    }
+
+    /// On a node from which the volumes cannot be reached no pod has to go.
+    pub(crate) fn judge(&self, misfit: Misfit, cache: &VolumeCache, node: &NodeInfo) -> Misfit {
+        let is_resolvable = misfit.is_resolvable && self.filter(cache, node).is_ok();
+        Misfit { is_resolvable, ..misfit }
+    }
+
+    /// Whether the node can have the pod's volumes. Mirrors `Filter` of the plugins, in their order.
+    pub(crate) fn filter(&self, cache: &VolumeCache, node: &NodeInfo) -> Result<(), Misfit> {
+        if !self.needs_filter() {
+            return Ok(());
+        }
+        if self.is_taken {
+            return Err(Misfit::unresolvable(Plugin::VolumeRestrictions, ONCE_POD_CONFLICT));
+        }
+        let mut reasons = Vec::new();
+        if self.placed.iter().any(|volume| !matches_node_affinity(volume, node)) {
+            reasons.push(NODE_CONFLICT.into());
+        }
+        if self.find(cache, node).is_none() {
+            reasons.push(BIND_CONFLICT.into());
+        }
+        if self.lacks_volume {
+            reasons.push(VOLUME_MISSING.into());
+        }
+        if !reasons.is_empty() {
+            return Err(Misfit { plugin: Plugin::VolumeBinding, reasons, is_resolvable: false });
+        }
+        match self.placed.iter().all(|volume| matches_zone(volume, node)) {
+            true => Ok(()),
+            false => Err(Misfit::unresolvable(Plugin::VolumeZone, ZONE_CONFLICT)),
+        }
+    }
+
+    /// What would bind the claims on a node, if it can be done there. Mirrors `FindPodVolumes`.
+    pub(crate) fn find(&self, cache: &VolumeCache, node: &NodeInfo) -> Option<Bindings> {
+        let mut bindings = Bindings::default();
+        let mut chosen: BTreeSet<Str> = BTreeSet::new();
+        let mut unmatched = Vec::new();
+        for (claim, class) in &self.delayed {
+            match claim.meta.annotations.get(ANN_SELECTED_NODE) {
+                Some(selected) if selected == node.name.as_str() => unmatched.push((claim, class)),
+                Some(_) => return None,
+                None => {
+                    let is_usable = |volume: &PersistentVolume| matches_node_affinity(volume, node);
+                    match cache.index.best_match_for_node(claim, is_usable, &chosen) {
+                        Some(volume) => {
+                            chosen.insert(volume.meta.name.clone());
+                            bindings.matched.push((Arc::clone(volume), Arc::clone(claim)));
+                        }
+                        None => unmatched.push((claim, class)),
+                    }
+                }
+            }
+        }
+        for (claim, class) in unmatched {
+            let is_made = !class.body.provisioner.is_empty() && class.body.provisioner != NO_PROVISIONER;
+            if !is_made || !matches_allowed_topologies(class, node) {
+                return None;
+            }
+            bindings.to_provision.push(Arc::clone(claim));
+        }
+        Some(bindings)
+    }
+}
+
+impl Bindings {
+    /// Names the claims on the volumes and the node on the claims. Mirrors `bindAPIUpdate`.
+    ///
+    /// # Errors
+    /// What the API server answered; what was written stays.
+    pub(crate) fn write(&self, client: &mut Client<'_>, node: &Str) -> Result<(), seatrial_api::ApiError> {
+        for (volume, claim) in &self.matched {
+            if let Some(bound) = bind_volume_to_claim(volume, claim) {
+                client.update(bound)?;
+            }
+        }
+        for claim in &self.to_provision {
+            if claim.meta.annotations.get(ANN_SELECTED_NODE) != Some(node.as_str()) {
+                let mut chosen = PersistentVolumeClaim::clone(claim);
+                chosen.meta.annotations.insert(ANN_SELECTED_NODE, node.clone());
+                client.update(chosen)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Mirrors `podHasPVCs`.
+fn check_claim(pod: &Pod, claim: &PersistentVolumeClaim, is_own: bool) -> Result<(), String> {
+    let name = claim.meta.name.as_str();
+    if claim_phase(claim) == "Lost" {
+        let volume = volume_name(claim);
+        return Err(format!("persistentvolumeclaim {name:?} bound to non-existent persistentvolume {volume:?}"));
+    }
+    if claim.meta.is_deleting() {
+        return Err(format!("persistentvolumeclaim {name:?} is being deleted"));
+    }
+    if is_own && !claim.meta.is_controlled_by(&pod.meta.uid) {
+        let (namespace, pod) = (&pod.meta.namespace, &pod.meta.name);
+        return Err(format!("PVC {namespace}/{name} was not created for pod {namespace}/{pod} (pod is not owner)"));
+    }
+    Ok(())
+}
+
+/// The class of a claim that gets its volume with the pod's node. Mirrors `IsDelayBindingMode`.
+fn delaying_class(client: &Client<'_>, claim: &PersistentVolumeClaim) -> Option<Arc<StorageClass>> {
+    let class = client.get_live::<StorageClass>("", class_of_claim(claim)).ok()?;
+    (class.body.volume_binding_mode.as_deref() == Some(WAIT_FOR_FIRST_CONSUMER)).then_some(class)
+}
+
+/// Whether a volume says from where it can be reached.
+fn is_placed(volume: &PersistentVolume) -> bool {
+    volume.body.spec.as_ref().is_some_and(|spec| spec.node_affinity.is_some())
+        || ZONE_LABELS
+            .iter()
+            .any(|(new, old)| volume.meta.labels.contains_key(new) || volume.meta.labels.contains_key(old))
+}
+
+/// Mirrors `CheckNodeAffinity`.
+pub(crate) fn matches_node_affinity(volume: &PersistentVolume, node: &NodeInfo) -> bool {
+    let affinity = volume.body.spec.as_ref().and_then(|spec| spec.node_affinity.as_ref());
+    let required = affinity.and_then(|affinity| affinity.required.as_ref());
+    required.is_none_or(|required| required.node_selector_terms.iter().any(|term| matches_term(term, node)))
+}
+
+/// A volume's zones are one label, parted by `__`. Nodes that say of no zone take every volume.
+fn matches_zone(volume: &PersistentVolume, node: &NodeInfo) -> bool {
+    let is_in_some = |(new, old): &(&str, &str)| node.labels.contains_key(new) || node.labels.contains_key(old);
+    if !ZONE_LABELS.iter().any(is_in_some) {
+        return true;
+    }
+    ZONE_LABELS.iter().all(|(new, old)| {
+        [new, old].into_iter().all(|key| {
+            let Some(zones) = volume.meta.labels.get(key) else { return true };
+            let place = node.labels.get(key).or_else(|| node.labels.get(new));
+            place.is_some_and(|place| zones.split("__").any(|zone| zone == place))
+        })
+    })
+}
+
+/// Mirrors `MatchTopologySelectorTerms`.
+fn matches_allowed_topologies(class: &StorageClass, node: &NodeInfo) -> bool {
+    let terms = class.body.allowed_topologies.as_deref().unwrap_or_default();
+    let matches = |term: &k8s_openapi::api::core::v1::TopologySelectorTerm| {
+        let expressions = term.match_label_expressions.as_deref().unwrap_or_default();
+        !expressions.is_empty()
+            && expressions.iter().all(|e| node.labels.get(&e.key).is_some_and(|v| e.values.iter().any(|w| w == v)))
+    };
+    terms.is_empty() || terms.iter().any(matches)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! The scheduler's turns that are about volumes: what wakes pods that wait for them, reserving them, and the wait until
+//! they are bound.
+
+use std::sync::Arc;
+
+use seatrial_api::{NamespacedName, Object, PersistentVolume, Pod, Resource, StorageClass, Uid};
+use seatrial_machinery::volumes::claim_key;
+use seatrial_machinery::{Client, Delivery, EventContext, EventText, ObjectRef, SimTime};
+
+use crate::diagnosis::{Diagnosis, truncate_message};
+use crate::node_info::CountedPod;
+use crate::plugin::Plugin;
+use crate::schedule_one::{REASON_UNSCHEDULABLE, report};
+use crate::scheduler::{Scheduled, Scheduler};
+use crate::volume_binding::PodVolumes;
+
+/// What upstream's chain of PostFilter plugins ends with where a PreFilter plugin refused all nodes: the first of them
+/// does not find what its own PreFilter would have left.
+const POST_FILTER_NOT_FOUND: &str = "not found";
+
+impl Scheduler {
+    /// Hears of volumes, claims and classes.
+    pub(crate) fn on_storage(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+        match delivery.object() {
+            Some(Object::PersistentVolume(_)) => {
+                let (old, new) = (delivery.old_as::<PersistentVolume>(), delivery.new_as::<PersistentVolume>());
+                self.volumes.index.apply(old.map(|old| &**old), new);
+                match new.map(|new| claim_key(new)) {
+                    // A volume that is free may be what any pod waits for.
+                    Some(None) => self.move_volume_waiters(cx.clock.now()),
+                    Some(Some(claim)) => self.claim_changed(cx, &claim),
+                    None => {}
+                }
+            }
+            Some(Object::PersistentVolumeClaim(claim)) => self.claim_changed(cx, &claim.namespaced_name()),
+            Some(Object::StorageClass(_)) => {
+                let (old, new) = (delivery.old_as::<StorageClass>(), delivery.new_as::<StorageClass>());
+                let topologies = |class: &Arc<StorageClass>| class.body.allowed_topologies.clone();
+                if new.is_some_and(|new| old.is_none_or(|old| topologies(old) != topologies(new))) {
+                    self.move_volume_waiters(cx.clock.now());
+                }
+            }
+            _ => return,
+        }
+        // What was found out of a pod's volumes no longer holds.
+        self.cache.generation += 1;
+    }
+
+    fn move_volume_waiters(&mut self, now: SimTime) {
+        if self.queue.has_unschedulable() {
+            self.queue.move_where(now, |queued| queued.rejectors.is_about_volumes());
+        }
+    }
+
+    fn claim_changed(&mut self, cx: &EventContext<'_>, claim: &NamespacedName) {
+        let now = cx.clock.now();
+        for name in cx.informers.pods_by_claim.names(&claim.namespace, &claim.name) {
+            let Some(pod) = cx.informers.pods.get(&claim.namespace, name) else { continue };
+            if !pod.node_name.is_empty() {
+                continue;
+            }
+            if self.queue.rejectors(&pod.meta.uid).is_some_and(|by| by.is_about_volumes()) {
+                self.queue.move_one(&pod.meta.uid, now);
+            }
+            self.waiting.wake(&pod.meta.uid, now);
+        }
+    }
+
+    /// Finds the pod's claims for the attempt to come. Mirrors `PreFilter` of the plugins of volumes.
+    pub(crate) fn look_at_claims(&mut self, client: &Client<'_>, pod: &Pod) -> Result<(), (Plugin, String)> {
+        self.cycle = PodVolumes::default();
+        self.cycle = PodVolumes::of(client, &self.volumes, pod)?;
+        Ok(())
+    }
+
+    /// No node will do for the pod's volumes. Mirrors what follows when a PreFilter plugin refuses.
+    pub(crate) fn fail_before_filters(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, plugin: Plugin, why: String) {
+        let diagnosis = Diagnosis::pre_filter(self.cache.nodes.len(), plugin, why);
+        if diagnosis.node_count == 0 {
+            return self.fail(client, pod, None, &Arc::new(diagnosis));
+        }
+        self.queue.add_unschedulable(pod, None, diagnosis.rejectors(), client.clock().now());
+        let message = format!("{} {POST_FILTER_NOT_FOUND}", diagnosis.message());
+        let text = truncate_message(&message);
+        client.event(&ObjectRef::of(&**pod), &EventText::warning("FailedScheduling", &text));
+        report(client, pod, None, (REASON_UNSCHEDULABLE, &message));
+    }
+
+    /// Takes the node for the pod and writes what binds its claims; the pod waits until they are bound.
+    pub(crate) fn wait_for_volumes(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, index: usize) {
+        let node = self.cache.nodes[index].name.clone();
+        let bindings = self.cycle.find(&self.volumes, &self.cache.nodes[index]).unwrap_or_default();
+        self.cache.count(index, pod);
+        let now = client.clock().now();
+        self.waiting.begin(&pod.meta.uid, pod.namespaced_name(), node.clone(), &bindings, now);
+        if let Err(error) = bindings.write(client, &node) {
+            self.give_up(client, pod, &error.to_string());
+        }
+    }
+
+    /// Looks at the claims of the next pod that waits for them.
+    pub(crate) fn look_at_waiting(&mut self, client: &mut Client<'_>) -> Option<Scheduled> {
+        let (uid, waiting) = self.waiting.next_due()?;
+        let index = self.cache.index_of.get(&waiting.node).copied();
+        let Ok(pod) = client.get_live::<Pod>(&waiting.key.namespace, &waiting.key.name) else {
+            self.stop_waiting(&uid);
+            return Some(Scheduled { pod: waiting.key, node: None });
+        };
+        let checked = waiting.check(client, index.map(|index| &self.cache.nodes[index]));
+        let node = match (checked, index) {
+            (Ok(true), Some(index)) => {
+                self.waiting.remove(&uid);
+                self.bind(client, &pod, index);
+                Some(waiting.node)
+            }
+            (Err(why), _) => {
+                self.give_up(client, &pod, &format!("binding volumes: {why}"));
+                None
+            }
+            _ if waiting.is_over(client.clock().now()) => {
+                self.give_up(client, &pod, "binding volumes: context deadline exceeded");
+                None
+            }
+            _ => None,
+        };
+        Some(Scheduled { pod: waiting.key, node })
+    }
+
+    fn give_up(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, why: &str) {
+        self.stop_waiting(&pod.meta.uid);
+        self.fail_binding_cycle(client, pod, &format!("running PreBind plugin \"VolumeBinding\": {why}"));
+    }
+
+    /// The pod waits no more, and leaves the room it was given; returns as what it was counted there.
+    pub(crate) fn stop_waiting(&mut self, uid: &Uid) -> Option<CountedPod> {
+        let waiting = self.waiting.remove(uid)?;
+        let index = self.cache.index_of.get(&waiting.node).copied()?;
+        self.cache.remove(index, uid)
+    }
+}
