@@ -34,129 +34,73 @@ fn merge(value: &mut Value, more: &Value) {
 }
 
 const ONCE: &[&str] = &["ReadWriteOnce"];
-const MANY: &[&str] = &["ReadWriteMany"];
 const BOTH: &[&str] = &["ReadWriteOnce", "ReadWriteMany"];
 
-fn best(volumes: &[Arc<PersistentVolume>], claim: &PersistentVolumeClaim, waits: bool) -> Option<String> {
-    let mut index = VolumeIndex::default();
-    volumes.iter().for_each(|v| index.apply(None, Some(v)));
-    index.best_match(claim, waits).map(|v| v.meta.name.to_string())
+/// What is tried, the volumes by name, size, modes and more, what else the claim of 3Gi says, and what it gets.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str, &'a [&'a str], Value)], Value, Option<&'a str>);
+
+fn check(rows: &[Row<'_>], waits: bool) {
+    for (what, volumes, more, want) in rows {
+        let mut index = VolumeIndex::default();
+        for (name, size, modes, more) in *volumes {
+            index.apply(None, Some(&volume(name, size, modes, more)));
+        }
+        let claim = claim("3Gi", ONCE, more);
+        let best = index.best_match(&claim, waits).map(|v| v.meta.name.to_string());
+        assert_eq!(best.as_deref(), *want, "{what}");
+    }
+}
+
+fn names_claim(uid: &str) -> Value {
+    json!({"spec": {"claimRef": {"namespace": "default", "name": "data", "uid": uid}}})
 }
 
 #[test]
-fn fewest_modes_then_a_volume_that_names_the_claim_then_the_smallest() {
-    let none = json!({});
-    let to = |uid: &str| json!({"spec": {"claimRef": {"namespace": "default", "name": "data", "uid": uid}}});
-    let spec = |spec: Value| json!({ "spec": spec });
-    let rows: Vec<(&str, Vec<Arc<PersistentVolume>>, PersistentVolumeClaim, bool, Option<&str>)> = vec![
-        (
-            "the smallest that is large enough",
-            vec![volume("a", "1Gi", ONCE, &none), volume("b", "10Gi", ONCE, &none), volume("c", "5Gi", ONCE, &none)],
-            claim("3Gi", ONCE, &none),
-            false,
-            Some("c"),
-        ),
-        (
-            "fewer modes beat a smaller size",
-            vec![volume("a", "3Gi", BOTH, &none), volume("b", "9Gi", ONCE, &none)],
-            claim("3Gi", ONCE, &none),
-            false,
-            Some("b"),
-        ),
-        ("all modes", vec![volume("a", "3Gi", ONCE, &none)], claim("1Gi", MANY, &none), false, None),
-        (
-            "the one that names the claim, larger as it is",
-            vec![volume("a", "3Gi", ONCE, &none), volume("b", "9Gi", ONCE, &to(""))],
-            claim("3Gi", ONCE, &none),
-            false,
-            Some("b"),
-        ),
-        (
-            "but not before one of fewer modes",
-            vec![volume("a", "3Gi", ONCE, &none), volume("b", "9Gi", BOTH, &to(""))],
-            claim("3Gi", ONCE, &none),
-            false,
-            Some("a"),
-        ),
-        (
-            "one that names an earlier claim of the name is nobody's",
-            vec![volume("a", "3Gi", ONCE, &to("u-0"))],
-            claim("3Gi", ONCE, &none),
-            false,
-            None,
-        ),
-        (
-            "class and selector do not matter to one that names the claim",
-            vec![volume("a", "3Gi", ONCE, &to("u-1"))],
-            claim("3Gi", ONCE, &spec(json!({"storageClassName": "x", "selector": {"matchLabels": {"a": "b"}}}))),
-            false,
-            Some("a"),
-        ),
-        ("size does", vec![volume("a", "2Gi", ONCE, &to("u-1"))], claim("3Gi", ONCE, &none), false, None),
-        (
-            "a claim that waits gets the one that names it",
-            vec![volume("a", "3Gi", ONCE, &none), volume("b", "9Gi", ONCE, &to(""))],
-            claim("3Gi", ONCE, &none),
-            true,
-            Some("b"),
-        ),
-        ("and no other", vec![volume("a", "3Gi", ONCE, &none)], claim("3Gi", ONCE, &none), true, None),
-        (
-            "another class",
-            vec![volume("a", "3Gi", ONCE, &spec(json!({"storageClassName": "x"})))],
-            claim("3Gi", ONCE, &none),
-            false,
-            None,
-        ),
-        (
-            "another volume mode",
-            vec![volume("a", "3Gi", ONCE, &spec(json!({"volumeMode": "Block"})))],
-            claim("3Gi", ONCE, &none),
-            false,
-            None,
-        ),
-        (
-            "another attributes class",
-            vec![volume("a", "3Gi", ONCE, &spec(json!({"volumeAttributesClassName": "gold"})))],
-            claim("3Gi", ONCE, &none),
-            false,
-            None,
-        ),
-        (
-            "another phase",
-            vec![volume("a", "3Gi", ONCE, &json!({"status": {"phase": "Released"}}))],
-            claim("3Gi", ONCE, &none),
-            false,
-            None,
-        ),
-        (
-            "one on its way out",
-            vec![volume("a", "3Gi", ONCE, &json!({"metadata": {"deletionTimestamp": "2024-01-01T00:00:00Z"}}))],
-            claim("3Gi", ONCE, &none),
-            false,
-            None,
-        ),
-        (
-            "labels by the selector",
-            vec![
-                volume("a", "3Gi", ONCE, &none),
-                volume("b", "9Gi", ONCE, &json!({"metadata": {"labels": {"tier": "gold"}}})),
-            ],
-            claim("3Gi", ONCE, &spec(json!({"selector": {"matchLabels": {"tier": "gold"}}}))),
-            false,
-            Some("b"),
-        ),
+fn of_free_volumes_those_of_the_fewest_modes_and_the_smallest_of_them() {
+    let none = || json!({});
+    let spec = |key: &str, value: &str| json!({ "spec": { key: value } });
+    let gold = json!({"spec": {"selector": {"matchLabels": {"tier": "gold"}}}});
+    let labelled = json!({"metadata": {"labels": {"tier": "gold"}}});
+    let going = json!({"metadata": {"deletionTimestamp": "2024-01-01T00:00:00Z"}});
+    let many = json!({"spec": {"accessModes": ["ReadWriteMany"]}});
+    let three = [("a", "1Gi", ONCE, none()), ("b", "10Gi", ONCE, none()), ("c", "5Gi", ONCE, none())];
+    let rows: [Row<'_>; 10] = [
+        ("the smallest that is large enough", &three, none(), Some("c")),
+        ("fewer modes", &[("a", "3Gi", BOTH, none()), ("b", "9Gi", ONCE, none())], none(), Some("b")),
+        ("all modes", &[("a", "3Gi", ONCE, none())], many, None),
+        ("another class", &[("a", "3Gi", ONCE, spec("storageClassName", "x"))], none(), None),
+        ("another mode", &[("a", "3Gi", ONCE, spec("volumeMode", "Block"))], none(), None),
+        ("other attributes", &[("a", "3Gi", ONCE, spec("volumeAttributesClassName", "gold"))], none(), None),
+        ("another phase", &[("a", "3Gi", ONCE, json!({"status": {"phase": "Released"}}))], none(), None),
+        ("one on its way out", &[("a", "3Gi", ONCE, going)], none(), None),
+        ("by labels", &[("a", "3Gi", ONCE, none()), ("b", "9Gi", ONCE, labelled)], gold, Some("b")),
         (
             "sizes are compared exactly",
-            vec![volume("a", "1000m", ONCE, &none), volume("b", "1500m", ONCE, &none)],
-            claim("1200m", ONCE, &none),
-            false,
+            &[("a", "3221225471999m", ONCE, none()), ("b", "3221225472001m", ONCE, none())],
+            none(),
             Some("b"),
         ),
     ];
-    for (what, volumes, claim, waits, want) in rows {
-        assert_eq!(best(&volumes, &claim, waits).as_deref(), want, "{what}");
-    }
+    check(&rows, false);
+    check(&[("a claim that waits for its pod", &three, none(), None)], true);
+}
+
+#[test]
+fn a_volume_that_names_the_claim_comes_first_among_those_of_as_many_modes() {
+    let none = || json!({});
+    let (larger, selective) = (
+        [("a", "3Gi", ONCE, none()), ("b", "9Gi", ONCE, names_claim(""))],
+        json!({"spec": {"storageClassName": "x", "selector": {"matchLabels": {"a": "b"}}}}),
+    );
+    let rows: [Row<'_>; 5] = [
+        ("larger as it is", &larger, none(), Some("b")),
+        ("fewer modes", &[("a", "3Gi", ONCE, none()), ("b", "9Gi", BOTH, names_claim(""))], none(), Some("a")),
+        ("an earlier claim of the name", &[("a", "3Gi", ONCE, names_claim("u-0"))], none(), None),
+        ("class and selector", &[("a", "3Gi", ONCE, names_claim("u-1"))], selective, Some("a")),
+        ("too small", &[("a", "2Gi", ONCE, names_claim("u-1"))], none(), None),
+    ];
+    check(&rows, false);
+    check(&[("also for a claim that waits for its pod", &larger, none(), Some("b"))], true);
 }
 
 #[test]
