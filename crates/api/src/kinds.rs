@@ -278,7 +278,13 @@ fn json_of(value: impl serde::Serialize) -> Value {
 impl Kind {
     /// The kind of `apiVersion` and `kind`, if the simulator serves it.
     pub fn of(api_version: &str, kind: &str) -> Option<Kind> {
-        Self::ALL.iter().copied().find(|k| k.info().kind == kind && k.api_version() == api_version)
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let is_meant = |k: &Kind| {
+            let info = k.info();
+            // A slash with nothing before it is no way to write the core group.
+            info.kind == kind && info.version == version && info.group == group && !api_version.starts_with('/')
+        };
+        Self::ALL.iter().copied().find(is_meant)
     }
 
     /// The kind that users spell `deploy`, `deployments`, `deployment.apps`, `Deployment` ... as kubectl resolves it.

@@ -113,10 +113,12 @@ impl<V: Named> ObjectMap<V> {
 
     /// The slot of the value at a place.
     pub fn slot_of(&self, namespace: &str, name: &str) -> Option<Slot> {
-        let hash = hash_of(namespace, name);
-        let is_at = |place: &Place| {
-            place.hash == hash && self.values.get(place.slot).is_some_and(|v| is_named(v, namespace, name))
-        };
+        self.find(hash_of(namespace, name), namespace, name)
+    }
+
+    #[inline]
+    fn find(&self, hash: u32, namespace: &str, name: &str) -> Option<Slot> {
+        let is_at = |place: &Place| place.hash == hash && self.is_at(place.slot, namespace, name);
         self.index.find(spread(hash), is_at).map(|place| place.slot)
     }
 
@@ -142,10 +144,10 @@ impl<V: Named> ObjectMap<V> {
         // The place is asked for once: an event writes its name out for that.
         let found = value.with_place(|namespace, name| {
             if self.is_at(slot, namespace, name) {
-                Ok(slot)
-            } else {
-                self.slot_of(namespace, name).ok_or(hash_of(namespace, name))
+                return Ok(slot);
             }
+            let hash = hash_of(namespace, name);
+            self.find(hash, namespace, name).ok_or(hash)
         });
         match found {
             Ok(slot) => self.values.insert(slot, value),
@@ -162,7 +164,7 @@ impl<V: Named> ObjectMap<V> {
     /// Takes the value at a place away.
     pub fn remove(&mut self, namespace: &str, name: &str) -> Option<V> {
         let hash = hash_of(namespace, name);
-        let slot = self.slot_of(namespace, name)?;
+        let slot = self.find(hash, namespace, name)?;
         self.index.find_entry(spread(hash), |place| place.slot == slot).ok()?.remove();
         self.free.push(slot);
         self.values.remove(slot)

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use seatrial_api::{Kind, Named, Object, ObjectKey, Resource, Time};
+use seatrial_api::{Event, Kind, Object, ObjectKey, Resource, Time};
 
 use crate::server::ApiServer;
 
@@ -17,19 +17,40 @@ pub const EVENT_TTL_SECONDS: i64 = 60 * 60;
 #[derive(Debug, Default)]
 pub(crate) struct Expiries(VecDeque<Expiry>);
 
+/// What goes in one second.
 #[derive(Debug)]
 struct Expiry {
     at: Time,
-    /// The event as this entry's write left it: a later write has an entry of its own.
-    event: Object,
+    /// The events as their writes left them: a later write has an entry of its own.
+    events: VecDeque<Arc<Event>>,
+}
+
+impl Expiries {
+    fn push(&mut self, at: Time, event: Arc<Event>) {
+        match self.0.back_mut().filter(|last| last.at == at) {
+            Some(last) => last.events.push_back(event),
+            None => self.0.push_back(Expiry { at, events: VecDeque::from([event]) }),
+        }
+    }
+
+    /// The next that has lived long enough at a time.
+    fn pop(&mut self, now: Time) -> Option<Arc<Event>> {
+        let first = self.0.front_mut().filter(|first| first.at <= now)?;
+        let event = first.events.pop_front();
+        if first.events.is_empty() {
+            self.0.pop_front();
+        }
+        event
+    }
 }
 
 impl ApiServer {
     /// Remembers when an object that was written goes, if it does.
     pub(crate) fn note_expiry<R: Resource>(&mut self, object: &Arc<R>, now: Time) {
-        if R::KIND == Kind::Event {
-            let at = now.plus_seconds(EVENT_TTL_SECONDS);
-            self.expiries.0.push_back(Expiry { at, event: R::wrap(Arc::clone(object)) });
+        if R::KIND == Kind::Event
+            && let Object::Event(event) = R::wrap(Arc::clone(object))
+        {
+            self.expiries.push(now.plus_seconds(EVENT_TTL_SECONDS), event);
         }
     }
 
@@ -40,9 +61,9 @@ impl ApiServer {
 
     /// Deletes what has lived long enough at a time.
     pub fn expire(&mut self, now: Time) {
-        while let Some(expiry) = self.expiries.0.pop_front_if(|expiry| expiry.at <= now) {
-            let key = expiry.event.with_place(|namespace, name| ObjectKey::new(Kind::Event, namespace, name));
-            if self.store.get(&key).is_some_and(|stored| stored.ptr_eq(&expiry.event)) {
+        while let Some(event) = self.expiries.pop(now) {
+            let key = event.with_place(|namespace, name| ObjectKey::new(Kind::Event, namespace, name));
+            if self.store.get(&key).is_some_and(|stored| stored.ptr_eq(&Object::Event(event))) {
                 self.store.remove(&key);
             }
         }

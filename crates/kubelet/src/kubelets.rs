@@ -50,9 +50,9 @@ pub struct Kubelets {
     pub(crate) node_order: Vec<String>,
     /// Whether the timer that renews all leases is running.
     pub(crate) has_heartbeat: bool,
-    workers: SlotMap<Box<PodWorker>>,
+    workers: SlotMap<PodWorker>,
     /// Workers of pods that are gone, until they have noticed, by number.
-    leaving: FxHashMap<u32, Box<PodWorker>>,
+    leaving: FxHashMap<u32, PodWorker>,
     behaviors: Vec<Arc<Behavior>>,
     plans: Plans,
     memo: Memo,
@@ -110,7 +110,7 @@ impl Kubelets {
             return;
         }
         self.pod_count += 1;
-        let worker = Box::new(PodWorker::new(pod, self.plans.of(&pod.spec), self.pod_count));
+        let worker = PodWorker::new(pod, self.plans.of(&pod.spec), self.pod_count);
         let event = worker.event_of(PodWorker::first_event(pod));
         self.workers.insert(pod.meta.slot, worker);
         self.set_now(now, event);

@@ -88,6 +88,12 @@ impl Queue {
         !self.work.is_empty()
     }
 
+    /// Whether timers were asked for since the last time.
+    #[inline]
+    pub fn has_timers(&self) -> bool {
+        !self.timers.is_empty()
+    }
+
     /// The timers that were asked for since the last time.
     pub fn take_timers(&mut self) -> Vec<Timer> {
         std::mem::take(&mut self.timers)

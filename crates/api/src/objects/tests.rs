@@ -132,10 +132,19 @@ fn users_find_kinds_by_every_spelling() {
     for (text, want) in rows {
         assert_eq!(Kind::from_user_text(text), want, "{text}");
     }
-    assert_eq!(
-        (Kind::of("apps/v1", "Deployment"), Kind::of("apps/v1beta1", "Deployment")),
-        (Some(Kind::Deployment), None)
-    );
+    let rows = [
+        ("apps/v1", "Deployment", Some(Kind::Deployment)),
+        ("apps/v1beta1", "Deployment", None),
+        ("v1", "Deployment", None),
+        ("v1", "Pod", Some(Kind::Pod)),
+        ("/v1", "Pod", None),
+        ("apps/v1", "Pod", None),
+        ("apps/v1/", "Deployment", None),
+        ("", "Pod", None),
+    ];
+    for (api_version, kind, want) in rows {
+        assert_eq!(Kind::of(api_version, kind), want, "{api_version} {kind}");
+    }
 }
 
 #[test]

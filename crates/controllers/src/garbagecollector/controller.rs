@@ -6,14 +6,13 @@
 
 use std::collections::VecDeque;
 
-use petgraph::stable_graph::NodeIndex;
 use seatrial_api::{ApiError, NamespacedName, Object, ObjectKey, ObjectMeta, OwnerReference, Uid};
 use seatrial_machinery::{
     Controller, Delivery, EventContext, EventText, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, ObjectRef,
     Propagation, Queue, SyncContext,
 };
 
-use super::graph::Graph;
+use super::graph::{Graph, NodeIndex};
 use super::operations::{
     Lookup, delete_object, delete_owner_refs, get_object, ignore_not_found, remove_finalizer, unblock_owner_references,
 };

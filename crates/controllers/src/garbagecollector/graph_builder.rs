@@ -3,12 +3,11 @@
 //! Mirrors pkg/controller/garbagecollector/graph_builder.go (v1.36).
 //! Differs: a pod without owners has no node until something names it as its owner; Events have none.
 
-use petgraph::stable_graph::NodeIndex;
 use seatrial_api::{ApiError, Kind, Object, ObjectMeta, OwnerReference, Uid};
 use seatrial_machinery::{Delivery, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS};
 
 use super::controller::{GarbageCollector, InvalidNamespace, delete_key, orphan_key};
-use super::graph::{Identity, NodeKind};
+use super::graph::{Identity, NodeIndex, NodeKind};
 
 impl GarbageCollector {
     /// Mirrors `processGraphChanges`.

@@ -212,6 +212,9 @@ impl Controllers {
     /// The timers that controllers asked for since the last time.
     pub(super) fn take_timers(&mut self, out: &mut Vec<Timed>) {
         for actor in Self::TURNS {
+            if !for_controller!(self, actor, c => c.queue().has_timers(), else false) {
+                continue;
+            }
             let timers = for_controller!(self, actor, c => c.queue().take_timers(), else Vec::new());
             out.extend(timers.into_iter().map(|t| Timed {
                 due: t.due,

@@ -180,22 +180,22 @@ impl Cluster {
         if let Some(controllers) = &mut self.controllers {
             controllers.take_timers(&mut timers);
         }
-        timers.extend(self.scheduler.take_timers().into_iter().map(|t| Timed {
-            due: t.due,
-            background: t.background,
-            stimulus: Stimulus::Scheduler,
-        }));
-        timers.extend(self.kubelets.take_timers().into_iter().map(|t| Timed {
-            due: t.due,
-            background: t.background,
-            stimulus: Stimulus::Kubelet(t.event),
-        }));
         for Timed { due, background, stimulus } in timers {
-            if background {
-                self.queue.push_background(due, stimulus);
-            } else {
-                self.queue.push(due, stimulus);
-            }
+            self.set_timer(due, background, stimulus);
+        }
+        for timer in self.scheduler.take_timers() {
+            self.set_timer(timer.due, timer.background, Stimulus::Scheduler);
+        }
+        for timer in self.kubelets.take_timers() {
+            self.set_timer(timer.due, timer.background, Stimulus::Kubelet(timer.event));
+        }
+    }
+
+    fn set_timer(&mut self, due: SimTime, background: bool, stimulus: Stimulus) {
+        if background {
+            self.queue.push_background(due, stimulus);
+        } else {
+            self.queue.push(due, stimulus);
         }
     }
 
