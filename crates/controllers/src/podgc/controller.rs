@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seatrial_api::{
-    ApiError, Condition, ConditionStatus, NamespacedName, Node, Object, Pod, PodPhase, Resource, Str, pod_condition,
+    ApiError, Condition, ConditionStatus, Kind, NamespacedName, Node, Object, ObjectKey, Pod, PodPhase, Resource, Str,
+    Uid, pod_condition,
 };
 use seatrial_machinery::{
     Controller, DeleteOptions, Delivery, EventContext, Queue, SimTime, SyncContext, set_pod_condition,
@@ -37,6 +38,8 @@ pub struct PodGcController {
     out_of_service: BTreeSet<Str>,
     /// Pods that are being deleted and have no node.
     unscheduled_terminating: BTreeSet<NamespacedName>,
+    /// Pods that were failed and are deleted next: whoever watches them has seen the failure by then.
+    failed: Vec<(NamespacedName, Uid)>,
 }
 
 impl Default for PodGcController {
@@ -64,6 +67,10 @@ impl Controller for PodGcController {
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, _key: &NamespacedName) -> Result<(), ApiError> {
+        if !self.failed.is_empty() {
+            self.delete_failed(cx);
+            return Ok(());
+        }
         self.gc_terminated(cx);
         self.gc_terminating(cx);
         self.gc_orphaned(cx);
@@ -85,6 +92,7 @@ impl PodGcController {
             missing_nodes: BTreeMap::new(),
             out_of_service: BTreeSet::new(),
             unscheduled_terminating: BTreeSet::new(),
+            failed: Vec::new(),
         }
     }
 
@@ -143,7 +151,7 @@ impl PodGcController {
     }
 
     /// Pods that have ended, beyond what may stay: evicted ones first, then the oldest.
-    fn gc_terminated(&self, cx: &mut SyncContext<'_>) {
+    fn gc_terminated(&mut self, cx: &mut SyncContext<'_>) {
         let excess = self.terminated.saturating_sub(self.terminated_pod_threshold);
         if excess == 0 {
             return;
@@ -151,12 +159,12 @@ impl PodGcController {
         let all = cx.informers.pods.list(None);
         let ended: Vec<Arc<Pod>> = all.into_iter().filter(|p| p.status.phase.is_terminal()).cloned().collect();
         for pod in in_order_of_collection(ended).iter().take(excess) {
-            mark_failed_and_delete_pod(cx, pod, None);
+            self.mark_failed_and_delete_pod(cx, pod, None);
         }
     }
 
     /// Pods that are being deleted on a node that is declared out of service.
-    fn gc_terminating(&self, cx: &mut SyncContext<'_>) {
+    fn gc_terminating(&mut self, cx: &mut SyncContext<'_>) {
         let mut pods = Vec::new();
         for name in &self.out_of_service {
             let Some(node) = cx.informers.nodes.get("", name) else { continue };
@@ -165,7 +173,7 @@ impl PodGcController {
             }
         }
         for pod in in_order_of_collection(pods) {
-            mark_failed_and_delete_pod(cx, &pod, None);
+            self.mark_failed_and_delete_pod(cx, &pod, None);
         }
     }
 
@@ -185,16 +193,11 @@ impl PodGcController {
             if cx.client.get_live::<Node>("", &name).is_ok() {
                 continue;
             }
-            let pods = cx.informers.pods_on(&name);
-            for pod in &pods {
+            for pod in &cx.informers.pods_on(&name) {
                 let now = cx.clock().time();
                 let condition = Condition::new(pod_condition::DISRUPTION_TARGET, ConditionStatus::True, now)
                     .because("DeletionByPodGC", "PodGC: node no longer exists");
-                mark_failed_and_delete_pod(cx, pod, Some(condition));
-            }
-            // Pods that finalizers hold are looked at again.
-            if pods.iter().any(|pod| cx.client.lookup_live(&pod.key()).is_some()) {
-                self.missing_nodes.insert(name, None);
+                self.mark_failed_and_delete_pod(cx, pod, Some(condition));
             }
         }
     }
@@ -204,7 +207,7 @@ impl PodGcController {
         for key in self.unscheduled_terminating.clone() {
             match cx.informers.pods.get(&key.namespace, &key.name).map(Arc::clone) {
                 Some(pod) if pod.meta.is_deleting() && pod.node_name.is_empty() => {
-                    mark_failed_and_delete_pod(cx, &pod, None);
+                    self.mark_failed_and_delete_pod(cx, &pod, None);
                 }
                 _ => drop(self.unscheduled_terminating.remove(&key)),
             }
@@ -227,21 +230,13 @@ fn in_order_of_collection(mut pods: Vec<Arc<Pod>>) -> Vec<Arc<Pod>> {
     pods
 }
 
-/// A pod that has not ended is failed first: nobody is there any more who could say so. Mirrors
-/// `markFailedAndDeletePodWithCondition`.
-fn mark_failed_and_delete_pod(cx: &mut SyncContext<'_>, pod: &Pod, condition: Option<Condition>) {
-    let result = try_mark_failed_and_delete_pod(cx, pod, condition);
-    if let Err(error) = result {
-        tracing::debug!(pod = %pod.meta.name, %error, "a pod could not be collected");
-    }
-}
-
-fn try_mark_failed_and_delete_pod(
-    cx: &mut SyncContext<'_>,
-    pod: &Pod,
-    condition: Option<Condition>,
-) -> Result<(), ApiError> {
-    if !pod.status.phase.is_terminal() {
+impl PodGcController {
+    /// A pod that has not ended is failed first: nobody is there any more who could say so. Its deletion is another call,
+    /// and whoever acts on the failure is quicker. Mirrors `markFailedAndDeletePodWithCondition`.
+    fn mark_failed_and_delete_pod(&mut self, cx: &mut SyncContext<'_>, pod: &Pod, condition: Option<Condition>) {
+        if pod.status.phase.is_terminal() {
+            return self.delete(cx, &pod.namespaced_name(), &pod.meta.uid);
+        }
         let mut failed = pod.clone();
         failed.status.phase = PodPhase::Failed;
         failed.status.observed_generation = pod.meta.generation;
@@ -249,8 +244,38 @@ fn try_mark_failed_and_delete_pod(
             condition.observed_generation = Some(pod.meta.generation);
             failed.status.conditions = set_pod_condition(&pod.status.conditions, condition);
         }
-        cx.client.update_status(failed)?;
+        match cx.client.update_status(failed) {
+            Ok(_) => {
+                self.failed.push((pod.namespaced_name(), pod.meta.uid.clone()));
+                self.queue.add(KEY, 0);
+            }
+            Err(error) => tracing::debug!(pod = %pod.meta.name, %error, "a pod could not be failed"),
+        }
     }
-    let options = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
-    cx.client.delete(&pod.key(), &options)
+
+    fn delete_failed(&mut self, cx: &mut SyncContext<'_>) {
+        for (name, uid) in std::mem::take(&mut self.failed) {
+            self.delete(cx, &name, &uid);
+        }
+        if self.has_work() {
+            self.look_at_the_next_tick(cx.clock().now());
+        }
+    }
+
+    /// Deletes a pod at once. One that finalizers hold on a node that is gone is looked at again.
+    fn delete(&mut self, cx: &mut SyncContext<'_>, name: &NamespacedName, uid: &Uid) {
+        let key = ObjectKey::new(Kind::Pod, &name.namespace, &name.name);
+        let Some(pod) = cx.client.lookup_live(&key).and_then(|o| Pod::unwrap(&o).map(Arc::clone)) else { return };
+        if pod.meta.uid != *uid {
+            return;
+        }
+        let options = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
+        if let Err(error) = cx.client.delete(&key, &options) {
+            tracing::debug!(pod = %name, %error, "a pod could not be collected");
+        }
+        let is_held = cx.client.lookup_live(&key).is_some();
+        if is_held && !pod.node_name.is_empty() && cx.informers.nodes.get("", &pod.node_name).is_none() {
+            self.missing_nodes.insert(pod.node_name.clone(), None);
+        }
+    }
 }

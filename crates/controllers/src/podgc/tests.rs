@@ -3,7 +3,9 @@
 use seatrial_api::{Kind, ObjectKey, Pod, Time};
 use seatrial_apiserver::patch::PatchType;
 use seatrial_apiserver::{ApiServer, ApiServerOptions, RequestInfo, Subresource};
-use seatrial_machinery::{Client, Clock, Controller, EventContext, EventRecorder, Informers, SyncContext};
+use seatrial_machinery::{
+    Client, Clock, Controller, EventContext, EventRecorder, Informers, SimTime, SyncContext, process_next_work_item,
+};
 use serde_json::{Value, json};
 
 use super::PodGcController;
@@ -63,4 +65,34 @@ fn what_has_ended_goes_beyond_the_threshold_evicted_pods_first_then_the_oldest()
         assert_eq!(collected(threshold, &pods), left, "threshold {threshold}");
     }
     assert_eq!(PodGcController::default().terminated_pod_threshold, 12_500);
+}
+
+#[test]
+fn a_pod_is_failed_in_one_turn_and_deleted_in_the_next() {
+    let mut server = ApiServer::new(ApiServerOptions { seed: 1, service_accounts: false });
+    server.bootstrap(&RequestInfo::new(START, "test")).expect("a new server has no namespaces");
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "lost"},
+        "spec": {"nodeName": "gone", "containers": [{"name": "c", "image": "app:1"}]}});
+    server.create_json(&RequestInfo::new(START, "test"), Kind::Pod, "default", &pod.into()).expect("a pod");
+    let (mut informers, mut recorder) = (Informers::default(), EventRecorder::default());
+    let (mut gc, mut phases) = (PodGcController::default(), Vec::new());
+    // The first look misses the node; after 40 s the pod goes.
+    for (seconds, turns) in [(0, 1), (20, 1), (40, 2)] {
+        let clock = Clock::starting_at(START).at(SimTime::from_secs(seconds));
+        for turn in 0..turns {
+            while let Some(delivery) = informers.deliver_next(server.store().log()) {
+                gc.handle(&EventContext { informers: &informers, clock, cause: 0 }, &delivery);
+            }
+            if turn == 0 {
+                let timer = gc.queue().take_timers().pop().expect("a time to look");
+                gc.queue().fire(&timer.key, SimTime::from_secs(1000), 0);
+            }
+            let client = Client::new(&mut server, &mut recorder, clock, PodGcController::NAME);
+            let synced = process_next_work_item(&mut gc, &mut SyncContext { informers: &informers, client });
+            assert!(synced.is_some(), "{seconds} s, turn {turn}");
+            let found = server.get::<Pod>("default", "lost").ok();
+            phases.push(found.map(|pod| pod.status.phase.as_str()));
+        }
+    }
+    assert_eq!(phases, [Some("Pending"), Some("Pending"), Some("Failed"), None]);
 }
