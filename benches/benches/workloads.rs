@@ -17,7 +17,7 @@ fn main() -> Result<(), Error> {
         "{:<11} {:>8} {:>10} {:>20} {:>12} {:>7}   hash",
         "workload", "pods", "seconds", "range", "pods/s", "growth"
     );
-    for workload in [Workload::Deployment, Workload::Rollout] {
+    for workload in [Workload::Deployment, Workload::Rollout, Workload::Job] {
         let mut smaller = None;
         for (pods, count) in SIZES {
             let mut works: Vec<Work> = Vec::new();

@@ -41,7 +41,7 @@ pub use objects::event::{BriefEvent, EventBody, EventSource, EventTemplate, Obje
 pub use objects::plain::Plain;
 pub use objects::pod::{PodPhase, PodStatus, condition_type as pod_condition};
 pub use objects::replica_set::{ReplicaSetSpec, ReplicaSetStatus};
-pub use pod_template::{PodSpec, PodTemplateSpec};
+pub use pod_template::{PodHostname, PodSpec, PodTemplateSpec};
 pub use rare_str::RareStr;
 pub use resources::{PodRequests, QosClass, ResourceAmounts};
 pub use slot::{Slot, SlotMap};

@@ -16,6 +16,19 @@ pub struct PodSpec {
     api: corev1::PodSpec,
     requests: PodRequests,
     qos_class: QosClass,
+    hostname: PodHostname,
+}
+
+/// Where the hostname of a spec's pods is written. Pods whose hostnames follow from their names can share a spec.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PodHostname {
+    /// In the spec, or nowhere.
+    #[default]
+    Spec,
+    /// It is the pod's name, as in a StatefulSet.
+    Name,
+    /// It is the prefix that the pod's name was made from, without the dash, as in an indexed Job.
+    GenerateName,
 }
 
 impl PodSpec {
@@ -24,7 +37,37 @@ impl PodSpec {
         api.node_name = None;
         let requests = PodRequests::of(&api);
         let qos_class = QosClass::of(&api);
-        Self { api, requests, qos_class }
+        Self { api, requests, qos_class, hostname: PodHostname::Spec }
+    }
+
+    /// The same spec, for pods whose hostname is written elsewhere.
+    #[must_use]
+    pub fn with_hostname(mut self, hostname: PodHostname) -> Self {
+        if hostname != PodHostname::Spec {
+            self.api.hostname = None;
+        }
+        self.hostname = hostname;
+        self
+    }
+
+    /// Where the hostname of the pods is written.
+    #[inline]
+    pub fn hostname(&self) -> PodHostname {
+        self.hostname
+    }
+
+    /// Whether both say the same of the hostname.
+    pub fn has_hostname_of(&self, other: &Self) -> bool {
+        self.hostname == other.hostname && self.api.hostname == other.api.hostname
+    }
+
+    /// The same spec with another one's hostname.
+    #[must_use]
+    pub fn with_hostname_of(&self, other: &Self) -> Self {
+        let mut same = self.clone();
+        same.hostname = other.hostname;
+        same.api.hostname.clone_from(&other.api.hostname);
+        same
     }
 
     /// The spec as k8s-openapi holds it, without `nodeName`.
@@ -58,7 +101,7 @@ impl PodSpec {
 impl PartialEq for PodSpec {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self, other) || self.api == other.api
+        std::ptr::eq(self, other) || (self.hostname == other.hostname && self.api == other.api)
     }
 }
 

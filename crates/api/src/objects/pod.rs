@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1 as corev1;
 use crate::condition::{Conditions, pod_conditions_from_api, pod_conditions_to_api};
 use crate::meta::SharedList;
 use crate::objects::container_status::ContainerStatus;
-use crate::pod_template::PodSpec;
+use crate::pod_template::{PodHostname, PodSpec};
 use crate::resources::QosClass;
 use crate::{ApiError, ObjectMeta, RareStr, Str, Time};
 
@@ -150,9 +150,11 @@ impl Pod {
         let mut spec = pod.spec.unwrap_or_default();
         let node_name = spec.node_name.take().unwrap_or_default().into();
         let pinned_to = take_pin(&mut spec).map(|node| Arc::new(Str::from(node)));
+        let meta = ObjectMeta::from_api(pod.metadata)?;
+        let hostname = place_of_hostname(&meta, spec.hostname.as_deref());
         Ok(Self {
-            meta: ObjectMeta::from_api(pod.metadata)?,
-            spec: Arc::new(PodSpec::new(spec)),
+            meta,
+            spec: Arc::new(PodSpec::new(spec).with_hostname(hostname)),
             node_name,
             pinned_to,
             status: PodStatus::from_api(pod.status.unwrap_or_default()),
@@ -166,13 +168,33 @@ impl Pod {
         if let Some(node) = &self.pinned_to {
             pin(&mut spec, node);
         }
+        spec.hostname = self.hostname().map(str::to_owned);
         corev1::Pod { metadata: self.meta.to_api(), spec: Some(spec), status: Some(self.status.to_api()) }
+    }
+
+    /// The hostname that the pod asks for.
+    pub fn hostname(&self) -> Option<&str> {
+        match self.spec.hostname() {
+            PodHostname::Spec => self.spec.api().hostname.as_deref(),
+            PodHostname::Name => Some(&self.meta.name),
+            PodHostname::GenerateName => self.meta.generate_name.strip_suffix('-'),
+        }
     }
 
     /// The node the pod is on or made for: its own, or else the one it is pinned to. Mirrors `GetTargetNodeName` of the
     /// DaemonSet controller.
     pub fn target_node(&self) -> Option<&Str> {
         if self.node_name.is_empty() { self.pinned_to.as_deref() } else { Some(&self.node_name) }
+    }
+}
+
+/// Where a hostname can be read that need not be in the spec.
+fn place_of_hostname(meta: &ObjectMeta, hostname: Option<&str>) -> PodHostname {
+    match hostname {
+        None | Some("") => PodHostname::Spec,
+        Some(hostname) if *meta.name == *hostname => PodHostname::Name,
+        Some(hostname) if meta.generate_name.strip_suffix('-') == Some(hostname) => PodHostname::GenerateName,
+        Some(_) => PodHostname::Spec,
     }
 }
 

@@ -223,3 +223,30 @@ fn pods_pinned_to_different_nodes_have_equal_specs() {
     let bound = Pod { node_name: "n-9".into(), ..one };
     assert_eq!(bound.target_node().map(|n| n.as_str()), Some("n-9"));
 }
+
+#[test]
+fn hostnames_that_follow_from_a_name_are_held_beside_the_shared_spec() {
+    use crate::PodHostname as At;
+    let rows = [
+        ("web-0", "", Some("web-0"), At::Name),
+        ("work-3-x7k2p", "work-3-", Some("work-3"), At::GenerateName),
+        ("work-3-x7k2p", "work-3-", Some("work-4"), At::Spec),
+        ("work-3-x7k2p", "work-3", Some("work-3"), At::Spec),
+        ("web-0", "", Some(""), At::Spec),
+        ("web-0", "", None, At::Spec),
+    ];
+    for (name, prefix, hostname, at) in rows {
+        let mut value = json!({"apiVersion": "v1", "kind": "Pod", "metadata": meta(), "status": {"phase": "Pending"},
+            "spec": {"containers": [{"name": "c", "image": "app:1"}]}});
+        value["metadata"]["name"] = json!(name);
+        if !prefix.is_empty() {
+            value["metadata"]["generateName"] = json!(prefix);
+        }
+        if let Some(hostname) = hostname {
+            value["spec"]["hostname"] = json!(hostname);
+        }
+        let read = Pod::from_api(serde_json::from_value(value.clone()).expect("a pod")).expect("it converts");
+        assert_eq!((read.spec.hostname(), read.hostname()), (at, hostname), "{name} {prefix} {hostname:?}");
+        round_trip::<Pod>(value);
+    }
+}

@@ -39,6 +39,10 @@ impl Strategy for Pod {
 
     fn prepare_for_update(&mut self, old: &Self) {
         self.status.clone_from(&old.status);
+        if !self.spec.has_hostname_of(&old.spec) {
+            // No write that is accepted changes it; the prefix it may be written in is the stored one.
+            self.spec = Arc::new(self.spec.with_hostname_of(&old.spec));
+        }
         if *self.spec == *old.spec {
             self.spec = Arc::clone(&old.spec);
         }
@@ -92,7 +96,7 @@ impl Strategy for Pod {
         if spec == *old_spec {
             self.spec = Arc::clone(&old.spec);
         } else {
-            self.spec = Arc::new(PodSpec::new(spec));
+            self.spec = Arc::new(PodSpec::new(spec).with_hostname(old.spec.hostname()));
             self.meta.generation += 1;
         }
     }
@@ -158,7 +162,7 @@ impl Strategy for Pod {
             self.meta.annotations.insert(LIMIT_RANGER_ANNOTATION, text);
         }
         if spec != *self.spec.api() {
-            self.spec = Arc::new(PodSpec::new(spec));
+            self.spec = Arc::new(PodSpec::new(spec).with_hostname(self.spec.hostname()));
         }
         Ok(())
     }
@@ -208,7 +212,7 @@ fn admit(pod: &Pod, store: &Store, state: &mut AdmissionState) -> Result<Admitte
     let limit_ranger = admit_pod_spec(&mut spec, &pod.meta, store, state)?;
     let refusal = check_pod_spec(&spec, &pod.meta.namespace, store).err();
     let invalid = if limit_ranger.is_some() { invalid_parts(pod, &spec) } else { ErrorList::new() };
-    let mut admitted = AdmittedSpec::new(&pod.spec, PodSpec::new(spec));
+    let mut admitted = AdmittedSpec::new(&pod.spec, PodSpec::new(spec).with_hostname(pod.spec.hostname()));
     admitted.limit_ranger = limit_ranger.map(Into::into);
     admitted.verdict = Verdict { invalid, refusal: refusal.map(Into::into) };
     Ok(admitted)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::JobSpec;
 use rustc_hash::{FxHashMap, FxHashSet};
-use seatrial_api::{ApiError, Finalizers, Job, NamespacedName, PodTemplateSpec, Str, Uid};
+use seatrial_api::{ApiError, Finalizers, Job, NamespacedName, PodHostname, PodSpec, PodTemplateSpec, Str, Uid};
 use seatrial_machinery::controller_expectations::ControllerExpectations;
 use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
 
@@ -98,7 +98,12 @@ impl JobController {
         if Wanted::of(spec).is_indexed {
             add_completion_index_env_variables(template.spec.get_or_insert_default());
         }
-        let template = Arc::new(PodTemplateSpec::from_api(template));
+        let mut template = PodTemplateSpec::from_api(template);
+        if Wanted::of(spec).is_indexed {
+            // The hostnames follow from the names' prefixes, so that all indexes share one spec.
+            template.spec = Arc::new(PodSpec::clone(&template.spec).with_hostname(PodHostname::GenerateName));
+        }
+        let template = Arc::new(template);
         let mut finalizers: Vec<Str> = template.finalizers().iter().map(Str::from).collect();
         if !finalizers.iter().any(|f| f == JOB_TRACKING_FINALIZER) {
             finalizers.push(Str::new_static(JOB_TRACKING_FINALIZER));

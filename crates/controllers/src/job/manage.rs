@@ -181,9 +181,13 @@ fn give_index(pod: &mut Pod, sync: &JobSync<'_>, index: i32) {
     pod.meta.generate_name = pod_generate_name_with_index(job, index).into();
     pod.meta.annotations.insert(Str::new_static(JOB_COMPLETION_INDEX), number.clone());
     pod.meta.labels.insert(Str::new_static(JOB_COMPLETION_INDEX), number);
-    let mut spec = pod.spec.api().clone();
-    spec.hostname = Some(format!("{job}-{index}"));
-    pod.spec = Arc::new(PodSpec::new(spec));
+    let hostname = format!("{job}-{index}");
+    if pod.hostname() != Some(&hostname) {
+        // The Job's name is too long to be the prefix as it is.
+        let mut spec = pod.spec.api().clone();
+        spec.hostname = Some(hostname);
+        pod.spec = Arc::new(PodSpec::new(spec));
+    }
     if sync.wanted.backoff_limit_per_index.is_some() {
         let replaced = sync.pods_with_delayed_deletion.get(&index).map(|pod| &**pod);
         add_index_failure_count_annotation(&mut pod.meta.annotations, sync.spec.pod_failure_policy.as_ref(), replaced);

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as corev1;
-use seatrial_api::{ApiError, Kind, ObjectKey, Pod, PodSpec, PodTemplateSpec, StatefulSet};
+use seatrial_api::{ApiError, Kind, ObjectKey, Pod, PodHostname, PodSpec, PodTemplateSpec, StatefulSet};
 use seatrial_machinery::DeleteOptions;
 use seatrial_machinery::pod_control::get_pod_from_template;
 use seatrial_machinery::{EventText, ObjectRef, SyncContext, new_controller_ref};
@@ -30,10 +30,9 @@ pub(super) fn new_versioned_stateful_set_pod(
     pod.meta.labels.insert(POD_INDEX_LABEL, ordinal.to_string());
     pod.meta.labels.insert(REVISION_LABEL, revision);
     let mut spec = template.spec.api().clone();
-    spec.hostname = Some(name.clone());
     spec.subdomain = spec_of(set).service_name.clone().filter(|s| !s.is_empty());
     spec.volumes = volumes(set, ordinal, spec.volumes);
-    pod.spec = Arc::new(PodSpec::new(spec));
+    pod.spec = Arc::new(PodSpec::new(spec).with_hostname(PodHostname::Name));
     pod.meta.name = name.into();
     pod
 }
@@ -120,7 +119,7 @@ pub(super) fn update_stateful_pod(cx: &mut SyncContext<'_>, set: &StatefulSet, p
     if !storage_matches(set, pod) {
         let mut spec = pod.spec.api().clone();
         spec.volumes = volumes(set, ordinal, spec.volumes);
-        new.spec = Arc::new(PodSpec::new(spec));
+        new.spec = Arc::new(PodSpec::new(spec).with_hostname(pod.spec.hostname()));
         if let Err(error) = create_persistent_volume_claims(cx, set, &name, ordinal) {
             record_pod_event(cx, set, "Update", &name, Some(&error));
             return Err(error);

@@ -25,11 +25,13 @@ pub enum Workload {
     Noop,
     /// A DaemonSet comes up, one pod a node.
     DaemonSet,
+    /// An indexed Job runs every index once, five thousand at a time.
+    Job,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Deployment, Self::Rollout, Self::Noop, Self::DaemonSet];
+    pub const ALL: [Self; 5] = [Self::Deployment, Self::Rollout, Self::Noop, Self::DaemonSet, Self::Job];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Workload {
             Self::Rollout => "rollout",
             Self::Noop => "noop",
             Self::DaemonSet => "daemonset",
+            Self::Job => "job",
         }
     }
 
@@ -100,9 +103,13 @@ impl Bench {
         // Of a DaemonSet's pods there are as many as nodes.
         let pods = if workload == Workload::DaemonSet { nodes } else { pods };
         let mut bench = Self { workload, pods: u64::from(pods), nodes: u64::from(nodes), cluster };
-        if matches!(workload, Workload::Rollout | Workload::Noop) {
-            bench.create(progress)?;
-            bench.cluster.settle()?;
+        match workload {
+            Workload::Deployment | Workload::DaemonSet => {}
+            Workload::Job => super::job::prepare(&mut bench.cluster),
+            Workload::Rollout | Workload::Noop => {
+                bench.create(progress)?;
+                bench.cluster.settle()?;
+            }
         }
         Ok(bench)
     }
@@ -116,6 +123,7 @@ impl Bench {
         match self.workload {
             Workload::Deployment => self.create(progress)?,
             Workload::DaemonSet => daemon_set::bring_up(&mut self.cluster, self.pods, progress)?,
+            Workload::Job => super::job::run(&mut self.cluster, self.pods, progress)?,
             Workload::Rollout => {
                 self.cluster.set_image(&format!("deployment/{NAME}"), "c", "app:2")?;
                 self.wait(progress)?;
