@@ -2,11 +2,15 @@
 //!
 //! Mirrors `ParseStandard` of github.com/robfig/cron/v3, which upstream uses, and `time.ParseDuration` of Go.
 
+mod next;
+
 use std::ops::RangeInclusive;
 
 use chrono_tz::Tz;
 
 use crate::field::quote;
+
+pub use next::to_rfc3339_in;
 
 /// A parsed schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
