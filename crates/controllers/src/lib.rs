@@ -1,5 +1,6 @@
 //! Kubernetes' workload controllers, one folder each, with upstream's folder and function names.
 
+mod cronjob;
 mod daemon;
 mod deployment;
 mod disruption;
@@ -22,6 +23,7 @@ mod tainteviction;
 mod ttlafterfinished;
 mod volumeexpand;
 
+pub use cronjob::CronJobController;
 pub use daemon::DaemonSetsController;
 pub use deployment::DeploymentController;
 pub use disruption::DisruptionController;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use seatrial_api::{
-    ControllerRevision, DaemonSet, Deployment, Job, Kind, Namespace, Node, Object, PersistentVolume,
+    ControllerRevision, CronJob, DaemonSet, Deployment, Job, Kind, Namespace, Node, Object, PersistentVolume,
     PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, ReplicationController, Resource, ResourceQuota,
     StatefulSet, StorageClass,
 };
@@ -60,6 +60,10 @@ pub struct Informers {
     pub pods_by_claim: PodsByClaim,
     /// StorageClasses.
     pub storage_classes: Lister<StorageClass>,
+    /// Jobs by owner.
+    pub jobs_by_owner: OwnerIndex<Job>,
+    /// CronJobs.
+    pub cron_jobs: Lister<CronJob>,
 }
 
 /// A delivery: what the caches now hold differently.
@@ -149,7 +153,6 @@ impl Informers {
                 delivery::<ReplicationController>(self.replication_controllers.apply(change))
             }
             Object::Deployment(_) => delivery::<Deployment>(self.deployments.apply(change)),
-            Object::Job(_) => delivery::<Job>(self.jobs.apply(change)),
             Object::DaemonSet(_) => delivery::<DaemonSet>(self.daemon_sets.apply(change)),
             Object::Namespace(_) => delivery::<Namespace>(self.namespaces.apply(change)),
             Object::Node(_) => delivery::<Node>(self.nodes.apply(change)),
@@ -173,6 +176,14 @@ impl Informers {
                 delivery::<PersistentVolume>(pair)
             }
             Object::StorageClass(_) => delivery::<StorageClass>(self.storage_classes.apply(change)),
+            Object::Job(_) => {
+                let pair = self.jobs.apply(change);
+                if let Some(pair) = &pair {
+                    self.jobs_by_owner.apply(pair.old.as_ref(), pair.new.as_ref());
+                }
+                delivery::<Job>(pair)
+            }
+            Object::CronJob(_) => delivery::<CronJob>(self.cron_jobs.apply(change)),
             // Kinds that no controller caches are handed through as the log tells them.
             object => match change.type_ {
                 seatrial_apiserver::ChangeType::Deleted => Delivery { old: Some(object.clone()), new: None },

@@ -2,10 +2,11 @@
 
 use seatrial_api::NamespacedName;
 use seatrial_controllers::{
-    DaemonSetsController, DeploymentController, DisruptionController, GarbageCollector, JobController,
-    NamespaceController, NodeLifecycleController, PersistentVolumeController, PodGcController, PvProtectionController,
-    PvcProtectionController, ReplicaSetController, ReplicationManager, ResourceQuotaController, StatefulSetController,
-    TaintEvictionController, TtlAfterFinishedController, VolumeExpandController, VolumeProvisioner,
+    CronJobController, DaemonSetsController, DeploymentController, DisruptionController, GarbageCollector,
+    JobController, NamespaceController, NodeLifecycleController, PersistentVolumeController, PodGcController,
+    PvProtectionController, PvcProtectionController, ReplicaSetController, ReplicationManager, ResourceQuotaController,
+    StatefulSetController, TaintEvictionController, TtlAfterFinishedController, VolumeExpandController,
+    VolumeProvisioner,
 };
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
@@ -58,6 +59,7 @@ pub(super) struct Controllers {
     pub(super) persistent_volume: PersistentVolumeController,
     pub(super) volume_expand: VolumeExpandController,
     pub(super) volume_provisioner: VolumeProvisioner,
+    pub(super) cron_job: CronJobController,
 }
 
 /// What an actor works with.
@@ -157,6 +159,10 @@ macro_rules! for_controller {
                 let $c = &mut $self.volume_provisioner;
                 $body
             }
+            Actor::CronJob => {
+                let $c = &mut $self.cron_job;
+                $body
+            }
             Actor::User | Actor::ApiServer | Actor::Scheduler | Actor::Kubelet => $other,
         }
     };
@@ -164,7 +170,7 @@ macro_rules! for_controller {
 
 impl Controllers {
     /// The controllers, in the order of their turns.
-    pub(super) const TURNS: [Actor; 19] = [
+    pub(super) const TURNS: [Actor; 20] = [
         Actor::Deployment,
         Actor::ReplicaSet,
         Actor::ReplicationController,
@@ -185,6 +191,7 @@ impl Controllers {
         Actor::PersistentVolume,
         Actor::VolumeExpand,
         Actor::VolumeProvisioner,
+        Actor::CronJob,
     ];
 
     /// Lets every controller hear of a change.

@@ -56,10 +56,12 @@ pub enum Actor {
     VolumeExpand,
     /// The storage behind StorageClasses.
     VolumeProvisioner,
+    /// The CronJob controller.
+    CronJob,
 }
 
 impl Actor {
-    const ALL: [Actor; 23] = [
+    const ALL: [Actor; 24] = [
         Actor::User,
         Actor::ApiServer,
         Actor::Deployment,
@@ -83,6 +85,7 @@ impl Actor {
         Actor::PersistentVolume,
         Actor::VolumeExpand,
         Actor::VolumeProvisioner,
+        Actor::CronJob,
     ];
 
     /// The name in events and reports.
@@ -111,6 +114,7 @@ impl Actor {
             Actor::PersistentVolume => "persistentvolume-controller",
             Actor::VolumeExpand => "volume-expand-controller",
             Actor::VolumeProvisioner => "volume-provisioner",
+            Actor::CronJob => "cronjob-controller",
         }
     }
 }
