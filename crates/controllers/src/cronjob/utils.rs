@@ -48,7 +48,7 @@ pub(super) fn job_from_template(cron_job: &CronJob, scheduled: Time) -> Job {
 /// A Job as the list of active ones names it.
 pub(super) fn reference_to(job: &Job) -> ObjectReference {
     ObjectReference {
-        api_version: Some(Kind::Job.api_version().into()),
+        api_version: Some(Kind::Job.api_version()),
         kind: Some(Kind::Job.info().kind.to_owned()),
         name: Some(job.meta.name.to_string()),
         namespace: Some(job.meta.namespace.to_string()),
