@@ -13,7 +13,8 @@ use seatrial_machinery::{
 use serde_json::{Value, json};
 
 use crate::{
-    GarbageCollector, NamespaceController, PvProtectionController, PvcProtectionController, ResourceQuotaController,
+    GarbageCollector, NamespaceController, PersistentVolumeController, PvProtectionController, PvcProtectionController,
+    ResourceQuotaController, VolumeProvisioner,
 };
 
 /// 2024-01-01T00:00:00Z
@@ -26,6 +27,8 @@ enum Due {
     Garbage(NamespacedName),
     Namespace(NamespacedName),
     Quota(NamespacedName),
+    Binder(NamespacedName),
+    Storage(NamespacedName),
 }
 
 pub(crate) struct Fixture {
@@ -38,6 +41,8 @@ pub(crate) struct Fixture {
     quotas: ResourceQuotaController,
     claims: PvcProtectionController,
     volumes: PvProtectionController,
+    binder: PersistentVolumeController,
+    pub(crate) storage: VolumeProvisioner,
     timers: Vec<(SimTime, Due)>,
 }
 
@@ -55,6 +60,8 @@ impl Fixture {
             quotas: ResourceQuotaController::default(),
             claims: PvcProtectionController::default(),
             volumes: PvProtectionController::default(),
+            binder: PersistentVolumeController::default(),
+            storage: VolumeProvisioner::default(),
             timers: Vec::new(),
         };
         fixture.settle();
@@ -161,6 +168,8 @@ impl Fixture {
         self.quotas.handle(&cx, &delivery);
         self.claims.handle(&cx, &delivery);
         self.volumes.handle(&cx, &delivery);
+        self.binder.handle(&cx, &delivery);
+        self.storage.handle(&cx, &delivery);
         true
     }
 
@@ -173,6 +182,8 @@ impl Fixture {
             || process_next_work_item(&mut self.quotas, &mut cx).is_some()
             || process_next_work_item(&mut self.claims, &mut cx).is_some()
             || process_next_work_item(&mut self.volumes, &mut cx).is_some()
+            || process_next_work_item(&mut self.binder, &mut cx).is_some()
+            || process_next_work_item(&mut self.storage, &mut cx).is_some()
     }
 
     fn collect_timers(&mut self) {
@@ -182,6 +193,10 @@ impl Fixture {
         self.timers.extend(namespaces.map(|t| (t.due, Due::Namespace(t.key))));
         let quotas = self.quotas.queue().take_timers().into_iter();
         self.timers.extend(quotas.map(|t| (t.due, Due::Quota(t.key))));
+        let binder = self.binder.queue().take_timers().into_iter();
+        self.timers.extend(binder.map(|t| (t.due, Due::Binder(t.key))));
+        let storage = self.storage.queue().take_timers().into_iter();
+        self.timers.extend(storage.map(|t| (t.due, Due::Storage(t.key))));
         self.timers.sort_by_key(|(due, _)| *due);
     }
 
@@ -196,6 +211,8 @@ impl Fixture {
                 Due::Garbage(key) => self.gc.queue().fire(&key, due, 0),
                 Due::Namespace(key) => self.namespaces.queue().fire(&key, due, 0),
                 Due::Quota(key) => self.quotas.queue().fire(&key, due, 0),
+                Due::Binder(key) => self.binder.queue().fire(&key, due, 0),
+                Due::Storage(key) => self.storage.queue().fire(&key, due, 0),
             }
             self.settle();
         }

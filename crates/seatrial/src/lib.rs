@@ -15,5 +15,6 @@ pub use seatrial_api as api;
 pub use seatrial_apiserver::Propagation;
 pub use seatrial_apiserver::patch::PatchType;
 pub use seatrial_apiserver::rest;
+pub use seatrial_controllers::{Operation, ProvisionerBehavior, ProvisionerMatch};
 pub use seatrial_engine::GoDuration;
 pub use seatrial_kubelet::{Behavior, behavior as kubelet};

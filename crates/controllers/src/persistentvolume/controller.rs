@@ -2,14 +2,16 @@
 //!
 //! Mirrors pkg/controller/volume/persistentvolume/pv_controller_base.go (v1.36).
 //! Differs: claims and volumes share one queue, and the look at everything every 15 s is one at the claims that have no
-//! volume yet, since only with those something may come of it.
+//! volume, or lost it, since only with those something may come of it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use seatrial_api::{ApiError, NamespacedName, PersistentVolume, PersistentVolumeClaim, Resource};
-use seatrial_machinery::volumes::{ANN_BIND_COMPLETED, claim_key, volume_name};
+use seatrial_machinery::volumes::{ANN_BIND_COMPLETED, claim_key, claim_phase, claim_uid, volume_name};
 use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
+
+use super::status::CLAIM_LOST;
 
 /// How often claims without a volume are looked at.
 const RESYNC_PERIOD: Duration = Duration::from_secs(15);
@@ -18,8 +20,10 @@ const RESYNC_PERIOD: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub struct PersistentVolumeController {
     pub(super) queue: Queue,
-    /// Claims whose binding was never finished.
+    /// Claims whose binding was never finished, and those that have lost their volume.
     unbound: BTreeSet<NamespacedName>,
+    /// Claims whose volume was taken from them by somebody, to be looked at once.
+    bereft: BTreeSet<NamespacedName>,
     has_resync: bool,
 }
 
@@ -32,7 +36,14 @@ impl Controller for PersistentVolumeController {
 
     fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
         match (delivery.old_as::<PersistentVolume>(), delivery.new_as::<PersistentVolume>()) {
-            (_, Some(volume)) => return self.queue.add(volume.namespaced_name(), cx.cause),
+            (old, Some(volume)) => {
+                let before = old.and_then(|old| claim_key(old));
+                if let Some(claim) = before.filter(|_| old.is_some_and(|old| claim_uid(old) != claim_uid(volume))) {
+                    self.bereft.insert(claim);
+                    self.plan_resync(cx.clock.now());
+                }
+                return self.queue.add(volume.namespaced_name(), cx.cause);
+            }
             (Some(volume), None) => {
                 if let Some(claim) = claim_key(volume) {
                     self.queue.add(claim, cx.cause);
@@ -44,7 +55,8 @@ impl Controller for PersistentVolumeController {
         match (delivery.old_as::<PersistentVolumeClaim>(), delivery.new_as::<PersistentVolumeClaim>()) {
             (_, Some(claim)) => {
                 let key = claim.namespaced_name();
-                if claim.meta.annotations.contains_key(ANN_BIND_COMPLETED) {
+                let is_lost = claim_phase(claim) == CLAIM_LOST;
+                if claim.meta.annotations.contains_key(ANN_BIND_COMPLETED) && !is_lost {
                     self.unbound.remove(&key);
                 } else if self.unbound.insert(key.clone()) {
                     self.plan_resync(cx.clock.now());
@@ -84,8 +96,8 @@ impl Controller for PersistentVolumeController {
 impl PersistentVolumeController {
     fn resync(&mut self, cx: &SyncContext<'_>) {
         self.has_resync = false;
-        for key in &self.unbound {
-            self.queue.add(key.clone(), 0);
+        for key in self.unbound.iter().cloned().chain(std::mem::take(&mut self.bereft)) {
+            self.queue.add(key, 0);
         }
         if !self.unbound.is_empty() {
             self.plan_resync(cx.clock().now());

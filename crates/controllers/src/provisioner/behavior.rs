@@ -55,7 +55,7 @@ pub struct ProvisionerBehavior {
     pub provision: Operation,
     /// Deleting one.
     pub delete: Operation,
-    /// Growing one. Where nothing is said: at once, but never for the recorded provisioner.
+    /// Growing one; never where that takes for ever. Where nothing is said: at once, but never for the recorded provisioner.
     pub expand: Option<Operation>,
     /// How much there is for all volumes of a class together.
     pub capacity: Option<Quantity>,
@@ -75,7 +75,8 @@ impl ProvisionerBehavior {
     /// How volumes of a provisioner grow, if they do.
     pub(super) fn expansion(&self, provisioner: &str) -> Option<Operation> {
         match &self.expand {
-            Some(operation) => Some(operation.clone()),
+            // What never ends is not begun: there is no resizer.
+            Some(operation) => operation.after.is_some().then(|| operation.clone()),
             None => (provisioner != RECORDED_PROVISIONER).then(Operation::default),
         }
     }

@@ -51,6 +51,8 @@ pub struct VolumeProvisioner {
     pub(super) behaviors: Vec<Arc<ProvisionerBehavior>>,
     default_behavior: Arc<ProvisionerBehavior>,
     attempts: FxHashMap<NamespacedName, Attempt>,
+    /// What nobody is there for.
+    pub(super) ignored: BTreeSet<NamespacedName>,
     /// The sum of the sizes of provisioned volumes, by class.
     used: FxHashMap<Str, Quantity>,
     /// Claims whose file systems grow when a pod runs.
@@ -74,6 +76,7 @@ impl Controller for VolumeProvisioner {
         } else if let Some(claim) = delivery.old_as::<PersistentVolumeClaim>() {
             let key = claim.namespaced_name();
             self.attempts.remove(&key);
+            self.ignored.remove(&key);
             self.waits_for_node.remove(&key);
         } else if let Some(pod) = delivery.new_as::<Pod>().filter(|_| !self.waits_for_node.is_empty()) {
             self.on_pod(cx, pod);
@@ -103,8 +106,8 @@ impl VolumeProvisioner {
     /// Puts behaviors in front of the others, and looks again at what waits.
     pub fn behave(&mut self, behaviors: Vec<ProvisionerBehavior>) {
         self.behaviors.splice(0..0, behaviors.into_iter().map(Arc::new));
-        let mut waiting: Vec<NamespacedName> = self.attempts.drain().map(|(key, _)| key).collect();
-        waiting.sort();
+        let mut waiting = std::mem::take(&mut self.ignored);
+        waiting.extend(self.attempts.drain().map(|(key, _)| key));
         for key in waiting {
             self.queue.add(key, 0);
         }
@@ -128,6 +131,7 @@ impl VolumeProvisioner {
         let Some(new) = new else {
             if let Some(old) = old {
                 self.attempts.remove(&old.namespaced_name());
+                self.ignored.remove(&old.namespaced_name());
             }
             return;
         };

@@ -27,6 +27,7 @@ impl VolumeProvisioner {
         let claim = claim_ref(volume).and_then(|claim| claim.name.as_deref()).unwrap_or_default();
         let behavior = self.behavior_of(&Place { class: class_of_volume(volume), provisioner, claim });
         if behavior.is_absent {
+            self.ignored.insert(volume.namespaced_name());
             return Ok(());
         }
         match self.advance(cx.clock().now(), &volume.namespaced_name(), &behavior.delete) {

@@ -46,10 +46,14 @@ impl VolumeProvisioner {
         }
         let name: Str = format!("pvc-{}", claim.meta.uid).into();
         let behavior = self.behavior_of(&Place { class: class_name, provisioner, claim: &claim.meta.name });
-        if behavior.is_absent || cx.informers.persistent_volumes.get("", &name).is_some() {
+        let (key, now) = (claim.namespaced_name(), cx.clock().now());
+        if behavior.is_absent {
+            self.ignored.insert(key);
             return Ok(());
         }
-        let (key, now) = (claim.namespaced_name(), cx.clock().now());
+        if cx.informers.persistent_volumes.get("", &name).is_some() {
+            return Ok(());
+        }
         match self.advance(now, &key, &behavior.provision) {
             Progress::Waits => Ok(()),
             Progress::Began => {

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use seatrial_api::Time;
 use seatrial_apiserver::{ApiServer, ApiServerOptions, Cursor, RequestInfo};
+use seatrial_controllers::{ProvisionerBehavior, VolumeProvisioner};
 use seatrial_engine::{EventQueue, Rng, SimTime};
 use seatrial_kubelet::{Behavior, Kubelets, NodeConfig};
 use seatrial_machinery::{Clock, EventRecorder, Informers};
 use seatrial_scheduler::Scheduler;
+use serde_json::Value;
 
 use super::actors::Controllers;
 use super::trace::{TraceLog, TraceMode};
@@ -62,6 +64,8 @@ pub struct Builder {
     seed: u64,
     start: Time,
     behaviors: Vec<Behavior>,
+    provisioners: Vec<ProvisionerBehavior>,
+    storage_classes: Vec<Value>,
     controllers: bool,
     trace: TraceMode,
 }
@@ -73,6 +77,8 @@ impl Default for Builder {
             seed: 0,
             start: DEFAULT_START,
             behaviors: Vec::new(),
+            provisioners: Vec::new(),
+            storage_classes: Vec::new(),
             controllers: true,
             trace: TraceMode::Hash,
         };
@@ -116,6 +122,20 @@ impl Builder {
         self
     }
 
+    /// How the storage behind StorageClasses behaves: the first that matches holds.
+    #[must_use]
+    pub fn provisioners(mut self, provisioners: Vec<ProvisionerBehavior>) -> Self {
+        self.provisioners = provisioners;
+        self
+    }
+
+    /// StorageClasses that are there from the start, as JSON. One that the API server refuses is left out.
+    #[must_use]
+    pub fn storage_classes(mut self, classes: Vec<Value>) -> Self {
+        self.storage_classes = classes;
+        self
+    }
+
     /// The API server alone: no controller, scheduler or kubelet acts.
     #[must_use]
     pub fn without_controllers(mut self) -> Self {
@@ -143,7 +163,10 @@ impl Builder {
             queue: EventQueue::new(),
             informers: Informers::default(),
             recorder: EventRecorder::default(),
-            controllers: self.controllers.then(Controllers::default),
+            controllers: self.controllers.then(|| Controllers {
+                volume_provisioner: VolumeProvisioner::new(self.provisioners),
+                ..Controllers::default()
+            }),
             scheduler: Scheduler::new(rng.child("scheduler")),
             kubelets: Kubelets::new(self.behaviors),
             trace: TraceLog::new(self.trace),
@@ -164,6 +187,10 @@ impl Builder {
         for node in &self.nodes {
             let added = cluster.add_node(node);
             debug_assert!(added.is_ok(), "{added:?}");
+        }
+        for class in &self.storage_classes {
+            // A scenario's classes were checked where they are written.
+            let _ = cluster.create(class);
         }
         cluster.quiesce();
         cluster

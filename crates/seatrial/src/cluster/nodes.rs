@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use seatrial_api::ApiError;
+use seatrial_controllers::ProvisionerBehavior;
 use seatrial_kubelet::Behavior;
 use seatrial_machinery::Client;
 
@@ -24,6 +25,15 @@ impl Cluster {
     /// Puts behaviors in front of the others: they hold for containers that start from now on.
     pub fn behave(&mut self, behaviors: Vec<Behavior>) {
         self.kubelets.behave(behaviors);
+    }
+
+    /// Puts behaviors of storage in front of the others; what waits is tried anew.
+    pub fn change_provisioners(&mut self, behaviors: Vec<ProvisionerBehavior>) {
+        self.as_user(|cluster| {
+            if let Some(controllers) = &mut cluster.controllers {
+                controllers.volume_provisioner.behave(behaviors);
+            }
+        });
     }
 
     /// The kubelet of a node and its heartbeats stop.

@@ -7,6 +7,7 @@ mod journal;
 mod nodes;
 mod print;
 mod steps;
+mod storage;
 mod targets;
 
 use std::time::Duration;
@@ -139,6 +140,8 @@ impl<'a> Runner<'a> {
             .seed(options.seed.unwrap_or(scenario.seed))
             .start(scenario.start)
             .behaviors(scenario.behaviors.iter().map(steps::behavior_of).collect())
+            .provisioners(storage::provisioners_of(&scenario.cluster, &scenario.provisioners))
+            .storage_classes(scenario.cluster.storage_classes.iter().map(storage::storage_class_of).collect())
             .trace(options.trace);
         if scenario.cluster.controllers == Controllers::None {
             builder = builder.without_controllers();

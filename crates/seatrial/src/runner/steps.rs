@@ -45,6 +45,9 @@ impl Runner<'_> {
             Verb::Rollout(rollout) => self.rollout(rollout),
             Verb::Node(node) => self.node(node),
             Verb::Behave(behaviors) => self.cluster.behave(behaviors.iter().map(behavior_of).collect()),
+            Verb::Provisioners(list) => {
+                self.cluster.change_provisioners(list.iter().map(super::storage::provisioner_of).collect());
+            }
             Verb::Settle(settle) => {
                 let (quiet, timeout) = (settle.quiet, self.within(settle.timeout));
                 self.cluster.settle_within(quiet, timeout, Patience::None);
@@ -232,6 +235,7 @@ fn describe(verb: &Verb) -> String {
             format!("rollout {action} {}{revision}", r.target)
         }
         Verb::Node(n) => format!("node {}", n.name),
+        Verb::Provisioners(list) => format!("provisioners: {} behaviors", list.len()),
         Verb::Behave(b) => format!("behave: {} behaviors", b.len()),
         Verb::Settle(_) => "settle".to_owned(),
         Verb::Advance(d) => format!("advance {}", seatrial_engine::GoDuration(*d)),

@@ -1,5 +1,6 @@
 //! `spec.cluster`, and what a node step shares with it.
 
+use super::provisioner::{ABSENT, CAPACITY, DELETE, EXPAND, PROVISION, TOPOLOGY};
 use super::{COUNT, Shape, Type, optional, required, shape};
 
 pub(super) static CLUSTER: Shape = shape(
@@ -53,11 +54,7 @@ static STORAGE_CLASS: Shape = shape(
     "A StorageClass",
     &[
         required("name", Type::Text, "The name"),
-        optional(
-            "provisioner",
-            Type::Text,
-            "The provisioner (default sim.seatrial.dev/disk, which the simulator serves)",
-        ),
+        optional("provisioner", Type::Text, "The provisioner (default sim.seatrial.dev/disk); any is served"),
         optional("default", Type::Bool, "Whether it is the default class (default false)"),
         optional(
             "reclaimPolicy",
@@ -70,5 +67,11 @@ static STORAGE_CLASS: Shape = shape(
             "When a claim gets its volume (default Immediate)",
         ),
         optional("allowVolumeExpansion", Type::Bool, "Whether claims may grow (default false)"),
+        ABSENT,
+        PROVISION,
+        DELETE,
+        EXPAND,
+        CAPACITY,
+        TOPOLOGY,
     ],
 );

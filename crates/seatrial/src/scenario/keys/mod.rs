@@ -4,6 +4,7 @@
 mod behavior;
 mod cluster;
 mod print;
+mod provisioner;
 mod scenario;
 mod step;
 

@@ -2,6 +2,7 @@
 
 use super::behavior::BEHAVIOR;
 use super::cluster::CLUSTER;
+use super::provisioner::PROVISIONER;
 use super::step::STEP;
 use super::{Shape, Type, optional, required, shape};
 
@@ -34,6 +35,7 @@ static SPEC: Shape = shape(
         optional("start", Type::Time, "The wall clock at which the scenario begins (default 2024-01-01T00:00:00Z)"),
         optional("cluster", Type::Map(&CLUSTER), "The cluster (default: three nodes, all controllers)"),
         optional("behaviors", Type::List(&Type::Map(&BEHAVIOR)), "How containers behave; the first match holds"),
+        optional("provisioners", Type::List(&Type::Map(&PROVISIONER)), "How storage behaves; the first match holds"),
         optional("always", Type::List(&Type::Map(&INVARIANT)), "What must hold after every write"),
         required("steps", Type::List(&Type::Map(&STEP)), "What happens, in order"),
         optional("fromFullMinute", Type::Bool, "The steps begin when the clock's seconds are at 0"),

@@ -3,12 +3,34 @@
 use super::behavior::BEHAVIOR;
 use super::cluster::TAINT;
 use super::print::{EXPECT, PRINT, WAIT};
+use super::provisioner::PROVISIONER;
 use super::{COUNT, INT32, Shape, Type, optional, required, shape};
 
 /// Every verb, in the order of the table.
 pub(crate) const VERBS: &[&str] = &[
-    "create", "apply", "patch", "scale", "setImage", "delete", "rollout", "node", "behave", "settle", "advance",
-    "snapshot", "call", "expect", "wait", "label", "annotate", "evict", "drain", "fault", "exec", "print",
+    "create",
+    "apply",
+    "patch",
+    "scale",
+    "setImage",
+    "delete",
+    "rollout",
+    "node",
+    "behave",
+    "provisioners",
+    "settle",
+    "advance",
+    "snapshot",
+    "call",
+    "expect",
+    "wait",
+    "label",
+    "annotate",
+    "evict",
+    "drain",
+    "fault",
+    "exec",
+    "print",
 ];
 
 const OBJECTS: Type = Type::OneOf(&[Type::Manifest, Type::List(&Type::Manifest)]);
@@ -26,6 +48,11 @@ pub(super) static STEP: Shape = Shape {
         optional("rollout", Type::Map(&ROLLOUT), "kubectl rollout"),
         optional("node", Type::Map(&NODE_STEP), "Something happens to a node"),
         optional("behave", Type::List(&Type::Map(&BEHAVIOR)), "Puts behaviors in front of the list"),
+        optional(
+            "provisioners",
+            Type::List(&Type::Map(&PROVISIONER)),
+            "Puts behaviors of storage in front of the list",
+        ),
         optional("settle", Type::Map(&SETTLE), "Time passes until nothing changes any more"),
         optional("advance", Type::Duration, "Time passes"),
         optional("snapshot", Type::Name, "Records every object under this name"),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::ProvisionerSpec;
+
 /// `spec.cluster`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterSpec {
@@ -76,6 +78,8 @@ pub struct StorageClassSpec {
     pub binding_mode: BindingMode,
     /// Whether claims may grow.
     pub allow_volume_expansion: bool,
+    /// How its storage behaves, where that is written with the class.
+    pub storage: Option<ProvisionerSpec>,
 }
 
 /// `reclaimPolicy` of a StorageClass.

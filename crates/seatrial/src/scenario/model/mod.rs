@@ -7,6 +7,7 @@ mod behavior;
 mod check;
 mod cluster;
 mod print;
+mod provisioner;
 mod step;
 mod target;
 
@@ -14,6 +15,7 @@ pub use behavior::{Behavior, Endpoint, Exit, Match, Pull, Start, Terminate, Usag
 pub use check::{Cel, Expectation, Invariant, Subject, Wait, WaitFor};
 pub use cluster::{BindingMode, ClusterSpec, Controllers, NodeSpec, ReclaimPolicy, StorageClassSpec, Taint};
 pub use print::Print;
+pub use provisioner::{OperationSpec, ProvisionerSpec};
 pub use step::{
     Annotate, Call, Delete, Drain, Evict, Exec, Fault, FaultKind, Label, NodeAction, NodeStep, Patch, PatchType,
     Propagation, Rollout, RolloutAction, Scale, SetImage, Settle, Step, Verb,
@@ -37,6 +39,8 @@ pub struct Scenario {
     pub cluster: ClusterSpec,
     /// `spec.behaviors`: the first that matches a container holds.
     pub behaviors: Vec<Behavior>,
+    /// `spec.provisioners`: the first that matches a class holds.
+    pub provisioners: Vec<ProvisionerSpec>,
     /// `spec.always`: checked after every write.
     pub always: Vec<Invariant>,
     /// `spec.steps`, in order.

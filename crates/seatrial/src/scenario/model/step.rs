@@ -38,6 +38,8 @@ pub enum Verb {
     Node(NodeStep),
     /// Behaviors to put in front of the list.
     Behave(Vec<Behavior>),
+    /// Puts behaviors of storage in front of the list.
+    Provisioners(Vec<super::ProvisionerSpec>),
     /// Time passes until nothing changes any more.
     Settle(Settle),
     /// Time passes.

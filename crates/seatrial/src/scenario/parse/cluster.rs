@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::read;
+use seatrial_api::names::{NameUse, is_qualified_name, name_is_dns_subdomain};
+
+use super::{provisioner, read};
 use crate::manifest::InputError;
 use crate::manifest::node::{Data, Node};
 use crate::scenario::model::{BindingMode, ClusterSpec, Controllers, NodeSpec, ReclaimPolicy, StorageClassSpec, Taint};
@@ -18,7 +20,7 @@ pub(super) fn cluster(node: Option<&Node>) -> Result<ClusterSpec, InputError> {
         Some("none") => Controllers::None,
         _ => Controllers::All,
     };
-    let classes = read::items(node, "storageClasses").iter().map(storage_class).collect();
+    let classes = storage_classes(read::items(node, "storageClasses"))?;
     Ok(ClusterSpec { nodes: nodes(node)?, controllers, storage_classes: classes })
 }
 
@@ -84,12 +86,39 @@ pub(super) fn taints(node: &Node) -> Vec<Taint> {
         .collect()
 }
 
-fn storage_class(node: &Node) -> StorageClassSpec {
+fn storage_classes(items: &[Node]) -> Result<Vec<StorageClassSpec>, InputError> {
+    let mut classes: Vec<StorageClassSpec> = Vec::new();
+    for item in items {
+        let class = storage_class(item)?;
+        if classes.iter().any(|other| other.name == class.name) {
+            return Err(InputError::at(item.position, format!("the storage class `{}` is already there", class.name)));
+        }
+        classes.push(class);
+    }
+    Ok(classes)
+}
+
+/// What the API server would refuse is told with its place in the file.
+fn check_class(node: &Node, class: &StorageClassSpec) -> Result<(), InputError> {
+    let place = |key: &str| node.get(key).map_or(node.position, |value| value.position);
+    if let Some(why) = name_is_dns_subdomain(&class.name, NameUse::Name).first() {
+        return Err(InputError::at(place("name"), format!("`{}` cannot be the name of a storage class", class.name))
+            .hint(why.to_string()));
+    }
+    match is_qualified_name(&class.provisioner.to_lowercase()).first() {
+        Some(why) => Err(InputError::at(place("provisioner"), format!("`{}` is not a provisioner", class.provisioner))
+            .hint(why.to_string())),
+        None => Ok(()),
+    }
+}
+
+fn storage_class(node: &Node) -> Result<StorageClassSpec, InputError> {
     let name = match &node.data {
         Data::Text(name) => name.clone(),
         _ => read::text(node, "name").unwrap_or_default(),
     };
-    StorageClassSpec {
+    let class = StorageClassSpec {
+        storage: provisioner::storage_of_class(node, &name)?,
         name,
         provisioner: read::text(node, "provisioner").unwrap_or_else(|| PROVISIONER.to_owned()),
         is_default: read::flag(node, "default").unwrap_or(false),
@@ -102,5 +131,7 @@ fn storage_class(node: &Node) -> StorageClassSpec {
             _ => BindingMode::Immediate,
         },
         allow_volume_expansion: read::flag(node, "allowVolumeExpansion").unwrap_or(false),
-    }
+    };
+    check_class(node, &class)?;
+    Ok(class)
 }

@@ -9,6 +9,7 @@ mod expect;
 mod kinds;
 pub(crate) mod leaf;
 mod print;
+mod provisioner;
 mod read;
 mod step;
 mod validate;
@@ -85,6 +86,7 @@ fn read_scenario(node: &Node, file: &str) -> Result<Scenario, InputError> {
         start: spec.get("start").map_or_else(|| Ok(default_start()), leaf::time)?,
         cluster: cluster::cluster(spec.get("cluster"))?,
         behaviors: behavior::behaviors(spec.get("behaviors"))?,
+        provisioners: provisioner::provisioners(spec.get("provisioners"))?,
         always: read::items(spec, "always").iter().map(invariant).collect::<Result<_, _>>()?,
         steps,
         from_full_minute: read::flag(spec, "fromFullMinute").unwrap_or(false),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::read::Files;
-use super::{behavior, cluster, expect, leaf, print, read};
+use super::{behavior, cluster, expect, leaf, print, provisioner, read};
 use crate::manifest::node::Node;
 use crate::manifest::{InputError, Manifest, Source, load_pattern, suggest};
 use crate::scenario::model::{
@@ -42,6 +42,7 @@ fn verb(key: &str, node: &Node) -> Result<Verb, InputError> {
         "delete" => Verb::Delete(delete(node)?),
         "rollout" => Verb::Rollout(rollout(node)?),
         "node" => Verb::Node(node_step(node)?),
+        "provisioners" => Verb::Provisioners(provisioner::provisioners(Some(node))?),
         "behave" => Verb::Behave(behavior::behaviors(Some(node))?),
         "settle" => Verb::Settle(Settle {
             quiet: read::duration(node, "quiet")?.unwrap_or(SETTLE_QUIET),
