@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use seatrial_api::{Node, Pod, Str, StrMap, Uid};
 
+use crate::known_pods::{KnownPods, LABEL_ZONE};
 use crate::node_info::{CountedPod, NodeInfo, PodKinds};
 use crate::plugin::Misfit;
 use crate::plugins::{PodInfo, filter};
@@ -16,6 +17,8 @@ use crate::relations::Relations;
 use crate::score_cache::ScoreCache;
 use crate::terms::PodTerms;
 
+const LABEL_REGION: &str = "topology.kubernetes.io/region";
+
 /// The picture.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
@@ -23,7 +26,12 @@ pub(crate) struct Cache {
     pub(crate) index_of: FxHashMap<Str, usize>,
     pub(crate) score_cache: ScoreCache,
     pub(crate) index: PodIndex,
+    pub(crate) known: KnownPods,
     kinds: PodKinds,
+    /// The number of the next node.
+    next_node_id: u32,
+    /// Whether nodes came, went or moved, so that their order is to be made anew.
+    is_unordered: bool,
     /// The pods for which victims make room.
     pub(crate) nominated: BTreeMap<Uid, Arc<Pod>>,
     /// Changes whenever anything does that placement depends on.
@@ -47,7 +55,7 @@ impl Cache {
         if self.nodes[index].pods.get(&pod.meta.uid).is_some_and(|known| known.is_of(pod)) {
             return false;
         }
-        let counted = self.kinds.count(pod, || self.index.terms_of(pod));
+        let counted = self.kinds.count(pod, || self.known.terms_of(pod));
         self.put(index, &pod.meta.uid, counted);
         true
     }
@@ -81,10 +89,12 @@ impl Cache {
         let index = *self.index_of.entry(node.meta.name.clone()).or_insert(self.nodes.len());
         let is_new = index == self.nodes.len();
         if is_new {
-            self.nodes.push(NodeInfo::default());
+            self.nodes.push(NodeInfo { id: self.next_node_id, ..NodeInfo::default() });
+            self.next_node_id += 1;
             self.score_cache.clear();
         }
         if is_new || self.nodes[index].labels != node.meta.labels {
+            self.is_unordered |= is_new || zone_of(&self.nodes[index].labels) != zone_of(&node.meta.labels);
             self.index.clear();
         }
         let Some(old) = self.nodes[index].set_node(node) else { return NodeChange::None };
@@ -104,6 +114,7 @@ impl Cache {
         let index = self.index_of.remove(name)?;
         self.generation += 1;
         let gone = self.nodes.remove(index);
+        self.is_unordered = true;
         self.index.clear();
         for pod in gone.pods.values() {
             self.index.count(&gone, index, pod, -1);
@@ -113,11 +124,37 @@ impl Cache {
         Some(gone)
     }
 
+    /// Puts nodes of all zones in turns, each zone's in the order in which they came. Mirrors `nodeTree.list`.
+    pub(crate) fn order_nodes(&mut self) {
+        if !std::mem::take(&mut self.is_unordered) {
+            return;
+        }
+        let mut nodes = std::mem::take(&mut self.nodes);
+        nodes.sort_unstable_by_key(|node| node.id);
+        let mut zones: Vec<(String, u32)> = Vec::new();
+        let mut turn = |labels: &StrMap| {
+            let zone = zone_of(labels);
+            let known = zones.iter().position(|(name, _)| *name == zone);
+            let at = known.unwrap_or_else(|| {
+                zones.push((zone, 0));
+                zones.len() - 1
+            });
+            zones[at].1 += 1;
+            (zones[at].1, at)
+        };
+        let mut turns: Vec<((u32, usize), NodeInfo)> = nodes.into_iter().map(|n| (turn(&n.labels), n)).collect();
+        turns.sort_by_key(|(turn, _)| *turn);
+        self.nodes = turns.into_iter().map(|(_, node)| node).collect();
+        self.index_of = self.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
+        self.generation += 1;
+        self.score_cache.clear();
+        self.index.clear();
+    }
+
     /// A namespace has these labels.
     pub(crate) fn set_namespace(&mut self, name: Str, labels: StrMap) {
         self.generation += 1;
-        self.index.namespaces.insert(name, labels);
-        self.index.clear();
+        self.index.set_namespace(name, labels);
     }
 
     /// Room is kept for a pod on the node that its status names.
@@ -150,7 +187,7 @@ impl Cache {
         let first: Vec<Arc<Pod>> = self.nominated.values().filter(is_here).cloned().collect();
         if !first.is_empty() {
             for nominated in &first {
-                let counted = self.kinds.count(nominated, || self.index.terms_of(nominated));
+                let counted = self.kinds.count(nominated, || self.known.terms_of(nominated));
                 self.put(node, &nominated.meta.uid, counted);
             }
             let fits = self.filter_plain(pod, terms, node);
@@ -164,11 +201,17 @@ impl Cache {
 
     fn filter_plain(&mut self, pod: &PodInfo<'_>, terms: Option<&PodTerms>, node: usize) -> Result<(), Misfit> {
         filter(pod, &self.nodes[node])?;
-        self.index.refresh(&self.nodes);
         Relations::of(pod, terms, &self.nodes, &mut self.index).filter(node)
     }
 }
 
 fn goes_first(nominated: &Pod, pod: &Pod) -> bool {
     nominated.meta.uid != pod.meta.uid && nominated.spec.priority() >= pod.spec.priority()
+}
+
+/// Mirrors `GetZoneKey`.
+fn zone_of(labels: &StrMap) -> String {
+    let label = |key: &str, beta: &str| labels.get(key).or_else(|| labels.get(beta)).unwrap_or_default().to_owned();
+    let region = label(LABEL_REGION, "failure-domain.beta.kubernetes.io/region");
+    region + "/" + &label(LABEL_ZONE, "failure-domain.beta.kubernetes.io/zone")
 }

@@ -5,6 +5,8 @@
 mod cache;
 mod diagnosis;
 mod hints;
+mod known_pods;
+mod label_buckets;
 mod node_info;
 mod plugin;
 mod plugins;
@@ -15,7 +17,10 @@ mod relations;
 mod schedule_one;
 mod scheduler;
 mod score_cache;
+mod spread_search;
 mod terms;
+#[cfg(test)]
+mod test_objects;
 mod volume_binding;
 mod volume_scheduling;
 mod volume_waiting;

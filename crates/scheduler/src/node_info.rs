@@ -18,6 +18,8 @@ const KINDS_MAX: usize = 16;
 /// A node in the scheduler's cache.
 #[derive(Debug, Default)]
 pub(crate) struct NodeInfo {
+    /// A number that no other node has or had.
+    pub(crate) id: u32,
     pub(crate) name: Str,
     pub(crate) labels: StrMap,
     pub(crate) taints: Vec<Taint>,

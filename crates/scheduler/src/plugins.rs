@@ -270,51 +270,5 @@ fn preferred_weight(pod: &Pod, node: &NodeInfo) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use seatrial_api::ResourceAmounts;
-
-    fn node(cpu: i64, memory: i64, used_cpu: i64, used_memory: i64) -> NodeInfo {
-        let amounts = |milli_cpu, memory| ResourceAmounts { milli_cpu, memory, ..ResourceAmounts::default() };
-        NodeInfo {
-            allocatable: amounts(cpu, memory),
-            requested: amounts(used_cpu, used_memory),
-            non_zero_milli_cpu: used_cpu,
-            non_zero_memory: used_memory,
-            allowed_pods: 110,
-            ..NodeInfo::default()
-        }
-    }
-
-    fn wants(cpu: i64, memory: i64) -> PodRequests {
-        let requests = ResourceAmounts { milli_cpu: cpu, memory, ..ResourceAmounts::default() };
-        PodRequests { requests, non_zero_milli_cpu: cpu, non_zero_memory: memory }
-    }
-
-    #[test]
-    fn resource_scores_are_upstreams_arithmetic() {
-        // (node cpu, memory, used cpu, used memory, pod cpu, memory, least allocated, balanced)
-        let rows = [
-            (4000, 10_000, 0, 0, 3000, 5000, 37, 68),
-            (4000, 10_000, 0, 0, 1000, 2500, 75, 75),
-            (4000, 10_000, 3000, 5000, 1000, 5000, 0, 81),
-            (4000, 10_000, 4000, 0, 1000, 0, 50, 75),
-        ];
-        for (cpu, memory, used_cpu, used_memory, pod_cpu, pod_memory, least, balanced) in rows {
-            let (node, pod) = (node(cpu, memory, used_cpu, used_memory), wants(pod_cpu, pod_memory));
-            assert_eq!((least_allocated(&pod, &node), balanced_allocation(&pod, &node)), (least, balanced), "{node:?}");
-        }
-    }
-
-    #[test]
-    fn every_short_resource_is_a_reason() {
-        let misfit = fits_resources(&wants(5000, 20_000), &node(4000, 10_000, 0, 0)).unwrap_err();
-        assert_eq!(
-            (misfit.reasons, misfit.is_resolvable),
-            (vec![Cow::Borrowed("Insufficient cpu"), Cow::Borrowed("Insufficient memory")], false)
-        );
-        let misfit = fits_resources(&wants(1500, 1), &node(4000, 10_000, 3000, 0)).unwrap_err();
-        assert_eq!((misfit.reasons, misfit.is_resolvable), (vec![Cow::Borrowed("Insufficient cpu")], true));
-        assert_eq!(fits_resources(&wants(1000, 1), &node(4000, 10_000, 3000, 0)), Ok(()));
-    }
-}
+#[path = "plugins_tests.rs"]
+mod tests;

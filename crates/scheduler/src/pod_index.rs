@@ -1,21 +1,23 @@
-//! How many pods each affinity term and spread constraint means, by node and by topology domain, kept as pods come and go.
+//! How many pods each affinity term and spread constraint means, by topology domain, kept as pods come and go.
 //!
 //! Mirrors what plugins/interpodaffinity and plugins/podtopologyspread compute in PreFilter and PreScore (v1.36).
-//! Differs: upstream walks all pods for every pod; here a selector's counts are made once and follow the pods.
+//! Differs: upstream walks all pods for every pod. Here pods with the same labels are one group, a selector is asked once
+//! a group, and what a selector means in a topology is added up from its groups when it is wanted and follows the pods.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Pod, PodSpec, Str, StrMap};
+use seatrial_api::{Pod, Str, StrMap};
 
+use crate::label_buckets::{LabelBuckets, pair_hash};
 use crate::node_info::{CountedPod, NodeInfo};
-use crate::terms::{NamespaceLabels, PodTerms, Term};
+use crate::terms::{NamespaceLabels, Term};
 
-/// How many selectors' counts are kept.
-const COUNTERS_MAX: usize = 64;
-/// How many specs' compiled terms are kept.
-const SPECS_MAX: usize = 16;
+/// How many sums are kept: more are made again from their groups.
+const SUMS_MAX: usize = 256;
+/// Of how many groups or carriers without pods there may be more than of those with.
+const EMPTY_MAX: usize = if cfg!(test) { 16 } else { 1024 };
 /// The domain of a node without the topology's label.
 pub(crate) const NO_DOMAIN: u32 = u32::MAX;
 
@@ -25,137 +27,169 @@ pub(crate) struct Topology {
     key: Str,
     pub(crate) domain_of: Arc<Vec<u32>>,
     pub(crate) domain_count: usize,
+    /// Whether every node has the label.
+    pub(crate) is_everywhere: bool,
+    /// Whether every node is a domain of its own.
+    pub(crate) is_one_each: bool,
 }
 
-/// The pods that all of some terms mean.
+/// A number for every domain of a topology.
+#[derive(Clone, Debug)]
+pub(crate) struct ByDomain {
+    pub(crate) domain_of: Arc<Vec<u32>>,
+    pub(crate) counts: Arc<Vec<i32>>,
+}
+
+impl ByDomain {
+    /// The number of a node's domain; `None` for a node that is in none.
+    pub(crate) fn get(&self, node: usize) -> Option<i64> {
+        let domain = self.domain_of.get(node).copied().unwrap_or(NO_DOMAIN);
+        self.counts.get(domain as usize).map(|count| i64::from(*count))
+    }
+}
+
+/// What some groups come to in a topology.
 #[derive(Debug)]
-pub(crate) struct Counter {
-    id: String,
-    terms: Vec<Arc<Term>>,
+struct Sum {
+    /// Of which nodes this is true.
+    epoch: u64,
     topology: usize,
-    ignores_terminating: bool,
-    pub(crate) by_node: Vec<i32>,
-    pub(crate) by_domain: Vec<i32>,
+    counts: Arc<Vec<i32>>,
     /// How many there are in any domain.
-    pub(crate) total: i64,
+    total: i64,
+}
+
+impl Sum {
+    fn add(&mut self, topology: &Topology, node: usize, by: i32) {
+        let domain = topology.domain_of.get(node).copied().unwrap_or(NO_DOMAIN);
+        if let Some(count) = Arc::make_mut(&mut self.counts).get_mut(domain as usize) {
+            *count += by;
+            self.total += i64::from(by);
+        }
+    }
+}
+
+/// Pods of one namespace with the same labels, by the number of their node.
+#[derive(Debug, Default)]
+struct Group {
+    namespace: Str,
+    labels: StrMap,
+    is_deleting: bool,
+    by_node: BTreeMap<u32, i32>,
+    questions: Vec<u32>,
+    carriers: Vec<u32>,
+}
+
+impl Group {
+    fn is_meant_by(&self, term: &Term, all: &NamespaceLabels) -> bool {
+        term.matches(&self.namespace, &self.labels, all)
+    }
+}
+
+/// The pods that all of some terms mean, in the topology of one of them.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) terms: Vec<Arc<Term>>,
+    pub(crate) topology_key: Str,
+    pub(crate) ignores_terminating: bool,
+    groups: BTreeSet<u32>,
+    sum: Option<Sum>,
 }
 
 /// The existing pods that have a term.
 #[derive(Debug)]
-pub(crate) struct Carrier {
+struct Carrier {
     /// What it weighs in scores; `None` forbids.
-    pub(crate) weight: Option<i64>,
+    weight: Option<i64>,
     term: Arc<Term>,
-    pub(crate) topology: usize,
-    pub(crate) by_domain: Vec<i32>,
-    total: i64,
-}
-
-#[derive(Debug)]
-struct KnownTerms {
-    spec: Arc<PodSpec>,
-    namespace: Str,
-    labels: StrMap,
-    terms: Option<Arc<PodTerms>>,
+    by_node: BTreeMap<u32, i32>,
+    sum: Option<Sum>,
 }
 
 /// The counts.
 #[derive(Debug, Default)]
 pub(crate) struct PodIndex {
-    topologies: Vec<Topology>,
-    counters: Vec<Counter>,
-    carriers: BTreeMap<(Option<i64>, String), Carrier>,
-    known: Vec<KnownTerms>,
     pub(crate) namespaces: NamespaceLabels,
-    /// Whether nodes changed so that everything has to be counted again.
-    is_stale: bool,
-    /// How many pods with terms are placed, so that a cluster without any has nothing to count again.
-    carrier_pods: i64,
+    /// Rises when nodes or their labels change: sums of before are made again.
+    epoch: u64,
+    /// The places of nodes by their numbers, as of an epoch.
+    place_of: (u64, Vec<u32>),
+    topologies: Vec<Topology>,
+    groups: Vec<Group>,
+    group_by_hash: FxHashMap<u64, u32>,
+    groups_by_label: FxHashMap<u64, Vec<u32>>,
+    full_groups: usize,
+    questions: Vec<Question>,
+    question_by_id: FxHashMap<String, u32>,
+    question_buckets: LabelBuckets,
+    carriers: Vec<Carrier>,
+    carriers_by_hash: FxHashMap<u64, Vec<u32>>,
+    carrier_buckets: LabelBuckets,
+    full_carriers: usize,
+    sum_count: usize,
+}
+
+fn group_hash(namespace: &Str, labels: &StrMap, is_deleting: bool) -> u64 {
+    let start = pair_hash(namespace, if is_deleting { "deleting" } else { "" });
+    labels.iter().fold(start, |hash, (k, v)| hash.rotate_left(7).wrapping_add(pair_hash(k, v)))
+}
+
+fn adjust(by_node: &mut BTreeMap<u32, i32>, node: u32, by: i32) {
+    let count = by_node.entry(node).or_default();
+    *count += by;
+    if *count == 0 {
+        by_node.remove(&node);
+    }
 }
 
 impl PodIndex {
     /// Nodes came, went or changed their labels.
     pub(crate) fn clear(&mut self) {
-        self.is_stale = true;
+        self.epoch += 1;
+        self.topologies.clear();
+        self.sum_count = 0;
     }
 
-    /// A pod's terms.
-    pub(crate) fn terms_of(&mut self, pod: &Pod) -> Option<Arc<PodTerms>> {
-        if !PodTerms::may_have(pod) {
-            return None;
-        }
-        let is_same = |k: &KnownTerms| {
-            Arc::ptr_eq(&k.spec, &pod.spec) && k.namespace == pod.meta.namespace && k.labels == pod.meta.labels
-        };
-        if let Some(at) = self.known.iter().position(is_same) {
-            self.known[..=at].rotate_right(1);
-            return self.known.first().and_then(|k| k.terms.clone());
-        }
-        let terms = PodTerms::of(pod);
-        self.known.truncate(SPECS_MAX - 1);
-        let (spec, namespace, labels) = (Arc::clone(&pod.spec), pod.meta.namespace.clone(), pod.meta.labels.clone());
-        self.known.insert(0, KnownTerms { spec, namespace, labels, terms: terms.clone() });
-        terms
+    /// Labels of namespaces changed: selectors of namespaces may mean other groups.
+    pub(crate) fn set_namespace(&mut self, name: Str, labels: StrMap) {
+        self.namespaces.insert(name, labels);
+        self.clear();
+        self.attach_all();
     }
 
     /// A pod came to a node (`by` 1) or went (-1).
     pub(crate) fn count(&mut self, node: &NodeInfo, index: usize, pod: &CountedPod, by: i32) {
-        self.carrier_pods += i64::from(pod.terms.is_some()) * i64::from(by);
-        if self.is_stale {
-            return;
+        let slot = self.group_of(&pod.namespace, &pod.labels, pod.is_deleting);
+        let group = &mut self.groups[slot as usize];
+        let was_empty = group.by_node.is_empty();
+        adjust(&mut group.by_node, node.id, by);
+        match (was_empty, group.by_node.is_empty()) {
+            (true, false) => self.full_groups += 1,
+            (false, true) => self.full_groups -= 1,
+            _ => {}
         }
-        for counter in &mut self.counters {
-            counter.count(&self.topologies[counter.topology], index, pod, by, &self.namespaces);
-        }
-        let Some(terms) = &pod.terms else { return };
-        for (weight, term) in terms.carried() {
-            self.carry(node, index, (weight, term), by);
-        }
-    }
-
-    fn carry(&mut self, node: &NodeInfo, index: usize, (weight, term): (Option<i64>, &Arc<Term>), by: i32) {
-        if node.labels.get(&term.topology_key).is_none() {
-            return;
-        }
-        let key = (weight, term.id.clone());
-        if !self.carriers.contains_key(&key) {
-            let Some(topology) = self.topologies.iter().position(|t| t.key == term.topology_key) else {
-                // Not told apart yet: the next look at the nodes counts this pod too.
-                self.is_stale = true;
-                return;
-            };
-            let (term, by_domain) = (Arc::clone(term), vec![0; self.topologies[topology].domain_count]);
-            self.carriers.insert(key.clone(), Carrier { weight, term, topology, by_domain, total: 0 });
-        }
-        let Some(carrier) = self.carriers.get_mut(&key) else { return };
-        let domain = self.topologies[carrier.topology].domain_of.get(index).copied().unwrap_or(NO_DOMAIN);
-        if let Some(count) = carrier.by_domain.get_mut(domain as usize) {
-            *count += by;
-        }
-        carrier.total += i64::from(by);
-        if carrier.total <= 0 {
-            self.carriers.remove(&key);
-        }
-    }
-
-    /// Counts everything again if nodes changed.
-    pub(crate) fn refresh(&mut self, nodes: &[NodeInfo]) {
-        if !self.is_stale {
-            return;
-        }
-        self.is_stale = false;
-        (self.counters, self.topologies) = (Vec::new(), Vec::new());
-        self.carriers.clear();
-        if self.carrier_pods <= 0 {
-            return;
-        }
-        for (index, node) in nodes.iter().enumerate() {
-            for pod in node.pods.values() {
-                for (weight, term) in pod.terms.iter().flat_map(|t| t.carried()) {
-                    self.topology(nodes, &term.topology_key);
-                    self.carry(node, index, (weight, term), 1);
-                }
+        for question in &group.questions {
+            if let Some(sum) = self.questions[*question as usize].sum.as_mut().filter(|s| s.epoch == self.epoch) {
+                sum.add(&self.topologies[sum.topology], index, by);
             }
+        }
+        for (weight, term) in pod.terms.iter().flat_map(|t| t.carried()) {
+            self.carry(node.id, index, (weight, term), by);
+        }
+    }
+
+    fn carry(&mut self, node: u32, index: usize, (weight, term): (Option<i64>, &Arc<Term>), by: i32) {
+        let slot = self.carrier_of(weight, term);
+        let carrier = &mut self.carriers[slot as usize];
+        let was_empty = carrier.by_node.is_empty();
+        adjust(&mut carrier.by_node, node, by);
+        match (was_empty, carrier.by_node.is_empty()) {
+            (true, false) => self.full_carriers += 1,
+            (false, true) => self.full_carriers -= 1,
+            _ => {}
+        }
+        if let Some(sum) = carrier.sum.as_mut().filter(|s| s.epoch == self.epoch) {
+            sum.add(&self.topologies[sum.topology], index, by);
         }
     }
 
@@ -170,8 +204,10 @@ impl PodIndex {
             let next = u32::try_from(numbers.len()).unwrap_or(NO_DOMAIN);
             domain_of.push(node.labels.get(key).map_or(NO_DOMAIN, |value| *numbers.entry(value).or_insert(next)));
         }
-        let domain_count = numbers.len();
-        self.topologies.push(Topology { key: key.clone(), domain_of: Arc::new(domain_of), domain_count });
+        let (domain_count, is_everywhere) = (numbers.len(), !domain_of.contains(&NO_DOMAIN));
+        let is_one_each = is_everywhere && domain_count == domain_of.len();
+        let domain_of = Arc::new(domain_of);
+        self.topologies.push(Topology { key: key.clone(), domain_of, domain_count, is_everywhere, is_one_each });
         self.topologies.len() - 1
     }
 
@@ -180,64 +216,257 @@ impl PodIndex {
         &self.topologies[at]
     }
 
-    /// The counts of the pods that all of `terms` mean, within the topology of `of`; made on first use.
-    pub(crate) fn counter(
-        &mut self,
-        nodes: &[NodeInfo],
-        terms: &[Arc<Term>],
-        of: &Term,
-        ignores_terminating: bool,
-    ) -> &Counter {
+    /// What a question's pods come to in its topology, and how many there are in any domain.
+    pub(crate) fn ask(&mut self, nodes: &[NodeInfo], question: u32) -> (ByDomain, i64) {
+        let at = question as usize;
+        if !self.questions[at].sum.as_ref().is_some_and(|s| s.epoch == self.epoch) {
+            self.find_places(nodes);
+            let topology = self.topology(nodes, &self.questions[at].topology_key.clone());
+            let groups = self.questions[at].groups.iter();
+            let parts = groups.flat_map(|group| &self.groups[*group as usize].by_node);
+            let sum = self.sum_of(topology, parts);
+            self.keep_sums();
+            self.questions[at].sum = Some(sum);
+        }
+        self.sum_at(self.questions[at].sum.as_ref())
+    }
+
+    fn ask_carrier(&mut self, nodes: &[NodeInfo], carrier: u32) -> ByDomain {
+        let at = carrier as usize;
+        if !self.carriers[at].sum.as_ref().is_some_and(|s| s.epoch == self.epoch) {
+            self.find_places(nodes);
+            let topology = self.topology(nodes, &self.carriers[at].term.topology_key.clone());
+            let sum = self.sum_of(topology, self.carriers[at].by_node.iter());
+            self.keep_sums();
+            self.carriers[at].sum = Some(sum);
+        }
+        self.sum_at(self.carriers[at].sum.as_ref()).0
+    }
+
+    fn sum_at(&self, sum: Option<&Sum>) -> (ByDomain, i64) {
+        let Some(sum) = sum else { return (ByDomain { domain_of: Arc::default(), counts: Arc::default() }, 0) };
+        let domain_of = Arc::clone(&self.topologies[sum.topology].domain_of);
+        (ByDomain { domain_of, counts: Arc::clone(&sum.counts) }, sum.total)
+    }
+
+    fn sum_of<'a>(&self, topology: usize, parts: impl Iterator<Item = (&'a u32, &'a i32)>) -> Sum {
+        let of = &self.topologies[topology];
+        let counts = Arc::new(vec![0; of.domain_count]);
+        let mut sum = Sum { epoch: self.epoch, topology, counts, total: 0 };
+        for (node, count) in parts {
+            let place = self.place_of.1.get(*node as usize).copied().unwrap_or(NO_DOMAIN);
+            sum.add(of, place as usize, *count);
+        }
+        sum
+    }
+
+    /// Makes room for one more sum.
+    fn keep_sums(&mut self) {
+        self.sum_count += 1;
+        if self.sum_count > SUMS_MAX {
+            self.questions.iter_mut().for_each(|q| q.sum = None);
+            self.carriers.iter_mut().for_each(|c| c.sum = None);
+            self.sum_count = 1;
+        }
+    }
+
+    fn find_places(&mut self, nodes: &[NodeInfo]) {
+        if self.place_of.0 == self.epoch && !self.place_of.1.is_empty() {
+            return;
+        }
+        let numbers = nodes.iter().map(|n| n.id as usize + 1).max().unwrap_or(0);
+        let mut places = vec![NO_DOMAIN; numbers];
+        for (place, node) in (0u32..).zip(nodes) {
+            places[node.id as usize] = place;
+        }
+        self.place_of = (self.epoch, places);
+    }
+
+    /// The pods of a question by the places of their nodes.
+    pub(crate) fn by_node(&mut self, nodes: &[NodeInfo], question: u32) -> Vec<i32> {
+        self.find_places(nodes);
+        let mut counts = vec![0; nodes.len()];
+        for group in &self.questions[question as usize].groups {
+            for (node, count) in &self.groups[*group as usize].by_node {
+                let place = self.place_of.1.get(*node as usize).copied().unwrap_or(NO_DOMAIN);
+                if let Some(at) = counts.get_mut(place as usize) {
+                    *at += count;
+                }
+            }
+        }
+        counts
+    }
+
+    /// Whether existing pods say anything about a pod.
+    pub(crate) fn is_spoken_of(&mut self, pod: &Pod) -> bool {
+        if self.full_carriers == 0 {
+            return false;
+        }
+        let group = self.group_of(&pod.meta.namespace, &pod.meta.labels, false);
+        self.groups[group as usize].carriers.iter().any(|c| !self.carriers[*c as usize].by_node.is_empty())
+    }
+
+    /// What existing pods say about a pod: where it is forbidden, or what a place near them weighs.
+    pub(crate) fn spoken_of(&mut self, nodes: &[NodeInfo], pod: &Pod, forbids: bool) -> Vec<(i64, ByDomain)> {
+        if self.full_carriers == 0 {
+            return Vec::new();
+        }
+        let group = self.group_of(&pod.meta.namespace, &pod.meta.labels, false);
+        let concerns = |slot: &&u32| {
+            let carrier = &self.carriers[**slot as usize];
+            carrier.weight.is_none() == forbids && !carrier.by_node.is_empty()
+        };
+        let carriers: Vec<u32> = self.groups[group as usize].carriers.iter().filter(concerns).copied().collect();
+        let weighted = |slot: u32| (self.carriers[slot as usize].weight.unwrap_or(0), self.ask_carrier(nodes, slot));
+        carriers.into_iter().map(weighted).collect()
+    }
+}
+
+/// Groups, questions and carriers, and which of them belong together.
+impl PodIndex {
+    fn group_of(&mut self, namespace: &Str, labels: &StrMap, is_deleting: bool) -> u32 {
+        let mut hash = group_hash(namespace, labels, is_deleting);
+        while let Some(slot) = self.group_by_hash.get(&hash).copied() {
+            let group = &self.groups[slot as usize];
+            if group.is_deleting == is_deleting && group.namespace == *namespace && group.labels == *labels {
+                return slot;
+            }
+            hash = hash.wrapping_add(1);
+        }
+        if self.groups.len() > 2 * self.full_groups + EMPTY_MAX {
+            // Groups of pods that are gone make room; the others are numbered anew.
+            self.groups.retain(|group| !group.by_node.is_empty());
+            self.attach_all();
+        }
+        let (namespace, labels) = (namespace.clone(), labels.clone());
+        self.add_group(Group { namespace, labels, is_deleting, ..Group::default() })
+    }
+
+    fn add_group(&mut self, group: Group) -> u32 {
+        let slot = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
+        let mut hash = group_hash(&group.namespace, &group.labels, group.is_deleting);
+        while self.group_by_hash.contains_key(&hash) {
+            hash = hash.wrapping_add(1);
+        }
+        self.group_by_hash.insert(hash, slot);
+        self.groups.push(group);
+        self.attach_group(slot);
+        slot
+    }
+
+    /// Finds the questions and carriers that mean a group.
+    fn attach_group(&mut self, slot: u32) {
+        let group = &mut self.groups[slot as usize];
+        for (key, value) in group.labels.iter() {
+            self.groups_by_label.entry(pair_hash(key, value)).or_default().push(slot);
+        }
+        let mut questions = self.question_buckets.candidates(&group.labels);
+        questions.retain(|q| {
+            let question = &self.questions[*q as usize];
+            !(question.ignores_terminating && group.is_deleting)
+                && question.terms.iter().all(|t| group.is_meant_by(t, &self.namespaces))
+        });
+        for question in &questions {
+            self.questions[*question as usize].groups.insert(slot);
+        }
+        let mut carriers = self.carrier_buckets.candidates(&group.labels);
+        carriers.retain(|c| group.is_meant_by(&self.carriers[*c as usize].term, &self.namespaces));
+        (group.questions, group.carriers) = (questions, carriers);
+    }
+
+    fn attach_all(&mut self) {
+        self.groups_by_label.clear();
+        self.group_by_hash.clear();
+        self.questions.iter_mut().for_each(|q| q.groups.clear());
+        for group in std::mem::take(&mut self.groups) {
+            self.add_group(group);
+        }
+    }
+
+    /// The number of a question; the same for the same one.
+    pub(crate) fn question(&mut self, terms: &[Arc<Term>], of: &Term, ignores_terminating: bool) -> u32 {
         let mut id = format!("{ignores_terminating} {}", of.topology_key);
         for term in terms {
             id.push('\n');
             id.push_str(&term.id);
         }
-        if let Some(at) = self.counters.iter().position(|c| c.id == id) {
-            self.counters[..=at].rotate_right(1);
-            return &self.counters[0];
+        if let Some(slot) = self.question_by_id.get(&id) {
+            return *slot;
         }
-        let topology = self.topology(nodes, &of.topology_key);
-        let mut counter = Counter {
-            id,
-            terms: terms.to_vec(),
-            topology,
-            ignores_terminating,
-            by_node: vec![0; nodes.len()],
-            by_domain: vec![0; self.topologies[topology].domain_count],
-            total: 0,
-        };
-        for (index, node) in nodes.iter().enumerate() {
-            for pod in node.pods.values() {
-                counter.count(&self.topologies[topology], index, pod, 1, &self.namespaces);
+        let slot = u32::try_from(self.questions.len()).unwrap_or(u32::MAX);
+        let (terms, topology_key) = (terms.to_vec(), of.topology_key.clone());
+        let mut question = Question { terms, topology_key, ignores_terminating, groups: BTreeSet::new(), sum: None };
+        for group in self.candidate_groups(&question.terms) {
+            let known = &mut self.groups[group as usize];
+            let is_meant = question.terms.iter().all(|t| known.is_meant_by(t, &self.namespaces));
+            if is_meant && !(ignores_terminating && known.is_deleting) {
+                known.questions.push(slot);
+                question.groups.insert(group);
             }
         }
-        self.counters.truncate(COUNTERS_MAX - 1);
-        self.counters.insert(0, counter);
-        &self.counters[0]
+        self.question_buckets.insert(slot, question.terms.iter().map(|t| t.selector()));
+        self.question_by_id.insert(id, slot);
+        self.questions.push(question);
+        slot
     }
 
-    /// The terms of existing pods that mean this pod.
-    pub(crate) fn carriers_for<'a>(&'a self, pod: &'a Pod) -> impl Iterator<Item = &'a Carrier> {
-        let (namespace, labels) = (&pod.meta.namespace, &pod.meta.labels);
-        self.carriers.values().filter(move |c| c.term.matches(namespace, labels, &self.namespaces))
+    /// Forgets all questions; their numbers mean nothing any more.
+    pub(crate) fn forget_questions(&mut self) {
+        self.questions.clear();
+        self.question_by_id.clear();
+        self.question_buckets.clear();
+        self.groups.iter_mut().for_each(|group| group.questions.clear());
+    }
+
+    fn carrier_of(&mut self, weight: Option<i64>, term: &Arc<Term>) -> u32 {
+        let known = self.carriers_by_hash.get(&term.hash).into_iter().flatten();
+        let is_same = |slot: &&u32| {
+            let carrier = &self.carriers[**slot as usize];
+            carrier.weight == weight && (Arc::ptr_eq(&carrier.term, term) || carrier.term.id == term.id)
+        };
+        if let Some(slot) = known.into_iter().find(is_same) {
+            return *slot;
+        }
+        if self.carriers.len() > 2 * self.full_carriers + EMPTY_MAX {
+            self.drop_empty_carriers();
+        }
+        let carrier = Carrier { weight, term: Arc::clone(term), by_node: BTreeMap::new(), sum: None };
+        self.attach_carrier(carrier)
+    }
+
+    fn attach_carrier(&mut self, carrier: Carrier) -> u32 {
+        let slot = u32::try_from(self.carriers.len()).unwrap_or(u32::MAX);
+        for group in self.candidate_groups(std::slice::from_ref(&carrier.term)) {
+            let known = &mut self.groups[group as usize];
+            if known.is_meant_by(&carrier.term, &self.namespaces) {
+                known.carriers.push(slot);
+            }
+        }
+        self.carriers_by_hash.entry(carrier.term.hash).or_default().push(slot);
+        self.carrier_buckets.insert(slot, [carrier.term.selector()]);
+        self.carriers.push(carrier);
+        slot
+    }
+
+    fn drop_empty_carriers(&mut self) {
+        let carriers = std::mem::take(&mut self.carriers);
+        self.carriers_by_hash.clear();
+        self.carrier_buckets.clear();
+        self.groups.iter_mut().for_each(|group| group.carriers.clear());
+        for carrier in carriers.into_iter().filter(|c| !c.by_node.is_empty()) {
+            self.attach_carrier(carrier);
+        }
+    }
+
+    /// Groups that all of these terms may mean.
+    fn candidate_groups(&self, terms: &[Arc<Term>]) -> Vec<u32> {
+        match terms.iter().find_map(|t| LabelBuckets::bucket(t.selector())) {
+            Some(hash) => self.groups_by_label.get(&hash).cloned().unwrap_or_default(),
+            None => (0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX)).collect(),
+        }
     }
 }
 
-impl Counter {
-    fn count(&mut self, topology: &Topology, index: usize, pod: &CountedPod, by: i32, all: &NamespaceLabels) {
-        if (self.ignores_terminating && pod.is_deleting)
-            || !self.terms.iter().all(|t| t.matches(&pod.namespace, &pod.labels, all))
-        {
-            return;
-        }
-        if let Some(count) = self.by_node.get_mut(index) {
-            *count += by;
-        }
-        let domain = topology.domain_of.get(index).copied().unwrap_or(NO_DOMAIN);
-        if let Some(count) = self.by_domain.get_mut(domain as usize) {
-            *count += by;
-            self.total += i64::from(by);
-        }
-    }
-}
+#[cfg(test)]
+#[path = "pod_index_tests.rs"]
+mod tests;

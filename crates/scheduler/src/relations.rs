@@ -1,37 +1,23 @@
 //! Filters and scores by other pods: inter-pod affinity and topology spread.
 //!
 //! Mirrors pkg/scheduler/framework/plugins/interpodaffinity and podtopologyspread (v1.36).
-//! Differs: the constraints that upstream adds to pods of services and workloads without their own are not there.
+//! Differs: by default pods count in their zone on every node, not only on those that the pod's node affinity allows.
 
 use std::sync::Arc;
 
-use seatrial_api::Pod;
-
+use crate::known_pods::{DefaultSpread, LABEL_HOSTNAME};
 use crate::node_info::NodeInfo;
 use crate::plugin::{Misfit, Plugin};
 use crate::plugins::{PodInfo, matches_node_selection, untolerated};
-use crate::pod_index::{NO_DOMAIN, PodIndex};
+use crate::pod_index::{ByDomain, NO_DOMAIN, PodIndex};
 use crate::terms::{PodTerms, Spread};
 
-const LABEL_HOSTNAME: &str = "kubernetes.io/hostname";
 const SCORE_MAX: i64 = 100;
 const WEIGHT_INTER_POD_AFFINITY: i64 = 2;
-const WEIGHT_TOPOLOGY_SPREAD: i64 = 2;
-
-/// A number for every domain of a topology.
-#[derive(Debug)]
-struct ByDomain {
-    domain_of: Arc<Vec<u32>>,
-    counts: Vec<i32>,
-}
-
-impl ByDomain {
-    /// The number of a node's domain; `None` for a node that is in none.
-    fn get(&self, node: usize) -> Option<i64> {
-        let domain = self.domain_of.get(node).copied().unwrap_or(NO_DOMAIN);
-        self.counts.get(domain as usize).map(|count| i64::from(*count))
-    }
-}
+pub(crate) const WEIGHT_TOPOLOGY_SPREAD: i64 = 2;
+/// The constraints of the system by default. Mirrors `systemDefaultConstraints`.
+pub(crate) const DEFAULT_SKEW_HOSTNAME: i64 = 3;
+pub(crate) const DEFAULT_SKEW_ZONE: i64 = 5;
 
 #[derive(Debug)]
 struct HardSpread {
@@ -62,24 +48,18 @@ impl Relations {
                 relations.spread.push(HardSpread::of(pod, (spread, &terms.hard), nodes, index));
             }
             let mut total = 0;
-            for term in &terms.affinity {
-                let counter = index.counter(nodes, &terms.affinity, term, false);
-                total += counter.total;
-                let counts = counter.by_domain.clone();
-                relations.affinity.push(by_domain(index, nodes, &term.topology_key, counts));
+            for question in &terms.affinity_questions {
+                let (by_domain, count) = index.ask(nodes, *question);
+                total += count;
+                relations.affinity.push(by_domain);
             }
-            let (namespace, labels) = (&pod.pod.meta.namespace, &pod.pod.meta.labels);
-            relations.is_first =
-                total == 0 && terms.affinity.iter().all(|t| t.matches(namespace, labels, &index.namespaces));
-            for term in &terms.anti_affinity {
-                let counts = index.counter(nodes, std::slice::from_ref(term), term, false).by_domain.clone();
-                relations.anti_affinity.push(by_domain(index, nodes, &term.topology_key, counts));
+            relations.is_first = total == 0 && terms.affinity.iter().all(|t| t.matches_pod(pod.pod, &index.namespaces));
+            for question in &terms.anti_affinity_questions {
+                relations.anti_affinity.push(index.ask(nodes, *question).0);
             }
         }
-        for carrier in index.carriers_for(pod.pod).filter(|c| c.weight.is_none()) {
-            let domain_of = Arc::clone(&index.topology_at(carrier.topology).domain_of);
-            relations.existing_anti_affinity.push(ByDomain { domain_of, counts: carrier.by_domain.clone() });
-        }
+        let forbidding = index.spoken_of(nodes, pod.pod, true).into_iter();
+        relations.existing_anti_affinity = forbidding.map(|(_, by_domain)| by_domain).collect();
         relations
     }
 
@@ -110,32 +90,26 @@ impl Relations {
     }
 }
 
-fn by_domain(index: &mut PodIndex, nodes: &[NodeInfo], key: &seatrial_api::Str, counts: Vec<i32>) -> ByDomain {
-    let topology = index.topology(nodes, key);
-    ByDomain { domain_of: Arc::clone(&index.topology_at(topology).domain_of), counts }
-}
-
-/// The domains of a constraint's topology, and which of them have a node that counts.
+/// The domains of a constraint's topology, and which of them have a node that counts (all, where nothing is said).
 fn spread_domains(
     pod: &PodInfo<'_>,
     (spread, all): (&Spread, &[Spread]),
     nodes: &[NodeInfo],
     index: &mut PodIndex,
-) -> (ByDomain, Vec<bool>) {
-    let topologies: Vec<Arc<Vec<u32>>> = all
-        .iter()
-        .map(|s| {
-            let at = index.topology(nodes, &s.term.topology_key);
-            Arc::clone(&index.topology_at(at).domain_of)
-        })
-        .collect();
+) -> (ByDomain, Option<Vec<bool>>) {
+    let topologies: Vec<usize> = all.iter().map(|s| index.topology(nodes, &s.term.topology_key)).collect();
+    let honors_affinity = spread.honors_affinity && pod.has_node_selection;
+    let needs_one_key = topologies.len() == 1 || topologies.iter().all(|t| index.topology_at(*t).is_everywhere);
+    if needs_one_key && !honors_affinity && !spread.honors_taints {
+        return (index.ask(nodes, spread.question).0, None);
+    }
+    let places: Vec<Arc<Vec<u32>>> = topologies.iter().map(|t| Arc::clone(&index.topology_at(*t).domain_of)).collect();
     let at = index.topology(nodes, &spread.term.topology_key);
     let (domain_of, domain_count) = (Arc::clone(&index.topology_at(at).domain_of), index.topology_at(at).domain_count);
-    let by_node = &index.counter(nodes, std::slice::from_ref(&spread.term), &spread.term, true).by_node;
+    let by_node = index.by_node(nodes, spread.question);
     let (mut counts, mut counted) = (vec![0; domain_count], vec![false; domain_count]);
-    let honors_affinity = spread.honors_affinity && pod.has_node_selection;
     for (node, info) in nodes.iter().enumerate() {
-        if topologies.iter().any(|t| t[node] == NO_DOMAIN)
+        if places.iter().any(|t| t[node] == NO_DOMAIN)
             || (honors_affinity && !matches_node_selection(pod.pod, info))
             || (spread.honors_taints && untolerated(pod, &info.taints).is_some())
         {
@@ -145,14 +119,15 @@ fn spread_domains(
         counts[domain] += by_node[node];
         counted[domain] = true;
     }
-    (ByDomain { domain_of, counts }, counted)
+    (ByDomain { domain_of, counts: Arc::new(counts) }, Some(counted))
 }
 
 impl HardSpread {
     fn of(pod: &PodInfo<'_>, of: (&Spread, &[Spread]), nodes: &[NodeInfo], index: &mut PodIndex) -> Self {
         let (by_domain, counted) = spread_domains(pod, of, nodes, index);
         let spread = of.0;
-        let counts = by_domain.counts.iter().zip(&counted).filter(|(_, counted)| **counted).map(|(count, _)| *count);
+        let counts = by_domain.counts.iter().enumerate();
+        let counts = counts.filter(|(domain, _)| counted.as_ref().is_none_or(|c| c[*domain])).map(|(_, count)| *count);
         let (mut domains, mut min) = (0, i32::MAX);
         for count in counts {
             domains += 1;
@@ -166,30 +141,42 @@ impl HardSpread {
 /// The weighted scores that other pods give to nodes that fit. Mirrors `Score` of both plugins.
 pub(crate) fn relation_scores(
     pod: &PodInfo<'_>,
-    terms: Option<&PodTerms>,
+    (terms, default): (Option<&PodTerms>, Option<DefaultSpread>),
     nodes: &[NodeInfo],
     index: &mut PodIndex,
     feasible: &[usize],
 ) -> Vec<i64> {
     let mut totals = vec![0; feasible.len()];
-    let affinity = affinity_scores(pod.pod, terms, nodes, index, feasible);
+    let affinity = affinity_scores(pod, terms, nodes, index, feasible);
     let (min, max) = (affinity.iter().min().copied().unwrap_or(0), affinity.iter().max().copied().unwrap_or(0));
-    if max > min {
-        for (total, score) in totals.iter_mut().zip(affinity) {
-            let share = (score - min) as f64 / (max - min) as f64;
-            *total += WEIGHT_INTER_POD_AFFINITY * (SCORE_MAX as f64 * share) as i64;
-        }
+    for (total, score) in totals.iter_mut().zip(affinity).filter(|_| max > min) {
+        let share = (score - min) as f64 / (max - min) as f64;
+        *total += WEIGHT_INTER_POD_AFFINITY * (SCORE_MAX as f64 * share) as i64;
     }
-    if let Some(terms) = terms.filter(|t| !t.soft.is_empty()) {
-        for (total, score) in totals.iter_mut().zip(spread_scores(pod, &terms.soft, nodes, index, feasible)) {
-            *total += WEIGHT_TOPOLOGY_SPREAD * score;
-        }
+    let soft = terms.map_or(&[][..], |t| &t.soft);
+    let constraints: Vec<Soft> = match default {
+        _ if !soft.is_empty() => soft
+            .iter()
+            .map(|s| Soft {
+                by_domain: spread_domains(pod, (s, soft), nodes, index).0,
+                max_skew: s.max_skew,
+                is_hostname: s.term.topology_key == LABEL_HOSTNAME,
+            })
+            .collect(),
+        Some(spread) => vec![
+            Soft { by_domain: index.ask(nodes, spread.hostname).0, max_skew: DEFAULT_SKEW_HOSTNAME, is_hostname: true },
+            Soft { by_domain: index.ask(nodes, spread.zone).0, max_skew: DEFAULT_SKEW_ZONE, is_hostname: false },
+        ],
+        None => return totals,
+    };
+    for (total, score) in totals.iter_mut().zip(spread_scores(&constraints, !soft.is_empty(), feasible)) {
+        *total += WEIGHT_TOPOLOGY_SPREAD * score;
     }
     totals
 }
 
 fn affinity_scores(
-    pod: &Pod,
+    pod: &PodInfo<'_>,
     terms: Option<&PodTerms>,
     nodes: &[NodeInfo],
     index: &mut PodIndex,
@@ -201,47 +188,59 @@ fn affinity_scores(
             *sum += weight * by_domain.get(*node).unwrap_or(0);
         }
     };
-    for (weight, term) in terms.iter().flat_map(|t| &t.preferred) {
-        let counter = index.counter(nodes, std::slice::from_ref(term), term, false);
-        if counter.total > 0 {
-            let counts = counter.by_domain.clone();
-            add(*weight, &by_domain(index, nodes, &term.topology_key, counts));
+    for ((weight, _), question) in terms.iter().flat_map(|t| t.preferred.iter().zip(&t.preferred_questions)) {
+        let (by_domain, total) = index.ask(nodes, *question);
+        if total > 0 {
+            add(*weight, &by_domain);
         }
     }
-    for carrier in index.carriers_for(pod) {
-        let Some(weight) = carrier.weight else { continue };
-        let domain_of = Arc::clone(&index.topology_at(carrier.topology).domain_of);
-        add(weight, &ByDomain { domain_of, counts: carrier.by_domain.clone() });
+    for (weight, by_domain) in index.spoken_of(nodes, pod.pod, false) {
+        add(weight, &by_domain);
     }
     sums
 }
 
-/// Scores from 0 to 100, the fewer pods the higher.
-fn spread_scores(
-    pod: &PodInfo<'_>,
-    soft: &[Spread],
-    nodes: &[NodeInfo],
-    index: &mut PodIndex,
-    feasible: &[usize],
-) -> Vec<i64> {
-    let domains: Vec<ByDomain> = soft.iter().map(|s| spread_domains(pod, (s, soft), nodes, index).0).collect();
-    let is_ignored = |node: usize| domains.iter().any(|d| d.get(node).is_none());
+/// A constraint that is only wished.
+struct Soft {
+    by_domain: ByDomain,
+    max_skew: i64,
+    is_hostname: bool,
+}
+
+/// Scores from 0 to 100, the fewer pods the higher. Where the constraints are the pod's own, nodes without one of the labels
+/// have no part in it.
+fn spread_scores(soft: &[Soft], requires_all: bool, feasible: &[usize]) -> Vec<i64> {
+    let is_ignored = |node: usize| requires_all && soft.iter().any(|s| s.by_domain.get(node).is_none());
     let mut sums: Vec<f64> = vec![0.0; feasible.len()];
-    for (spread, by_domain) in soft.iter().zip(&domains) {
+    for constraint in soft {
         let counted = feasible.iter().copied().filter(|node| !is_ignored(*node));
-        let size = if spread.term.topology_key == LABEL_HOSTNAME {
+        let size = if constraint.is_hostname {
             counted.count()
         } else {
-            let mut seen = vec![false; by_domain.counts.len()];
-            counted.for_each(|node| seen[by_domain.domain_of[node] as usize] = true);
+            // Nodes without the label are one more domain.
+            let mut seen = vec![false; constraint.by_domain.counts.len() + 1];
+            let last = seen.len() - 1;
+            counted.for_each(|node| seen[last.min(constraint.by_domain.domain_of[node] as usize)] = true);
             seen.iter().filter(|s| **s).count()
         };
-        let weight = ((size + 2) as f64).ln();
+        let weight = topology_normalizing_weight(size);
         for (sum, node) in sums.iter_mut().zip(feasible) {
-            *sum += by_domain.get(*node).unwrap_or(0) as f64 * weight + (spread.max_skew - 1) as f64;
+            if let Some(count) = constraint.by_domain.get(*node) {
+                *sum += score_for_count(count, constraint.max_skew, weight);
+            }
         }
     }
     normalize_spread(&sums, |at| is_ignored(feasible[at]))
+}
+
+/// Mirrors `topologyNormalizingWeight`.
+pub(crate) fn topology_normalizing_weight(size: usize) -> f64 {
+    ((size + 2) as f64).ln()
+}
+
+/// Mirrors `scoreForCount`.
+pub(crate) fn score_for_count(count: i64, max_skew: i64, weight: f64) -> f64 {
+    count as f64 * weight + (max_skew - 1) as f64
 }
 
 /// Mirrors `NormalizeScore` of podtopologyspread.
@@ -250,6 +249,14 @@ fn normalize_spread(sums: &[f64], is_ignored: impl Fn(usize) -> bool) -> Vec<i64
         sums.iter().enumerate().map(|(at, sum)| (!is_ignored(at)).then(|| sum.round() as i64)).collect();
     let min = rounded.iter().flatten().min().copied().unwrap_or(0);
     let max = rounded.iter().flatten().max().copied().unwrap_or(0);
-    let score = |sum: i64| if max == 0 { SCORE_MAX } else { SCORE_MAX * (max + min - sum) / max };
-    rounded.into_iter().map(|sum| sum.map_or(0, score)).collect()
+    rounded.into_iter().map(|sum| sum.map_or(0, |sum| spread_score(sum, min, max))).collect()
 }
+
+/// A node's part of 100, where the sums of all nodes are within these bounds.
+pub(crate) fn spread_score(sum: i64, min: i64, max: i64) -> i64 {
+    if max == 0 { SCORE_MAX } else { SCORE_MAX * (max + min - sum) / max }
+}
+
+#[cfg(test)]
+#[path = "relations_tests.rs"]
+mod tests;

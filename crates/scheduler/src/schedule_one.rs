@@ -10,12 +10,14 @@ use seatrial_machinery::{Client, EventText, ObjectRef, set_pod_condition};
 
 use crate::cache::Cache;
 use crate::diagnosis::{Diagnosis, truncate_message};
+use crate::known_pods::{DefaultSpread, Known, LABEL_HOSTNAME};
 use crate::node_info::NodeInfo;
 use crate::plugin::{Plugin, PluginSet};
 use crate::plugins::{NodeNames, PodInfo, filter, required_node_names, scores};
 use crate::preemption::{Evaluator, Preemption};
 use crate::relations::{Relations, relation_scores};
 use crate::scheduler::{Scheduled, Scheduler};
+use crate::spread_search::{SpreadView, Window};
 use crate::terms::PodTerms;
 
 /// Below so many nodes all of them are looked at.
@@ -64,12 +66,13 @@ impl Scheduler {
             self.queue.remove(&queued.uid);
             return result(None);
         }
-        let terms = self.cache.index.terms_of(&pod);
+        self.cache.order_nodes();
+        let known = self.cache.known.of(&pod, &mut self.cache.index, client);
         if let Err((plugin, why)) = self.look_at_claims(client, &pod) {
             self.fail_before_filters(client, &pod, plugin, why);
             return result(None);
         }
-        match self.schedule_pod(&pod, terms.as_deref()) {
+        match self.schedule_pod(&pod, &known) {
             Ok(index) if !self.cycle.is_bound() => {
                 self.wait_for_volumes(client, &pod, index);
                 result(None)
@@ -79,7 +82,7 @@ impl Scheduler {
                 result(Some(self.cache.nodes[index].name.clone()))
             }
             Err(diagnosis) => {
-                self.fail(client, &pod, terms, &diagnosis);
+                self.fail(client, &pod, known.terms, &diagnosis);
                 result(None)
             }
         }
@@ -140,9 +143,10 @@ impl Scheduler {
     }
 
     /// The node with the best score. Mirrors `schedulePod`.
-    fn schedule_pod(&mut self, pod: &Pod, terms: Option<&PodTerms>) -> Result<usize, Arc<Diagnosis>> {
+    fn schedule_pod(&mut self, pod: &Pod, known: &Known) -> Result<usize, Arc<Diagnosis>> {
         let generation = self.cache.generation;
-        if let Some(last) = self.last_failure.as_ref().filter(|last| last.is_of(pod, generation)) {
+        let last = self.last_failure.as_ref().filter(|_| !self.cycle.needs_filter());
+        if let Some(last) = last.filter(|last| last.is_of(pod, generation)) {
             return Err(Arc::clone(&last.diagnosis));
         }
         match required_node_names(pod) {
@@ -154,23 +158,25 @@ impl Scheduler {
             NodeNames::Only(names) => {
                 let mut named: Vec<usize> = names.iter().filter_map(|n| self.cache.index_of.get(*n).copied()).collect();
                 named.sort_unstable();
-                return self.schedule_pod_among(pod, terms, &named);
+                return self.schedule_pod_among(pod, known, &named);
             }
         }
         let wanted = nodes_to_find(self.cache.nodes.len());
         let has_nomination = !pod.status.nominated_node_name.is_empty();
         if has_nomination || self.cache.keeps_room_from(pod) || self.cycle.needs_filter() {
-            return self.schedule_pod_node_by_node(pod, terms, wanted);
+            return self.schedule_pod_node_by_node(pod, known, wanted);
         }
-        self.cache.index.refresh(&self.cache.nodes);
-        if terms.is_some() || self.cache.index.carriers_for(pod).next().is_some() {
-            if let Some(index) = self.schedule_related(pod, terms, wanted) {
-                return Ok(index);
-            }
-            return self.schedule_pod_node_by_node(pod, terms, wanted);
+        if known.terms.is_some() || self.cache.index.is_spoken_of(pod) {
+            let related = self.schedule_related(pod, known, wanted);
+            return related.map_or_else(|| self.schedule_pod_node_by_node(pod, known, wanted), Ok);
         }
         let best = self.cache.score_cache.best(pod, &self.cache.nodes, self.next_start, wanted);
         if let Some(best) = best.filter(|best| best.feasible > 0) {
+            if let Some(spread) = known.spread.filter(|_| best.feasible > 1) {
+                let index = self.choose_spread(spread, best.looked_at, best.feasible);
+                let index = index.or_else(|| self.schedule_related(pod, known, wanted));
+                return index.map_or_else(|| self.schedule_pod_node_by_node(pod, known, wanted), Ok);
+            }
             // A node that is the only one needs no choice.
             let pick = if best.feasible == 1 { 0 } else { self.rng.below(best.ties as u64) };
             let pick = usize::try_from(pick).unwrap_or(0);
@@ -178,14 +184,29 @@ impl Scheduler {
             self.next_start = (self.next_start + best.looked_at) % self.cache.nodes.len();
             return Ok(index.unwrap_or(self.next_start));
         }
-        self.schedule_pod_node_by_node(pod, terms, wanted)
+        self.schedule_pod_node_by_node(pod, known, wanted)
+    }
+
+    /// One of the nodes that were looked at, with the constraints by default added to what the nodes score by themselves.
+    fn choose_spread(&mut self, spread: DefaultSpread, looked_at: usize, feasible: usize) -> Option<usize> {
+        let Cache { nodes, score_cache, index, .. } = &mut self.cache;
+        let (hostnames, _) = index.ask(nodes, spread.hostname);
+        let topology = index.topology(nodes, &Str::new_static(LABEL_HOSTNAME));
+        let is_one_each = index.topology_at(topology).is_one_each;
+        let view = SpreadView::new(hostnames, is_one_each, index.ask(nodes, spread.zone).0);
+        let window = Window { start: self.next_start, looked_at, feasible };
+        let rng = &mut self.rng;
+        let pick = |ties: usize| usize::try_from(rng.below(ties as u64)).unwrap_or(0);
+        let chosen = view.choose(score_cache.latest_scores(), window, pick)?;
+        self.next_start = (self.next_start + looked_at) % nodes.len();
+        Some(chosen)
     }
 
     /// The same for pods to which other pods matter, as long as nodes' own scores can be remembered.
-    fn schedule_related(&mut self, pod: &Pod, terms: Option<&PodTerms>, wanted: usize) -> Option<usize> {
+    fn schedule_related(&mut self, pod: &Pod, known: &Known, wanted: usize) -> Option<usize> {
         let info = PodInfo::of(pod);
         let Cache { nodes, score_cache, index, .. } = &mut self.cache;
-        let relations = Relations::of(&info, terms, nodes, index);
+        let relations = Relations::of(&info, known.terms(), nodes, index);
         let fits = |node: usize| relations.filter(node).is_ok();
         let (found, looked_at) = score_cache.feasible(pod, nodes, (self.next_start, wanted), fits)?;
         if found.len() < 2 {
@@ -194,7 +215,7 @@ impl Scheduler {
             return Some(only);
         }
         let feasible: Vec<usize> = found.iter().map(|(node, _)| *node).collect();
-        let mut scores = relation_scores(&info, terms, nodes, index, &feasible);
+        let mut scores = relation_scores(&info, (known.terms(), known.spread), nodes, index, &feasible);
         for (score, (_, own)) in scores.iter_mut().zip(&found) {
             *score += own;
         }
@@ -211,46 +232,37 @@ impl Scheduler {
     }
 
     /// The same for pods whose nodes' scores depend on each other, and for those that fit nowhere: why is told then.
-    fn schedule_pod_node_by_node(
-        &mut self,
-        pod: &Pod,
-        terms: Option<&PodTerms>,
-        wanted: usize,
-    ) -> Result<usize, Arc<Diagnosis>> {
+    fn schedule_pod_node_by_node(&mut self, pod: &Pod, known: &Known, wanted: usize) -> Result<usize, Arc<Diagnosis>> {
         let info = PodInfo::of(pod);
-        if let Some(index) = self.nominated_node(&info, terms) {
+        if let Some(index) = self.nominated_node(&info, known.terms()) {
             return Ok(index);
         }
         let count = self.cache.nodes.len();
         let start = self.next_start.min(count);
-        let (feasible, diagnosis) = self.find_nodes(&info, terms, (start..count).chain(0..start), wanted);
+        let (feasible, diagnosis) = self.find_nodes(&info, known.terms(), (start..count).chain(0..start), wanted);
         if count > 0 {
             self.next_start = (start + feasible.len() + diagnosis.misfits.len()) % count;
         }
-        self.choose(&info, terms, &feasible).ok_or_else(|| Arc::new(diagnosis))
+        self.choose(&info, known, &feasible).ok_or_else(|| Arc::new(diagnosis))
     }
 
     /// The same for pods that name the nodes they may go to, as those of DaemonSets do.
-    fn schedule_pod_among(
-        &mut self,
-        pod: &Pod,
-        terms: Option<&PodTerms>,
-        named: &[usize],
-    ) -> Result<usize, Arc<Diagnosis>> {
+    fn schedule_pod_among(&mut self, pod: &Pod, known: &Known, named: &[usize]) -> Result<usize, Arc<Diagnosis>> {
         let info = PodInfo::of(pod);
-        if let Some(index) = self.nominated_node(&info, terms) {
+        if let Some(index) = self.nominated_node(&info, known.terms()) {
             return Ok(index);
         }
         let (start, wanted) = (self.next_start.checked_rem(named.len()).unwrap_or(0), nodes_to_find(named.len()));
         let (before, after) = named.split_at(start);
-        let (feasible, mut diagnosis) = self.find_nodes(&info, terms, after.iter().chain(before).copied(), wanted);
+        let (feasible, mut diagnosis) =
+            self.find_nodes(&info, known.terms(), after.iter().chain(before).copied(), wanted);
         let count = self.cache.nodes.len();
         if count > 0 {
             self.next_start = (self.next_start + feasible.len() + diagnosis.misfits.len()) % count;
         }
         (diagnosis.absent, diagnosis.narrowed_by) =
             (Some(NOT_NAMED.into()), [Plugin::NodeAffinity].into_iter().collect());
-        self.choose(&info, terms, &feasible).ok_or_else(|| Arc::new(diagnosis))
+        self.choose(&info, known, &feasible).ok_or_else(|| Arc::new(diagnosis))
     }
 
     /// Mirrors `findNodesThatPassFilters`.
@@ -261,7 +273,6 @@ impl Scheduler {
         among: impl Iterator<Item = usize>,
         wanted: usize,
     ) -> (Vec<usize>, Diagnosis) {
-        self.cache.index.refresh(&self.cache.nodes);
         let relations = Relations::of(info, terms, &self.cache.nodes, &mut self.cache.index);
         let keeps_room = self.cache.keeps_room_from(info.pod);
         let mut diagnosis = Diagnosis { node_count: self.cache.nodes.len(), ..Diagnosis::default() };
@@ -287,18 +298,18 @@ impl Scheduler {
         (feasible, diagnosis)
     }
 
-    fn choose(&mut self, info: &PodInfo<'_>, terms: Option<&PodTerms>, feasible: &[usize]) -> Option<usize> {
+    fn choose(&mut self, info: &PodInfo<'_>, known: &Known, feasible: &[usize]) -> Option<usize> {
         match feasible {
             [] => None,
             [only] => Some(*only),
-            _ => Some(self.select_host(info, terms, feasible)),
+            _ => Some(self.select_host(info, known, feasible)),
         }
     }
 
     /// One of the nodes with the highest score. Mirrors `selectHost`.
-    fn select_host(&mut self, pod: &PodInfo<'_>, terms: Option<&PodTerms>, feasible: &[usize]) -> usize {
+    fn select_host(&mut self, pod: &PodInfo<'_>, known: &Known, feasible: &[usize]) -> usize {
         let Cache { nodes, index, .. } = &mut self.cache;
-        let mut totals = relation_scores(pod, terms, nodes, index, feasible);
+        let mut totals = relation_scores(pod, (known.terms(), known.spread), nodes, index, feasible);
         let nodes: Vec<&NodeInfo> = feasible.iter().map(|i| &nodes[*i]).collect();
         for (total, score) in totals.iter_mut().zip(scores(pod, &nodes)) {
             *total += score;

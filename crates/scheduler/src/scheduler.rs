@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{Namespace, NamespacedName, Node, Object, Pod, Resource, Str, Uid};
+use seatrial_api::{Namespace, NamespacedName, Node, Object, Pod, Resource, Service, Str, Uid};
 use seatrial_machinery::{Delivery, EventContext, Rng, SimTime};
 
 use crate::cache::{Cache, NodeChange};
@@ -58,6 +58,7 @@ impl Scheduler {
             Some(Object::Pod(_)) => self.on_pod(cx, delivery),
             Some(Object::Node(node)) => self.on_node(cx, node, delivery.new.is_none()),
             Some(Object::Namespace(_)) => self.on_namespace(delivery),
+            Some(Object::Service(_)) => self.on_service(delivery),
             _ => self.on_storage(cx, delivery),
         }
     }
@@ -130,7 +131,7 @@ impl Scheduler {
     fn move_lesser(&mut self, pod: &Pod, now: SimTime) {
         let (all, priority) = (&self.cache.index.namespaces, pod.spec.priority());
         let terms = PodTerms::of(pod);
-        let event = ClusterEvent::PodDeleted(pod, terms.as_deref());
+        let event = ClusterEvent::PodDeleted(pod, terms.as_ref());
         self.queue.move_where(now, |queued| queued.priority() <= priority && is_worth_requeuing(queued, event, all));
     }
 
@@ -197,6 +198,15 @@ impl Scheduler {
             }
         } else if let Some(old) = old {
             self.cache.index.namespaces.remove(&old.meta.name);
+        }
+    }
+
+    /// Services say which pods are spread together by default.
+    fn on_service(&mut self, delivery: &Delivery) {
+        let selector =
+            |service: Option<&Arc<Service>>| service.and_then(|s| s.body.spec.clone()).and_then(|s| s.selector);
+        if selector(delivery.old_as()) != selector(delivery.new_as()) {
+            self.cache.known.forget();
         }
     }
 

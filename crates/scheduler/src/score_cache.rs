@@ -146,6 +146,11 @@ impl ScoreCache {
         Some((found, looked_at))
     }
 
+    /// The scores of all nodes, stale ones included, for the pod that was looked at last.
+    pub(crate) fn latest_scores(&self) -> &[i32] {
+        self.specs.first().map_or(&[], |spec| &spec.scores)
+    }
+
     /// The node that is the `pick`th with the best score, for the pod that was looked at last.
     pub(crate) fn nth_best(&self, start: usize, best: &Best, pick: usize) -> Option<usize> {
         nth_best(&self.specs.first()?.scores, start, best, pick)

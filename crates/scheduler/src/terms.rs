@@ -2,13 +2,16 @@
 //!
 //! Mirrors pkg/scheduler/framework/types.go (`AffinityTerm`, `PodInfo`) and plugins/podtopologyspread/common.go (v1.36).
 
+use std::hash::Hasher;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{PodAffinityTerm, TopologySpreadConstraint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHasher};
 use seatrial_api::selector::Selector;
 use seatrial_api::{Pod, Str, StrMap};
+
+use crate::pod_index::PodIndex;
 
 /// How much an existing pod's required affinity counts in scores. Mirrors `hardPodAffinityWeight`.
 const HARD_POD_AFFINITY_WEIGHT: i64 = 1;
@@ -21,6 +24,8 @@ pub(crate) type NamespaceLabels = FxHashMap<Str, StrMap>;
 pub(crate) struct Term {
     /// The same for terms that say the same.
     pub(crate) id: String,
+    /// A hash of that.
+    pub(crate) hash: u64,
     pub(crate) topology_key: Str,
     namespaces: Vec<Str>,
     namespace_selector: Option<Selector>,
@@ -35,6 +40,16 @@ impl Term {
                 s.is_everything() || all.get(namespace).is_some_and(|namespace_labels| s.matches(namespace_labels))
             });
         in_namespace && self.selector.matches(labels)
+    }
+
+    /// The labels that are meant.
+    pub(crate) fn selector(&self) -> &Selector {
+        &self.selector
+    }
+
+    /// The pods of a namespace that a selector means.
+    pub(crate) fn selecting(topology_key: &str, namespace: &Str, selector: &LabelSelector) -> Arc<Self> {
+        Self::new(topology_key, vec![namespace.clone()], None, Some(selector))
     }
 
     /// Whether a pod is meant.
@@ -63,8 +78,12 @@ impl Term {
         let compile = |s: Option<&LabelSelector>| {
             Selector::from_optional_label_selector(s).unwrap_or_else(|_| Selector::nothing())
         };
+        let id = format!("{topology_key} {namespaces:?} {namespace_selector:?} {selector:?}");
+        let mut hasher = FxHasher::default();
+        hasher.write(id.as_bytes());
         Arc::new(Self {
-            id: format!("{topology_key} {namespaces:?} {namespace_selector:?} {selector:?}"),
+            id,
+            hash: hasher.finish(),
             topology_key: topology_key.into(),
             namespaces,
             namespace_selector: namespace_selector.map(|s| compile(Some(s))),
@@ -94,6 +113,8 @@ fn require_label_keys(selector: &mut Option<LabelSelector>, operator: &str, keys
 #[derive(Debug)]
 pub(crate) struct Spread {
     pub(crate) term: Arc<Term>,
+    /// The number of the question which pods it means.
+    pub(crate) question: u32,
     pub(crate) max_skew: i64,
     pub(crate) min_domains: i64,
     /// Whether only nodes count that the pod's node affinity allows.
@@ -113,6 +134,7 @@ impl Spread {
         Self {
             counts_itself: term.selector.matches(&pod.meta.labels),
             term,
+            question: 0,
             max_skew: constraint.max_skew.into(),
             min_domains: constraint.min_domains.unwrap_or(1).into(),
             honors_affinity: constraint.node_affinity_policy.as_deref() != Some("Ignore"),
@@ -130,11 +152,15 @@ pub(crate) struct PodTerms {
     pub(crate) preferred: Vec<(i64, Arc<Term>)>,
     pub(crate) hard: Vec<Spread>,
     pub(crate) soft: Vec<Spread>,
+    /// The numbers of the questions which pods the affinity terms mean together, each in its topology.
+    pub(crate) affinity_questions: Vec<u32>,
+    pub(crate) anti_affinity_questions: Vec<u32>,
+    pub(crate) preferred_questions: Vec<u32>,
 }
 
 impl PodTerms {
-    /// A pod's terms, if it has any.
-    pub(crate) fn of(pod: &Pod) -> Option<Arc<Self>> {
+    /// A pod's terms, if it has any; nothing can be asked about them yet.
+    pub(crate) fn of(pod: &Pod) -> Option<Self> {
         if !Self::may_have(pod) {
             return None;
         }
@@ -158,7 +184,19 @@ impl PodTerms {
             let hard = constraint.when_unsatisfiable == "DoNotSchedule";
             if hard { &mut terms.hard } else { &mut terms.soft }.push(Spread::of(constraint, pod));
         }
-        Some(Arc::new(terms))
+        Some(terms)
+    }
+
+    /// The same, with the numbers of what has to be asked about them.
+    pub(crate) fn asking(mut self, index: &mut PodIndex) -> Self {
+        for spread in self.hard.iter_mut().chain(&mut self.soft) {
+            spread.question = index.question(std::slice::from_ref(&spread.term), &spread.term, true);
+        }
+        self.affinity_questions = self.affinity.iter().map(|t| index.question(&self.affinity, t, false)).collect();
+        let mut alone = |term: &Arc<Term>| index.question(std::slice::from_ref(term), term, false);
+        self.anti_affinity_questions = self.anti_affinity.iter().map(&mut alone).collect();
+        self.preferred_questions = self.preferred.iter().map(|(_, term)| alone(term)).collect();
+        self
     }
 
     /// Whether the pod may have terms, which is quick to say.
