@@ -11,6 +11,9 @@ use crate::node::NodeState;
 use crate::plan::Plans;
 use crate::worker::{PodWorker, Stage, Turn, WorkerEvent};
 
+/// How a container ended that nobody saw end, as a runtime tells it after a restart of the machine.
+const EXIT_POWERED_OFF: i32 = 255;
+
 /// What a kubelet's timer is about.
 #[derive(Clone, Debug)]
 pub enum KubeletEvent {
@@ -177,14 +180,45 @@ impl Kubelets {
     pub fn fail_node(&mut self, name: &str) {
         if let Some(node) = self.nodes.get_mut(name) {
             node.failed = true;
+            node.failures += 1;
         }
     }
 
+    /// The machine of a node is off: nothing runs there until the node recovers.
+    pub fn power_off(&mut self, name: &str) {
+        if let Some(node) = self.nodes.get_mut(name) {
+            node.powered_off = true;
+        }
+    }
+
+    /// How often a node has failed; 0 for one that has recovered, or never did.
+    pub fn failure_number(&self, name: &str) -> u32 {
+        self.nodes.get(name).filter(|node| node.failed).map_or(0, |node| node.failures)
+    }
+
+    /// What ran on a machine that was off has ended.
+    fn end_containers(&mut self, now: SimTime, pods: &[Arc<Pod>]) {
+        let mut events = Vec::new();
+        for pod in pods {
+            let Some(worker) = self.workers.get(pod.meta.slot).filter(|w| w.pod.meta.uid == pod.meta.uid) else {
+                continue;
+            };
+            let running = worker.containers.iter().enumerate().filter(|(_, c)| c.is_running());
+            let ends = running.map(|(index, c)| WorkerEvent::Exit(index, c.life, EXIT_POWERED_OFF, false));
+            events.extend(ends.map(|event| worker.event_of(event)));
+        }
+        events.into_iter().for_each(|event| self.set_now(now, event));
+    }
+
     /// The kubelet of a node goes on: it does what it missed.
-    pub fn recover_node(&mut self, now: SimTime, name: &str) {
+    pub fn recover_node(&mut self, now: SimTime, name: &str, pods: &[Arc<Pod>]) {
         let Some(node) = self.nodes.get_mut(name) else { return };
         node.failed = false;
-        for event in std::mem::take(&mut node.missed) {
+        let missed = std::mem::take(&mut node.missed);
+        if std::mem::take(&mut node.powered_off) {
+            self.end_containers(now, pods);
+        }
+        for event in missed {
             self.set_now(now, event);
         }
     }

@@ -44,6 +44,10 @@ pub(crate) struct NodeState {
     pub(crate) ip: IpAddr,
     /// Whether the kubelet has stopped.
     pub(crate) failed: bool,
+    /// Counts how often it did.
+    pub(crate) failures: u32,
+    /// Whether the machine was off, so that no container runs any more.
+    pub(crate) powered_off: bool,
     /// What the kubelet was not there for.
     pub(crate) missed: Vec<KubeletEvent>,
     /// The images that were pulled.
@@ -55,7 +59,7 @@ pub(crate) struct NodeState {
 impl NodeState {
     fn new(ip: IpAddr) -> Self {
         let (missed, images) = (Vec::new(), FxHashSet::default());
-        Self { ip, failed: false, missed, images, pulling_until: SimTime::ZERO }
+        Self { ip, failed: false, failures: 0, powered_off: false, missed, images, pulling_until: SimTime::ZERO }
     }
 }
 

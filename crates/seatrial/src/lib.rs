@@ -10,7 +10,7 @@ pub mod manifest;
 pub mod runner;
 pub mod scenario;
 
-pub use cluster::{Builder, Cluster, DrainOptions, Drained, Error, Node};
+pub use cluster::{Builder, Cluster, DrainOptions, Drained, Error, Node, NodeFault};
 pub use seatrial_api as api;
 pub use seatrial_apiserver::Propagation;
 pub use seatrial_apiserver::patch::PatchType;

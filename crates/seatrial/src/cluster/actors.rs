@@ -26,6 +26,8 @@ pub(super) enum Stimulus {
     Kubelet(KubeletEvent),
     /// A pod's back-off in the scheduler is over.
     Scheduler,
+    /// A fault of a node, the one with this number, is over.
+    NodeRecovers(String, u32),
     /// Events have lived long enough.
     Expiry,
 }

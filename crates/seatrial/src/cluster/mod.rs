@@ -30,6 +30,7 @@ pub use builder::{Builder, Node};
 pub use client::{Applied, Written};
 pub use drain::{DrainOptions, Drained};
 pub use error::Error;
+pub use nodes::NodeFault;
 pub use reads::ReadError;
 pub use rollout::RolloutError;
 pub use run::{Settled, WaitError};

@@ -1,6 +1,7 @@
 //! Nodes that join and change.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use seatrial_api::ApiError;
 use seatrial_controllers::ProvisionerBehavior;
@@ -8,9 +9,41 @@ use seatrial_kubelet::Behavior;
 use seatrial_machinery::Client;
 
 use super::Cluster;
+use super::actors::Stimulus;
 use super::builder::Node;
 
+/// What can go wrong with a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeFault {
+    /// The machine is off: its containers end with 255, and start anew when it is on again.
+    Down,
+    /// The machine has no contact: its containers go on, and are reported when it has.
+    Partition,
+    /// The kubelet starts anew: its containers go on.
+    Restart,
+}
+
 impl Cluster {
+    /// Something goes wrong with a node; for so long, or until [`Self::recover_node`].
+    pub fn break_node(&mut self, name: &str, fault: NodeFault, lasts: Option<Duration>) {
+        self.kubelets.fail_node(name);
+        if fault == NodeFault::Down {
+            self.kubelets.power_off(name);
+        }
+        if let Some(lasts) = lasts {
+            let number = self.kubelets.failure_number(name);
+            let due = self.clock.now() + lasts;
+            self.queue.push_background(due, Stimulus::NodeRecovers(name.to_owned(), number));
+        }
+    }
+
+    /// A fault of a node is over, unless it was over before and something else went wrong since.
+    pub(super) fn node_recovers(&mut self, name: &str, number: u32) {
+        if self.kubelets.failure_number(name) == number {
+            self.recover_node(name);
+        }
+    }
+
     /// A node joins.
     ///
     /// # Errors
@@ -49,7 +82,7 @@ impl Cluster {
             let mut client = Client::new(&mut cluster.server, &mut cluster.recorder, cluster.clock, "kubelet");
             // A node that was removed meanwhile has nobody to be told of.
             let _ = cluster.kubelets.post_node_status(&mut client, name, &pods);
-            cluster.kubelets.recover_node(now, name);
+            cluster.kubelets.recover_node(now, name, &pods);
         });
     }
 

@@ -217,6 +217,10 @@ impl Cluster {
                 self.trace.note(at, (Actor::Scheduler, What::Timer), 0, 0);
                 self.scheduler.fire(at);
             }
+            Stimulus::NodeRecovers(name, number) => {
+                self.trace.note(at, (Actor::Kubelet, What::Timer), 0, 0);
+                self.node_recovers(&name, number);
+            }
             Stimulus::Expiry => {
                 self.expiry_waits = false;
                 let cause = self.trace.note(at, (Actor::ApiServer, What::Timer), 0, 0);

@@ -1,12 +1,14 @@
-//! The verbs about nodes: `node`, `drain`, `evict`.
+//! The verbs about nodes: `node`, `drain`, `evict`, `fault` with a node.
 
 use seatrial_api::{Kind, ObjectKey};
 use seatrial_apiserver::DeleteOptions;
 
 use super::journal::LineKind;
 use super::{Runner, StepError};
+use crate::cluster::NodeFault;
 use crate::cluster::{DrainOptions, Node, SETTLE_TIMEOUT};
-use crate::scenario::model::{Drain, Evict, NodeAction, NodeStep};
+use crate::manifest::Position;
+use crate::scenario::model::{self, Drain, Evict, NodeAction, NodeFaultKind, NodeStep};
 
 impl Runner<'_> {
     pub(super) fn evict(&mut self, evict: &Evict) {
@@ -35,6 +37,26 @@ impl Runner<'_> {
                     self.record(StepError { step: self.step, verb: "drain", code: 1, reason: None, message });
                 }
             }
+        }
+    }
+
+    pub(super) fn node_fault(&mut self, fault: &model::NodeFault, position: Position) {
+        let nodes = self.cluster.objects_of(Kind::Node, Some(&fault.node)).into_iter();
+        let names: Vec<String> = nodes.map(|node| node.meta().name.to_string()).collect();
+        if names.is_empty() {
+            return self.fail(Some(position), format!("no node is named `{}`", fault.node));
+        }
+        for name in names {
+            let kind = match fault.kind {
+                NodeFaultKind::Down => NodeFault::Down,
+                NodeFaultKind::Partition => NodeFault::Partition,
+                NodeFaultKind::Restart => NodeFault::Restart,
+                NodeFaultKind::Recover => {
+                    self.cluster.recover_node(&name);
+                    continue;
+                }
+            };
+            self.cluster.break_node(&name, kind, fault.lasts);
         }
     }
 

@@ -73,6 +73,7 @@ impl Runner<'_> {
             Verb::Call(call) => self.call(call),
             Verb::Evict(evict) => self.evict(evict),
             Verb::Drain(drain) => self.drain(drain),
+            Verb::NodeFault(fault) => self.node_fault(fault, step.position),
             Verb::Fault(_) | Verb::Exec(_) => {
                 let message = format!("`{}` is not supported by this version", describe(&step.verb));
                 self.fail(Some(step.position), message);
@@ -248,6 +249,7 @@ fn describe(verb: &Verb) -> String {
         Verb::Evict(e) => format!("evict {}", e.target),
         Verb::Drain(d) => format!("drain {}", d.name),
         Verb::Fault(_) => "fault".to_owned(),
+        Verb::NodeFault(f) => format!("fault: node {}", f.node),
         Verb::Exec(_) => "exec".to_owned(),
         Verb::Print(_) => "print".to_owned(),
     }

@@ -62,6 +62,8 @@ pub enum Verb {
     Drain(Drain),
     /// A fault of the control plane.
     Fault(Fault),
+    /// A fault of a node.
+    NodeFault(NodeFault),
     /// `kubectl exec`.
     Exec(Exec),
     /// Show something.
@@ -286,6 +288,30 @@ pub struct Fault {
     pub count: Option<u32>,
     /// In how many of 100 cases it happens; always if not given.
     pub percent: u8,
+}
+
+/// `fault` with `node`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFault {
+    /// Which nodes: a name, with `*`.
+    pub node: String,
+    /// What goes wrong.
+    pub kind: NodeFaultKind,
+    /// How long it lasts; until the end of the scenario, or until the node recovers, if not given.
+    pub lasts: Option<Duration>,
+}
+
+/// `fault.type` with `node`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeFaultKind {
+    /// The machine is off: containers end, and start anew when it is on again.
+    Down,
+    /// The machine has no contact: containers go on, and are reported when it has.
+    Partition,
+    /// The kubelet starts anew: containers go on.
+    Restart,
+    /// What went wrong is over.
+    Recover,
 }
 
 /// `fault.type`.

@@ -7,8 +7,8 @@ use super::{behavior, cluster, expect, leaf, print, provisioner, read};
 use crate::manifest::node::Node;
 use crate::manifest::{InputError, Manifest, Source, load_pattern, suggest};
 use crate::scenario::model::{
-    Annotate, Call, Delete, Drain, Evict, Exec, Fault, FaultKind, Label, NodeAction, NodeSpec, NodeStep, Patch,
-    PatchType, Propagation, Rollout, RolloutAction, Scale, SetImage, Settle, Step, Verb,
+    Annotate, Call, Delete, Drain, Evict, Exec, Fault, FaultKind, Label, NodeAction, NodeFault, NodeFaultKind,
+    NodeSpec, NodeStep, Patch, PatchType, Propagation, Rollout, RolloutAction, Scale, SetImage, Settle, Step, Verb,
 };
 
 const SETTLE_QUIET: Duration = Duration::from_secs(4);
@@ -59,6 +59,7 @@ fn verb(key: &str, node: &Node) -> Result<Verb, InputError> {
         }
         "evict" => Verb::Evict(Evict { target: target(node)?, grace_period: read::duration(node, "gracePeriod")? }),
         "drain" => Verb::Drain(drain(node)?),
+        "fault" if node.get("node").is_some() => Verb::NodeFault(node_fault(node)?),
         "fault" => Verb::Fault(fault(node)?),
         "exec" => Verb::Exec(exec(node)?),
         "print" => Verb::Print(print::prints(node)?),
@@ -215,7 +216,42 @@ fn drain(node: &Node) -> Result<Drain, InputError> {
     })
 }
 
+/// The types of faults that are about a node.
+const NODE_FAULTS: [&str; 4] = ["down", "partition", "restart", "recover"];
+/// How long a kubelet is away when it starts anew.
+const KUBELET_RESTART: Duration = Duration::from_secs(10);
+
+fn node_fault(node: &Node) -> Result<NodeFault, InputError> {
+    let kind = match node.get("type").and_then(Node::text).unwrap_or("down") {
+        "down" => NodeFaultKind::Down,
+        "partition" => NodeFaultKind::Partition,
+        "restart" => NodeFaultKind::Restart,
+        "recover" => NodeFaultKind::Recover,
+        other => {
+            let position = node.get("type").map_or(node.position, |t| t.position);
+            return Err(InputError::at(position, format!("`type: {other}` does not go with `node`"))
+                .hint(format!("a node has the types {}", suggest::either(&NODE_FAULTS))));
+        }
+    };
+    let not_ours = ["controller", "kind", "delay", "count", "percent"].into_iter();
+    let not_ours = not_ours.chain((kind == NodeFaultKind::Recover).then_some("for"));
+    if let Some((key, value)) = not_ours.filter_map(|key| Some((key, node.get(key)?))).next() {
+        let with = if key == "for" { "type: recover" } else { "node" };
+        return Err(InputError::at(value.position, format!("`{key}` does not go with `{with}`")));
+    }
+    let lasts = read::duration(node, "for")?;
+    let lasts = if kind == NodeFaultKind::Restart { lasts.or(Some(KUBELET_RESTART)) } else { lasts };
+    Ok(NodeFault { node: read::required_text(node, "node")?, kind, lasts })
+}
+
 fn fault(node: &Node) -> Result<Fault, InputError> {
+    let Some(kind) = node.get("type") else {
+        return Err(InputError::at(node.position, "`fault` needs `type` or `node`")
+            .hint("`fault: {node: node-1, for: 5m}` turns a node off"));
+    };
+    if let Some(of_node) = kind.text().filter(|text| NODE_FAULTS.contains(text)) {
+        return Err(InputError::at(kind.position, format!("`type: {of_node}` needs `node`")));
+    }
     let kind = match word(node, "type") {
         "lag" => FaultKind::Lag,
         "drop" => FaultKind::Drop,

@@ -245,6 +245,11 @@ fn nodes_faults_and_time() {
             percent: 50,
         })
     );
+    let fault = |kind, lasts| Verb::NodeFault(NodeFault { node: "n".to_owned(), kind, lasts });
+    assert_eq!(verb("fault: {node: n}"), fault(NodeFaultKind::Down, None));
+    assert_eq!(verb("fault: {node: n, type: partition, for: 1m}"), fault(NodeFaultKind::Partition, Some(seconds(60))));
+    assert_eq!(verb("fault: {node: n, type: restart}"), fault(NodeFaultKind::Restart, Some(seconds(10))));
+    assert_eq!(verb("fault: {node: n, type: recover}"), fault(NodeFaultKind::Recover, None));
 }
 
 #[test]
