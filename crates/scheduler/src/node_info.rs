@@ -196,10 +196,15 @@ impl NodeInfo {
         Some(old)
     }
 
+    /// One for each that the pod took: a pod that room is kept for may be counted beside the holder of its port.
     fn free_host_ports(&mut self, spec: &PodSpec) {
-        if !self.host_ports.is_empty() {
-            let gone = host_ports(spec);
-            self.host_ports.retain(|p| !gone.contains(p));
+        if self.host_ports.is_empty() {
+            return;
+        }
+        for gone in host_ports(spec) {
+            if let Some(at) = self.host_ports.iter().position(|p| *p == gone) {
+                self.host_ports.swap_remove(at);
+            }
         }
     }
 

@@ -276,3 +276,15 @@ fn names_of_nodes_are_found_before_nodes_are_looked_at() {
         assert_eq!(required_node_names(&terms(json.clone())), want, "{json}");
     }
 }
+
+#[test]
+fn a_port_that_two_pods_take_in_thought_is_freed_once() {
+    let spec = json!({"containers": [{"name": "c", "ports": [{"containerPort": 80, "hostPort": 80}]}]});
+    let (holder, guest) = (pod("holder", json!({}), spec.clone()), pod("guest", json!({}), spec));
+    let mut node = node_info("n", json!({}), json!({}));
+    for pod in [&holder, &guest] {
+        node.put_pod(&pod.meta.uid, crate::node_info::PodKinds::default().count(pod, || None));
+    }
+    node.remove_pod(&guest.meta.uid);
+    assert_eq!(node.host_ports.len(), 1, "the holder keeps it");
+}
