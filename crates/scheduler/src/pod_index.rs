@@ -219,7 +219,7 @@ impl PodIndex {
     /// What a question's pods come to in its topology, and how many there are in any domain.
     pub(crate) fn ask(&mut self, nodes: &[NodeInfo], question: u32) -> (ByDomain, i64) {
         let at = question as usize;
-        if !self.questions[at].sum.as_ref().is_some_and(|s| s.epoch == self.epoch) {
+        if self.questions[at].sum.as_ref().is_none_or(|s| s.epoch != self.epoch) {
             self.find_places(nodes);
             let topology = self.topology(nodes, &self.questions[at].topology_key.clone());
             let groups = self.questions[at].groups.iter();
@@ -233,7 +233,7 @@ impl PodIndex {
 
     fn ask_carrier(&mut self, nodes: &[NodeInfo], carrier: u32) -> ByDomain {
         let at = carrier as usize;
-        if !self.carriers[at].sum.as_ref().is_some_and(|s| s.epoch == self.epoch) {
+        if self.carriers[at].sum.as_ref().is_none_or(|s| s.epoch != self.epoch) {
             self.find_places(nodes);
             let topology = self.topology(nodes, &self.carriers[at].term.topology_key.clone());
             let sum = self.sum_of(topology, self.carriers[at].by_node.iter());
