@@ -5,6 +5,7 @@
 mod daemon_set;
 mod deployment;
 mod events;
+mod job;
 mod pod;
 pub(crate) mod pod_template;
 mod replica_set;
@@ -34,6 +35,7 @@ pub fn describe(object: &Object, around: &Surroundings<'_>) -> Option<String> {
     match object {
         Object::Deployment(d) => deployment::describe(&mut out, d, around),
         Object::DaemonSet(set) => daemon_set::describe(&mut out, set, around),
+        Object::Job(job) => job::describe(&mut out, job),
         Object::ReplicaSet(rs) => replica_set::describe(&mut out, rs, around),
         Object::Pod(pod) => pod::describe(&mut out, pod),
         _ => return None,
