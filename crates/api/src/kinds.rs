@@ -21,6 +21,8 @@ use crate::schema::{print_zero_times, type_named};
 use crate::{ApiError, NamespacedName, ObjectMeta, Str};
 
 pub use crate::objects::deployment::Deployment;
+pub use crate::objects::endpoint_slice::EndpointSlice;
+pub use crate::objects::endpoints::Endpoints;
 pub use crate::objects::event::Event;
 pub use crate::objects::pod::Pod;
 pub use crate::objects::replica_set::ReplicaSet;
@@ -34,10 +36,6 @@ pub type ControllerRevision = Plain<appsv1::ControllerRevision>;
 pub type CronJob = Plain<batchv1::CronJob>;
 /// A DaemonSet.
 pub type DaemonSet = Plain<appsv1::DaemonSet>;
-/// An EndpointSlice.
-pub type EndpointSlice = Plain<discoveryv1::EndpointSlice>;
-/// An Endpoints.
-pub type Endpoints = Plain<corev1::Endpoints>;
 /// A HorizontalPodAutoscaler.
 pub type HorizontalPodAutoscaler = Plain<autoscalingv2::HorizontalPodAutoscaler>;
 /// A Job.

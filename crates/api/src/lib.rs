@@ -37,10 +37,12 @@ pub use objects::container_status::{
     ContainerId, ContainerIdentity, ContainerState, ContainerStatus, ContainerTerminated,
 };
 pub use objects::deployment::{DeploymentSpec, DeploymentStatus, DeploymentStrategy};
+pub use objects::endpoints::EndpointSubset;
 pub use objects::event::{BriefEvent, EventBody, EventSource, EventTemplate, ObjectReference};
 pub use objects::plain::Plain;
 pub use objects::pod::{PodPhase, PodStatus, condition_type as pod_condition};
 pub use objects::replica_set::{ReplicaSetSpec, ReplicaSetStatus};
+pub use objects::shared::Shared;
 pub use pod_template::{PodHostname, PodSpec, PodTemplateSpec};
 pub use rare_str::RareStr;
 pub use resources::{PodRequests, QosClass, ResourceAmounts};

@@ -5,15 +5,16 @@
 use std::sync::Arc;
 
 use seatrial_api::{
-    ControllerRevision, CronJob, DaemonSet, Deployment, Job, Kind, Namespace, Node, Object, PersistentVolume,
-    PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, ReplicationController, Resource, ResourceQuota,
-    StatefulSet, StorageClass,
+    ControllerRevision, CronJob, DaemonSet, Deployment, EndpointSlice, Endpoints, Job, Kind, Namespace, NamespacedName,
+    Node, Object, PersistentVolume, PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, ReplicationController,
+    Resource, ResourceQuota, Service, StatefulSet, StorageClass,
 };
 use seatrial_apiserver::{Change, Cursor, WatchLog};
 
 use crate::lister::{Lister, OwnerIndex, Replaced};
 use crate::pod_cache::PodCache;
 use crate::pods_by_node::PodsByNode;
+use crate::slices_by_service::SlicesByService;
 use crate::volumes::{PodsByClaim, VolumeIndex};
 
 /// The caches that controllers read.
@@ -64,6 +65,14 @@ pub struct Informers {
     pub jobs_by_owner: OwnerIndex<Job>,
     /// CronJobs.
     pub cron_jobs: Lister<CronJob>,
+    /// Services.
+    pub services: Lister<Service>,
+    /// Endpoints.
+    pub endpoints: Lister<Endpoints>,
+    /// EndpointSlices.
+    pub endpoint_slices: Lister<EndpointSlice>,
+    /// EndpointSlices by Service.
+    pub slices_by_service: SlicesByService,
 }
 
 /// A delivery: what the caches now hold differently.
@@ -101,6 +110,12 @@ impl Informers {
     /// How far the caches have followed the log.
     pub fn cursor(&self) -> Cursor {
         self.cursor
+    }
+
+    /// The EndpointSlices that name a Service, by name.
+    pub fn slices_of(&self, service: &NamespacedName) -> impl Iterator<Item = &Arc<EndpointSlice>> {
+        let names = self.slices_by_service.names(service);
+        names.filter_map(|name| self.endpoint_slices.get(&service.namespace, name))
     }
 
     /// The pods that are bound to a node, by namespace and name.
@@ -184,6 +199,15 @@ impl Informers {
                 delivery::<Job>(pair)
             }
             Object::CronJob(_) => delivery::<CronJob>(self.cron_jobs.apply(change)),
+            Object::Service(_) => delivery::<Service>(self.services.apply(change)),
+            Object::Endpoints(_) => delivery::<Endpoints>(self.endpoints.apply(change)),
+            Object::EndpointSlice(_) => {
+                let pair = self.endpoint_slices.apply(change);
+                if let Some(pair) = &pair {
+                    self.slices_by_service.apply(pair.old.as_deref(), pair.new.as_deref());
+                }
+                delivery::<EndpointSlice>(pair)
+            }
             // Kinds that no controller caches are handed through as the log tells them.
             object => match change.type_ {
                 seatrial_apiserver::ChangeType::Deleted => Delivery { old: Some(object.clone()), new: None },

@@ -19,6 +19,7 @@ pub mod pod_control;
 mod pods_by_node;
 mod queue;
 mod recorder;
+mod slices_by_service;
 pub mod volumes;
 pub mod work_queue;
 
@@ -38,3 +39,4 @@ pub use seatrial_apiserver::{
     set_pod_condition, usage_of_namespace,
 };
 pub use seatrial_engine::{Rng, SimTime};
+pub use slices_by_service::{LABEL_SERVICE_NAME, SlicesByService, service_of};

@@ -2,12 +2,15 @@
 
 pub(crate) mod container_status;
 pub(crate) mod deployment;
+pub(crate) mod endpoint_slice;
+pub(crate) mod endpoints;
 pub(crate) mod event;
 pub(crate) mod nil;
 pub(crate) mod plain;
 pub(crate) mod pod;
 pub(crate) mod replica_set;
 pub(crate) mod replication_controller;
+pub(crate) mod shared;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{EndpointSubset, ServicePort, ServiceSpec};
-use seatrial_api::{EndpointSlice, Endpoints, Service, Time};
+use k8s_openapi::api::core::v1::{ServicePort, ServiceSpec};
+use seatrial_api::{EndpointSlice, EndpointSubset, Endpoints, Service, Time};
 use serde_json::json;
 
 use super::{Cells, Column, age, column, or_none, wide};
@@ -73,7 +73,7 @@ fn external_ip(service: &Service, spec: &ServiceSpec) -> String {
 pub(super) const ENDPOINTS_COLUMNS: &[Column] = &[column("Name"), column("Endpoints"), column("Age")];
 
 pub(super) fn endpoints_cells(endpoints: &Endpoints, now: Time) -> Cells {
-    let subsets = endpoints.body.subsets.as_deref().unwrap_or_default();
+    let subsets = &endpoints.subsets;
     vec![
         json!(endpoints.meta.name.as_str()),
         json!(if subsets.is_empty() { "<none>".to_owned() } else { endpoints_text(subsets) }),
@@ -85,8 +85,8 @@ pub(super) fn endpoints_cells(endpoints: &Endpoints, now: Time) -> Cells {
 fn endpoints_text(subsets: &[EndpointSubset]) -> String {
     let mut all = Vec::new();
     for subset in subsets {
-        let ports: Vec<i32> = subset.ports.iter().flatten().map(|port| port.port).collect();
-        for address in subset.addresses.iter().flatten() {
+        let ports: Vec<i32> = subset.ports.iter().map(|port| port.port).collect();
+        for address in subset.addresses.iter() {
             let host = if address.ip.contains(':') { format!("[{}]", address.ip) } else { address.ip.clone() };
             if ports.is_empty() {
                 all.push(address.ip.clone());
@@ -110,16 +110,16 @@ pub(super) const ENDPOINT_SLICE_COLUMNS: &[Column] =
     &[column("Name"), column("AddressType"), column("Ports"), column("Endpoints"), column("Age")];
 
 pub(super) fn endpoint_slice_cells(slice: &EndpointSlice, now: Time) -> Cells {
-    let ports = slice.body.ports.iter().flatten().map(|port| match (&port.name, port.port) {
+    let ports = slice.ports.iter().map(|port| match (&port.name, port.port) {
         (_, Some(number)) => number.to_string(),
         (Some(name), None) if !name.is_empty() => name.clone(),
         _ => "*".to_owned(),
     });
-    let addresses = slice.body.endpoints.iter().flatten().flat_map(|endpoint| endpoint.addresses.iter().cloned());
+    let addresses = slice.endpoints.iter().flat_map(|endpoint| endpoint.addresses.iter().cloned());
     let or_unset = |all: Vec<String>| if all.is_empty() { UNSET.to_owned() } else { first_of(&all) };
     vec![
         json!(slice.meta.name.as_str()),
-        json!(slice.body.address_type),
+        json!(slice.address_type.as_str()),
         json!(or_unset(ports.collect())),
         json!(or_unset(addresses.collect())),
         json!(age(slice.meta.creation_timestamp, now)),

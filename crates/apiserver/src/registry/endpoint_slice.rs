@@ -1,8 +1,8 @@
 //! EndpointSlices. Mirrors pkg/registry/discovery/endpointslice/strategy.go (v1.36).
 
-use k8s_openapi::api::discovery::v1::EndpointSlice as Api;
-use seatrial_api::EndpointSlice;
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice as Api};
 use seatrial_api::field::ErrorList;
+use seatrial_api::{EndpointSlice, Shared};
 
 use crate::strategy::Strategy;
 use crate::{defaults, validation};
@@ -17,11 +17,16 @@ impl Strategy for EndpointSlice {
     /// The topology of older versions is dropped without a word.
     fn prepare_for_create(&mut self) {
         self.meta.generation = 1;
-        self.body.endpoints.iter_mut().flatten().for_each(|endpoint| endpoint.deprecated_topology = None);
+        if self.endpoints.iter().any(|endpoint| endpoint.deprecated_topology.is_some()) {
+            let plain =
+                |e: &Shared<Endpoint>| Shared::new(Endpoint { deprecated_topology: None, ..Endpoint::clone(e) });
+            self.endpoints = self.endpoints.iter().map(plain).collect();
+        }
     }
 
     fn prepare_for_update(&mut self, old: &Self) {
-        if self.body != old.body || self.meta.labels != old.meta.labels {
+        let same = self.endpoints == old.endpoints && self.ports == old.ports && self.address_type == old.address_type;
+        if !same || self.meta.labels != old.meta.labels {
             self.meta.generation += 1;
         }
     }

@@ -2,9 +2,10 @@
 
 use seatrial_api::NamespacedName;
 use seatrial_controllers::{
-    CronJobController, DaemonSetsController, DeploymentController, DisruptionController, GarbageCollector,
-    JobController, NamespaceController, NodeLifecycleController, PersistentVolumeController, PodGcController,
-    PvProtectionController, PvcProtectionController, ReplicaSetController, ReplicationManager, ResourceQuotaController,
+    CronJobController, DaemonSetsController, DeploymentController, DisruptionController, EndpointController,
+    EndpointSliceController, EndpointSliceMirroringController, GarbageCollector, JobController, NamespaceController,
+    NodeLifecycleController, PersistentVolumeController, PodGcController, PvProtectionController,
+    PvcProtectionController, ReplicaSetController, ReplicationManager, ResourceQuotaController, ServiceLbController,
     StatefulSetController, TaintEvictionController, TtlAfterFinishedController, VolumeExpandController,
     VolumeProvisioner,
 };
@@ -62,6 +63,10 @@ pub(super) struct Controllers {
     pub(super) volume_expand: VolumeExpandController,
     pub(super) volume_provisioner: VolumeProvisioner,
     pub(super) cron_job: CronJobController,
+    pub(super) endpoint: EndpointController,
+    pub(super) endpoint_slice: EndpointSliceController,
+    pub(super) endpoint_slice_mirroring: EndpointSliceMirroringController,
+    pub(super) service_lb: ServiceLbController,
 }
 
 /// What an actor works with.
@@ -165,6 +170,22 @@ macro_rules! for_controller {
                 let $c = &mut $self.cron_job;
                 $body
             }
+            Actor::Endpoint => {
+                let $c = &mut $self.endpoint;
+                $body
+            }
+            Actor::EndpointSlice => {
+                let $c = &mut $self.endpoint_slice;
+                $body
+            }
+            Actor::EndpointSliceMirroring => {
+                let $c = &mut $self.endpoint_slice_mirroring;
+                $body
+            }
+            Actor::ServiceLb => {
+                let $c = &mut $self.service_lb;
+                $body
+            }
             Actor::User | Actor::ApiServer | Actor::Scheduler | Actor::Kubelet => $other,
         }
     };
@@ -172,7 +193,7 @@ macro_rules! for_controller {
 
 impl Controllers {
     /// The controllers, in the order of their turns.
-    pub(super) const TURNS: [Actor; 20] = [
+    pub(super) const TURNS: &[Actor] = &[
         Actor::Deployment,
         Actor::ReplicaSet,
         Actor::ReplicationController,
@@ -194,11 +215,15 @@ impl Controllers {
         Actor::VolumeExpand,
         Actor::VolumeProvisioner,
         Actor::CronJob,
+        Actor::Endpoint,
+        Actor::EndpointSlice,
+        Actor::EndpointSliceMirroring,
+        Actor::ServiceLb,
     ];
 
     /// Lets every controller hear of a change.
     pub(super) fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
-        for actor in Self::TURNS {
+        for &actor in Self::TURNS {
             for_controller!(self, actor, c => c.handle(cx, delivery), else ());
         }
     }
@@ -220,7 +245,7 @@ impl Controllers {
 
     /// The timers that controllers asked for since the last time.
     pub(super) fn take_timers(&mut self, out: &mut Vec<Timed>) {
-        for actor in Self::TURNS {
+        for &actor in Self::TURNS {
             if !for_controller!(self, actor, c => c.queue().has_timers(), else false) {
                 continue;
             }

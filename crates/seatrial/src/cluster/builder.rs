@@ -1,6 +1,7 @@
 //! Describing a cluster before it is made.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use seatrial_api::Time;
@@ -68,6 +69,7 @@ pub struct Builder {
     storage_classes: Vec<Value>,
     controllers: bool,
     trace: TraceMode,
+    load_balancers: Option<Duration>,
 }
 
 impl Default for Builder {
@@ -81,6 +83,7 @@ impl Default for Builder {
             storage_classes: Vec::new(),
             controllers: true,
             trace: TraceMode::Hash,
+            load_balancers: None,
         };
         builder.nodes(DEFAULT_NODE_COUNT)
     }
@@ -143,6 +146,14 @@ impl Builder {
         self
     }
 
+    /// Services of type LoadBalancer get an address, after so long. Where nothing is said they wait for one for ever, as in
+    /// a cluster without a cloud provider.
+    #[must_use]
+    pub fn load_balancers(mut self, after: Duration) -> Self {
+        self.load_balancers = Some(after);
+        self
+    }
+
     /// What is kept of what happens; a hash where nothing is said.
     #[must_use]
     pub fn trace(mut self, mode: TraceMode) -> Self {
@@ -180,6 +191,9 @@ impl Builder {
             pod_count: 0,
             namespace: DEFAULT_NAMESPACE.to_owned(),
         };
+        if let (Some(delay), Some(controllers)) = (self.load_balancers, &mut cluster.controllers) {
+            controllers.service_lb.enable(delay);
+        }
         // Nothing of these names can be there yet.
         let before = clock.time().plus_seconds(-BOOTSTRAP_SECONDS);
         let made = cluster.server.bootstrap(&RequestInfo::new(before, "seatrial"));

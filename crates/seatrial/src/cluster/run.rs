@@ -83,7 +83,7 @@ impl Cluster {
         let mut syncs = 0u64;
         loop {
             let mut worked = false;
-            for actor in Controllers::TURNS {
+            for &actor in Controllers::TURNS {
                 worked |= self.take_turn(actor);
             }
             worked |= self.schedule_one();

@@ -58,10 +58,18 @@ pub enum Actor {
     VolumeProvisioner,
     /// The CronJob controller.
     CronJob,
+    /// The Endpoints controller.
+    Endpoint,
+    /// The EndpointSlice controller.
+    EndpointSlice,
+    /// The EndpointSlice mirroring controller.
+    EndpointSliceMirroring,
+    /// The service controller, which makes load balancers.
+    ServiceLb,
 }
 
 impl Actor {
-    const ALL: [Actor; 24] = [
+    const ALL: &[Actor] = &[
         Actor::User,
         Actor::ApiServer,
         Actor::Deployment,
@@ -86,6 +94,10 @@ impl Actor {
         Actor::VolumeExpand,
         Actor::VolumeProvisioner,
         Actor::CronJob,
+        Actor::Endpoint,
+        Actor::EndpointSlice,
+        Actor::EndpointSliceMirroring,
+        Actor::ServiceLb,
     ];
 
     /// The name in events and reports.
@@ -115,6 +127,10 @@ impl Actor {
             Actor::VolumeExpand => "volume-expand-controller",
             Actor::VolumeProvisioner => "volume-provisioner",
             Actor::CronJob => "cronjob-controller",
+            Actor::Endpoint => "endpoint-controller",
+            Actor::EndpointSlice => "endpoint-slice-controller",
+            Actor::EndpointSliceMirroring => "endpoint-slice-mirroring-controller",
+            Actor::ServiceLb => "service-controller",
         }
     }
 }

@@ -146,6 +146,9 @@ impl<'a> Runner<'a> {
         if scenario.cluster.controllers == Controllers::None {
             builder = builder.without_controllers();
         }
+        if let Some(delay) = scenario.cluster.load_balancers {
+            builder = builder.load_balancers(delay);
+        }
         let mut runner = Self::with_builder(builder, &scenario.name, options, tell);
         runner.file = scenario.file.clone();
         for invariant in &scenario.always {

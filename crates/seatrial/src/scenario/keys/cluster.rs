@@ -14,6 +14,11 @@ pub(super) static CLUSTER: Shape = shape(
             Type::List(&Type::OneOf(&[Type::Text, Type::Map(&STORAGE_CLASS)])),
             "StorageClasses that exist from the start; a name alone has the defaults",
         ),
+        optional(
+            "loadBalancers",
+            Type::Map(&LOAD_BALANCERS),
+            "Services of type LoadBalancer get an address (default: they wait for ever, as without a cloud provider)",
+        ),
         optional("defaults", Type::Map(&DEFAULTS), "What holds where a node does not say"),
     ],
 );
@@ -25,6 +30,12 @@ static DEFAULTS: Shape = shape(
         optional("nodes", COUNT, "How many nodes there are if `nodes` is not given (default 3)"),
         optional("capacity", Type::Quantities, "The capacity of nodes (default cpu 8, memory 32Gi, pods 110)"),
     ],
+);
+
+static LOAD_BALANCERS: Shape = shape(
+    "loadBalancers",
+    "The load balancers of the cluster's provider",
+    &[optional("after", Type::Duration, "How long it takes to make one (default 5s)")],
 );
 
 static NODE: Shape = shape(

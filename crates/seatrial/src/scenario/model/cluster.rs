@@ -1,6 +1,7 @@
 //! The cluster a scenario starts with.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::ProvisionerSpec;
 
@@ -13,6 +14,8 @@ pub struct ClusterSpec {
     pub controllers: Controllers,
     /// StorageClasses that exist from the start.
     pub storage_classes: Vec<StorageClassSpec>,
+    /// How long it takes to make a load balancer; `None` where there are none.
+    pub load_balancers: Option<Duration>,
 }
 
 /// `spec.cluster.controllers`: what acts besides the API server.

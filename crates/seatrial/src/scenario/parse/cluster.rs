@@ -1,6 +1,7 @@
 //! `spec.cluster`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use seatrial_api::names::{NameUse, is_qualified_name, name_is_dns_subdomain};
 
@@ -11,6 +12,7 @@ use crate::scenario::model::{BindingMode, ClusterSpec, Controllers, NodeSpec, Re
 
 const NODE_COUNT_DEFAULT: u32 = 3;
 const NODE_COUNT_MAX: u32 = 1_000_000;
+const LOAD_BALANCER_AFTER_DEFAULT: Duration = Duration::from_secs(5);
 const PROVISIONER: &str = "sim.seatrial.dev/disk";
 
 pub(super) fn cluster(node: Option<&Node>) -> Result<ClusterSpec, InputError> {
@@ -21,7 +23,11 @@ pub(super) fn cluster(node: Option<&Node>) -> Result<ClusterSpec, InputError> {
         _ => Controllers::All,
     };
     let classes = storage_classes(read::items(node, "storageClasses"))?;
-    Ok(ClusterSpec { nodes: nodes(node)?, controllers, storage_classes: classes })
+    let load_balancers = match node.get("loadBalancers") {
+        Some(node) => Some(read::duration(node, "after")?.unwrap_or(LOAD_BALANCER_AFTER_DEFAULT)),
+        None => None,
+    };
+    Ok(ClusterSpec { nodes: nodes(node)?, controllers, storage_classes: classes, load_balancers })
 }
 
 fn nodes(cluster: &Node) -> Result<Vec<NodeSpec>, InputError> {

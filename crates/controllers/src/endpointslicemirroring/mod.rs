@@ -1,0 +1,8 @@
+//! The EndpointSlice mirroring controller: Endpoints that people make, as slices.
+//!
+//! Mirrors pkg/controller/endpointslicemirroring (v1.36).
+
+mod controller;
+mod reconciler;
+
+pub use controller::EndpointSliceMirroringController;
