@@ -16,7 +16,6 @@ use crate::args::{Bench as Args, Format};
 use crate::output::Output;
 use crate::run::{bad_input, exit_of};
 
-const PODS_DEFAULT: u32 = 10_000;
 const BAR_WIDTH: u64 = 40;
 /// How many calls of the progress bar are passed over for one that draws: a terminal is slower than the simulation.
 const DRAW_EVERY: u32 = 512;
@@ -30,7 +29,7 @@ pub(crate) fn bench(args: &Args, output: &mut Output) -> Exit {
 }
 
 fn bench_workload(workload: Workload, args: &Args, output: &mut Output) -> Exit {
-    let pods = args.pods.unwrap_or(PODS_DEFAULT);
+    let pods = args.pods.unwrap_or_else(|| workload.pods_default());
     let nodes = args.nodes.unwrap_or_else(|| u32::try_from(workload.nodes_for(u64::from(pods))).unwrap_or(u32::MAX));
     let bar = Bar::new();
     let before = resident_bytes("VmRSS");

@@ -57,6 +57,26 @@ pub struct Behavior {
     pub terminate: Option<Terminate>,
     /// The termination message.
     pub message: Option<String>,
+    /// What it logs.
+    pub log: Vec<LogEntry>,
+}
+
+/// A line that a container logs once, or again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The line.
+    pub line: String,
+    /// From running to the line.
+    pub after: Duration,
+    /// From one to the next; once where nothing is said.
+    pub every: Option<Duration>,
+}
+
+impl LogEntry {
+    /// A line that comes once, as the first thing the container does.
+    pub fn at_start(line: impl Into<String>) -> Self {
+        Self { line: line.into(), after: Duration::ZERO, every: None }
+    }
 }
 
 /// How an image is pulled.

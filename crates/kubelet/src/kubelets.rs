@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::behavior::Behavior;
 use crate::conditions::Memo;
+use crate::container::Container;
 use crate::node::NodeState;
 use crate::plan::Plans;
 use crate::worker::{PodWorker, Stage, Turn, WorkerEvent};
@@ -93,6 +94,17 @@ impl Kubelets {
             (Some(old), None) => self.pod_removed(cx.clock.now(), old),
             (None, None) => {}
         }
+    }
+
+    pub(crate) fn behaviors(&self) -> &[Arc<Behavior>] {
+        &self.behaviors
+    }
+
+    /// A container of a pod, where its kubelet still looks after it.
+    pub(crate) fn container_of(&self, pod: &Pod, name: &str) -> Option<&Container> {
+        let worker = self.workers.get(pod.meta.slot).filter(|w| w.pod.meta.uid == pod.meta.uid)?;
+        let index = worker.plan.containers.iter().position(|plan| plan.identity.name == name)?;
+        worker.containers.get(index)
     }
 
     fn pod_changed(&mut self, now: SimTime, old: Option<&Arc<Pod>>, pod: &Arc<Pod>) {

@@ -11,6 +11,7 @@ mod container;
 mod health;
 mod images;
 mod kubelets;
+mod logs;
 mod node;
 mod phase;
 mod plan;
@@ -26,4 +27,5 @@ mod worker;
 
 pub use behavior::Behavior;
 pub use kubelets::{KubeletEvent, KubeletTimer, Kubelets};
+pub use logs::{LOG_LINES_MAX, Life, LogLine};
 pub use node::NodeConfig;

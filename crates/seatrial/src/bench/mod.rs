@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock. The caller takes the time round [`Bench::run`] and makes a [`Measured`] of it.
 
+mod cron_job;
 mod daemon_set;
 mod job;
 mod measured;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use seatrial_api::Deployment;
 
-use super::daemon_set;
+use super::{cron_job, daemon_set};
 use crate::cluster::{Cluster, DEFAULT_NAMESPACE, Error, Node};
 
 const NAME: &str = "web";
+const PODS_DEFAULT: u32 = 10_000;
 /// How many pods a node takes: the kubelet's default.
 const PODS_A_NODE: u64 = 110;
 /// How often the no-op workload lets every controller look again.
@@ -27,11 +28,13 @@ pub enum Workload {
     DaemonSet,
     /// An indexed Job runs every index once, five thousand at a time.
     Job,
+    /// A CronJob makes Jobs, every five minutes of virtual time, a year of them where nothing is said.
+    CronJob,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Deployment, Self::Rollout, Self::Noop, Self::DaemonSet, Self::Job];
+    pub const ALL: [Self; 6] = [Self::Deployment, Self::Rollout, Self::Noop, Self::DaemonSet, Self::Job, Self::CronJob];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -40,13 +43,24 @@ impl Workload {
             Self::Rollout => "rollout",
             Self::Noop => "noop",
             Self::DaemonSet => "daemonset",
+            Self::CronJob => "cronjob",
             Self::Job => "job",
         }
     }
 
     /// The fewest nodes that so many of its pods need.
     pub fn nodes_for(self, pods: u64) -> u64 {
-        if self == Self::DaemonSet { pods.max(1) } else { Bench::nodes_for(pods) }
+        match self {
+            Self::DaemonSet => pods.max(1),
+            // Its pods run one after the other.
+            Self::CronJob => 1,
+            _ => Bench::nodes_for(pods),
+        }
+    }
+
+    /// How many pods there are where nothing is said.
+    pub fn pods_default(self) -> u32 {
+        if self == Self::CronJob { cron_job::JOBS_OF_A_YEAR } else { PODS_DEFAULT }
     }
 
     /// The workload of a name.
@@ -104,7 +118,7 @@ impl Bench {
         let pods = if workload == Workload::DaemonSet { nodes } else { pods };
         let mut bench = Self { workload, pods: u64::from(pods), nodes: u64::from(nodes), cluster };
         match workload {
-            Workload::Deployment | Workload::DaemonSet => {}
+            Workload::Deployment | Workload::DaemonSet | Workload::CronJob => {}
             Workload::Job => super::job::prepare(&mut bench.cluster),
             Workload::Rollout | Workload::Noop => {
                 bench.create(progress)?;
@@ -123,6 +137,7 @@ impl Bench {
         match self.workload {
             Workload::Deployment => self.create(progress)?,
             Workload::DaemonSet => daemon_set::bring_up(&mut self.cluster, self.pods, progress)?,
+            Workload::CronJob => cron_job::run(&mut self.cluster, self.pods, progress)?,
             Workload::Job => super::job::run(&mut self.cluster, self.pods, progress)?,
             Workload::Rollout => {
                 self.cluster.set_image(&format!("deployment/{NAME}"), "c", "app:2")?;

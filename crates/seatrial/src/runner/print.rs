@@ -7,9 +7,10 @@ use seatrial_api::{Deployment, Event, Kind, Object, Pod, PodPhase, Resource};
 
 use super::Runner;
 use super::journal::LineKind;
-use crate::cluster::Cluster;
+use crate::cluster::logs::default_container;
 use crate::cluster::reads::kind_named;
 use crate::cluster::rollout_status::status_of;
+use crate::cluster::{Cluster, LogOptions};
 use crate::kubectl::describe::{Surroundings, describe};
 use crate::kubectl::history::{history, revision_history};
 use crate::kubectl::table::{Wide, table};
@@ -66,9 +67,36 @@ impl Cluster {
                 }
             }
             Print::Status(target) => status_of(self.targeted(target)?).map(|(text, _)| text).map_err(|e| e.to_string()),
-            Print::Logs { target, .. } => Err(format!("logs of {target} are not kept by this version")),
+            Print::Logs { target, container, previous, tail, since, timestamps } => {
+                let options = LogOptions {
+                    container: container.clone(),
+                    previous: *previous,
+                    tail: *tail,
+                    since: *since,
+                    timestamps: *timestamps,
+                };
+                self.printed_logs(target, options)
+            }
             Print::Events => self.printed_table(&Query { kind: "events".to_owned(), name: None }, Wide::No),
         }
+    }
+
+    /// As `kubectl logs` prints them: of several containers it takes the first, and says so.
+    fn printed_logs(&self, target: &Target, mut options: LogOptions) -> Result<String, String> {
+        let object = self.targeted(target)?;
+        let Some(pod) = Pod::unwrap(object) else {
+            return Err(format!("logs are those of pods, and {target} is none"));
+        };
+        let mut told = String::new();
+        if options.container.is_none()
+            && let Some((container, text)) = default_container(pod)
+        {
+            (options.container, told) = (Some(container), text);
+        }
+        let lines = self.logs_of(pod, &options);
+        let refused =
+            |e: seatrial_api::ApiError| format!("Error from server ({}): {}", e.reason().as_str(), e.message());
+        lines.map(|lines| told + &lines).map_err(refused)
     }
 
     fn queried(&self, query: &Query) -> Result<Vec<&Object>, String> {

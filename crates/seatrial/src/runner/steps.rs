@@ -300,5 +300,6 @@ pub(super) fn behavior_of(b: &Behavior) -> kubelet::Behavior {
             Terminate::Ignores => k::Terminate::Ignores,
         }),
         message: b.message.clone(),
+        log: b.log.iter().map(|l| k::LogEntry { line: l.line.clone(), after: l.after, every: l.every }).collect(),
     }
 }

@@ -27,7 +27,11 @@ pub(super) static BEHAVIOR: Shape = shape(
         optional("oom", Type::Map(&OOM), "Its end by the kernel: 137, OOMKilled (default never)"),
         optional("terminate", Type::Map(&TERMINATE), "What SIGTERM does (default: it ends after 100ms with 143)"),
         optional("message", Type::Text, "What is in the termination log when it ends"),
-        optional("log", Type::List(&Type::Text), "The lines it logs"),
+        optional(
+            "log",
+            Type::List(&Type::OneOf(&[Type::Text, Type::Map(&LOG)])),
+            "The lines it logs; a text comes at once",
+        ),
         optional(
             "usage",
             Type::OneOf(&[Type::Map(&USAGE), Type::List(&Type::Map(&USAGE))]),
@@ -103,6 +107,16 @@ static TERMINATE: Shape = shape(
         optional("after", Type::Duration, "From the signal to the end (default 100ms)"),
         optional("exitCode", INT32, "The exit code (default 143)"),
         optional("ignore", Type::Bool, "Only SIGKILL ends it (default false)"),
+    ],
+);
+
+static LOG: Shape = shape(
+    "log",
+    "A line that a container logs",
+    &[
+        required("line", Type::Text, "The line"),
+        optional("after", Type::Duration, "From running to the line (default 0s)"),
+        optional("every", Type::Duration, "Again after each such time (default once)"),
     ],
 );
 

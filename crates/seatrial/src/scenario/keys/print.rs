@@ -20,6 +20,9 @@ static PRINT_ITEM: Shape = Shape {
         optional("revision", INT32, "With `history`: one revision in full"),
         optional("container", Type::Text, "With `logs`: which container"),
         optional("previous", Type::Bool, "With `logs`: of the container's life before"),
+        optional("tail", COUNT, "With `logs`: so many lines from the end"),
+        optional("since", Type::Duration, "With `logs`: only lines that are not older"),
+        optional("timestamps", Type::Bool, "With `logs`: each line begins with its time"),
     ],
     choose: &["get", "yaml", "describe", "history", "status", "logs", "events"],
 };

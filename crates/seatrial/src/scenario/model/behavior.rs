@@ -27,7 +27,7 @@ pub struct Behavior {
     /// What is in the termination log when the container ends.
     pub message: Option<String>,
     /// The lines it logs.
-    pub log: Vec<String>,
+    pub log: Vec<LogEntry>,
     /// What it uses, by age.
     pub usage: Vec<Usage>,
     /// Where it is written.
@@ -135,6 +135,17 @@ pub enum Terminate {
     },
     /// It does not; only SIGKILL ends it (137).
     Ignores,
+}
+
+/// An item of `log`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The line.
+    pub line: String,
+    /// From running to the line; 0 if not given.
+    pub after: Duration,
+    /// From one such line to the next; it comes once if not given.
+    pub every: Option<Duration>,
 }
 
 /// `usage`: what a container uses from an age on.

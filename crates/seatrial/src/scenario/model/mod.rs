@@ -11,7 +11,7 @@ mod provisioner;
 mod step;
 mod target;
 
-pub use behavior::{Behavior, Endpoint, Exit, Match, Pull, Start, Terminate, Usage, When, Window};
+pub use behavior::{Behavior, Endpoint, Exit, LogEntry, Match, Pull, Start, Terminate, Usage, When, Window};
 pub use check::{Cel, Expectation, Invariant, Subject, Wait, WaitFor};
 pub use cluster::{BindingMode, ClusterSpec, Controllers, NodeSpec, ReclaimPolicy, StorageClassSpec, Taint};
 pub use print::Print;

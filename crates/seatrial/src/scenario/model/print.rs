@@ -1,5 +1,7 @@
 //! `print`: what a scenario shows in the middle of its run.
 
+use std::time::Duration;
+
 use super::{Query, Target};
 
 /// One thing to print, as the kubectl command of the name does.
@@ -33,6 +35,12 @@ pub enum Print {
         container: Option<String>,
         /// Of the container's life before.
         previous: bool,
+        /// So many lines from the end.
+        tail: Option<usize>,
+        /// Only lines that are not older.
+        since: Option<Duration>,
+        /// Each line begins with its time.
+        timestamps: bool,
     },
     /// `kubectl events`.
     Events,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{leaf, read};
 use crate::manifest::InputError;
 use crate::manifest::node::{Data, Node};
-use crate::scenario::model::{Behavior, Endpoint, Exit, Match, Pull, Start, Terminate, Usage, When, Window};
+use crate::scenario::model::{Behavior, Endpoint, Exit, LogEntry, Match, Pull, Start, Terminate, Usage, When, Window};
 
 const TERMINATE_AFTER: Duration = Duration::from_millis(100);
 const TERMINATE_EXIT_CODE: i32 = 143;
@@ -27,7 +27,7 @@ fn behavior(node: &Node) -> Result<Behavior, InputError> {
         oom: node.get("oom").map(|oom| leaf::when(read::child(oom, "after")?)).transpose()?,
         terminate: node.get("terminate").map(terminate).transpose()?,
         message: read::text(node, "message"),
-        log: read::items(node, "log").iter().filter_map(Node::text).map(str::to_owned).collect(),
+        log: read::items(node, "log").iter().map(log_entry).collect::<Result<_, _>>()?,
         usage: many("usage").iter().map(usage).collect::<Result<_, _>>()?,
         position: node.position,
     })
@@ -110,6 +110,20 @@ fn terminate(node: &Node) -> Result<Terminate, InputError> {
             exit_code: read::number(node, "exitCode").unwrap_or(TERMINATE_EXIT_CODE),
         }),
     }
+}
+
+fn log_entry(node: &Node) -> Result<LogEntry, InputError> {
+    if let Some(text) = node.text() {
+        return Ok(LogEntry { line: text.to_owned(), after: Duration::ZERO, every: None });
+    }
+    let every = read::duration(node, "every")?;
+    if every.is_some_and(|every| every.is_zero()) {
+        let position = read::child(node, "every")?.position;
+        return Err(InputError::at(position, "`every` must be longer than nothing")
+            .hint("leave it out for a line that comes once"));
+    }
+    let after = read::duration(node, "after")?.unwrap_or_default();
+    Ok(LogEntry { line: read::required_text(node, "line")?, after, every })
 }
 
 fn usage(node: &Node) -> Result<Usage, InputError> {

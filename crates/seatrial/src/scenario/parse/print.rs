@@ -6,8 +6,15 @@ use crate::manifest::node::{Data, Node};
 use crate::scenario::model::Print;
 
 /// Which modifiers go with which form.
-const MODIFIERS: &[(&str, &str)] =
-    &[("wide", "get"), ("revision", "history"), ("container", "logs"), ("previous", "logs")];
+const MODIFIERS: &[(&str, &str)] = &[
+    ("wide", "get"),
+    ("revision", "history"),
+    ("container", "logs"),
+    ("previous", "logs"),
+    ("tail", "logs"),
+    ("since", "logs"),
+    ("timestamps", "logs"),
+];
 
 pub(super) fn prints(node: &Node) -> Result<Vec<Print>, InputError> {
     read::one_or_many(node).iter().map(print).collect()
@@ -39,6 +46,9 @@ fn print(node: &Node) -> Result<Print, InputError> {
             target: leaf::target(target)?,
             container: read::text(node, "container"),
             previous: read::flag(node, "previous").unwrap_or(false),
+            tail: read::number(node, "tail"),
+            since: read::duration(node, "since")?,
+            timestamps: read::flag(node, "timestamps").unwrap_or(false),
         })
     } else if read::flag(node, "events") == Some(true) {
         Ok(Print::Events)

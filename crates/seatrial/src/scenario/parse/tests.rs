@@ -293,7 +293,14 @@ fn prints() {
         ),
         (
             "{logs: pod/a, container: c, previous: true}",
-            vec![Print::Logs { target: target("pod", "a"), container: Some("c".to_owned()), previous: true }],
+            vec![Print::Logs {
+                target: target("pod", "a"),
+                container: Some("c".to_owned()),
+                previous: true,
+                tail: None,
+                since: None,
+                timestamps: false,
+            }],
         ),
     ] {
         assert_eq!(verb(&format!("print: {text}")), Verb::Print(expected), "{text}");
