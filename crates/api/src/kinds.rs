@@ -20,6 +20,7 @@ use crate::objects::plain::Plain;
 use crate::schema::{print_zero_times, type_named};
 use crate::{ApiError, NamespacedName, ObjectMeta, Str};
 
+pub use crate::objects::daemon_set::DaemonSet;
 pub use crate::objects::deployment::Deployment;
 pub use crate::objects::endpoint_slice::EndpointSlice;
 pub use crate::objects::endpoints::Endpoints;
@@ -34,8 +35,6 @@ pub type ConfigMap = Plain<corev1::ConfigMap>;
 pub type ControllerRevision = Plain<appsv1::ControllerRevision>;
 /// A CronJob.
 pub type CronJob = Plain<batchv1::CronJob>;
-/// A DaemonSet.
-pub type DaemonSet = Plain<appsv1::DaemonSet>;
 /// A HorizontalPodAutoscaler.
 pub type HorizontalPodAutoscaler = Plain<autoscalingv2::HorizontalPodAutoscaler>;
 /// A Job.

@@ -1,6 +1,7 @@
 //! The kinds: what each looks like inside, and how it is read and written.
 
 pub(crate) mod container_status;
+pub(crate) mod daemon_set;
 pub(crate) mod deployment;
 pub(crate) mod endpoint_slice;
 pub(crate) mod endpoints;

@@ -98,8 +98,7 @@ pub(super) const DAEMON_SET_COLUMNS: &[Column] = &[
 ];
 
 pub(super) fn daemon_set_cells(set: &DaemonSet, now: Time) -> Cells {
-    let spec = set.body.spec.clone().unwrap_or_default();
-    let status = set.body.status.clone().unwrap_or_default();
+    let (spec, status) = (&set.spec, &set.status);
     let (names, images) = template_cells(Some(&spec.template));
     let node_selector = spec.template.spec.as_ref().and_then(|pod| pod.node_selector.as_ref());
     vec![

@@ -2,6 +2,8 @@
 //!
 //! The internal `spec.templateGeneration` is an annotation in v1, which only the API server writes.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::apps::v1::DaemonSet as Api;
 use seatrial_api::DaemonSet;
 use seatrial_api::field::ErrorList;
@@ -29,24 +31,25 @@ impl Strategy for DaemonSet {
     }
 
     fn prepare_for_create(&mut self) {
-        self.body.status = Some(Default::default());
+        self.status = Default::default();
         self.meta.generation = 1;
         let generation = template_generation(self);
         set_template_generation(self, generation.max(1));
     }
 
     fn prepare_for_update(&mut self, old: &Self) {
-        self.body.status.clone_from(&old.body.status);
-        let template = |set: &Self| set.body.spec.as_ref().map(|spec| spec.template.clone());
-        let changed = template(self) != template(old);
+        self.status.clone_from(&old.status);
+        let changed = self.spec.template != old.spec.template;
         set_template_generation(self, template_generation(old) + i64::from(changed));
-        if self.body.spec != old.body.spec {
+        if self.spec == old.spec {
+            self.spec = Arc::clone(&old.spec);
+        } else {
             self.meta.generation += 1;
         }
     }
 
     fn prepare_for_status_update(&mut self, old: &Self) {
-        self.body.spec.clone_from(&old.body.spec);
+        self.spec = Arc::clone(&old.spec);
         set_template_generation(self, template_generation(old));
     }
 

@@ -28,7 +28,7 @@ pub(super) type BackoffKey = (Uid, i64, Str);
 pub struct DaemonSetsController {
     pub(super) queue: Queue,
     pub(super) expectations: ControllerExpectations<NamespacedName>,
-    pub(super) sets: FxHashMap<Uid, SetState>,
+    pub(super) sets: FxHashMap<Uid, Box<SetState>>,
     pub(super) failed_pods_backoff: Backoff<BackoffKey>,
 }
 
@@ -60,7 +60,7 @@ impl Controller for DaemonSetsController {
             return Ok(());
         };
         // The state leaves its place for the time of the sync, so that it and the rest can be written side by side.
-        let mut state = self.sets.remove(&ds.meta.uid).unwrap_or_else(|| SetState::new(&ds));
+        let mut state = self.sets.remove(&ds.meta.uid).unwrap_or_else(|| Box::new(SetState::new(&ds)));
         let result = self.sync_daemon_set(cx, &ds, &mut state, key);
         self.sets.insert(ds.meta.uid.clone(), state);
         result

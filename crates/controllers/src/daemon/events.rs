@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Taint;
 use seatrial_api::{ControllerRevision, DaemonSet, NamespacedName, Node, Object, ObjectMeta, Pod, Resource, Uid};
 use seatrial_machinery::{Delivery, EventContext, Informers};
 
@@ -38,7 +39,7 @@ impl DaemonSetsController {
         let Some(new) = new else { return };
         match self.sets.get_mut(&new.meta.uid) {
             Some(state) => state.set_changed(new),
-            None => drop(self.sets.insert(new.meta.uid.clone(), SetState::new(new))),
+            None => drop(self.sets.insert(new.meta.uid.clone(), Box::new(SetState::new(new)))),
         }
         self.queue.add(new.namespaced_name(), cx.cause);
     }
@@ -87,7 +88,7 @@ impl DaemonSetsController {
         if new.meta.controller_of().is_some() {
             let Some(ds) = controller_of(cx.informers, &new.meta) else { return };
             let key = ds.namespaced_name();
-            let seconds = ds.body.spec.as_ref().and_then(|s| s.min_ready_seconds).unwrap_or(0);
+            let seconds = ds.spec.min_ready_seconds.unwrap_or(0);
             if seconds > 0 && !old.is_ready() && new.is_ready() {
                 // The time a pod became ready is told in whole seconds, so it may be available a moment later.
                 let delay = Duration::from_secs(u64::from(seconds.unsigned_abs()) + 1);
@@ -131,7 +132,6 @@ impl DaemonSetsController {
     }
 
     fn on_node(&mut self, cx: &EventContext<'_>, old: Option<&Arc<Node>>, new: Option<&Arc<Node>>) {
-        let taints = |node: &Node| node.body.spec.as_ref().and_then(|s| s.taints.clone()).unwrap_or_default();
         let is_same = |old: &Node, new: &Node| old.meta.labels == new.meta.labels && taints(old) == taints(new);
         if old.zip(new).is_some_and(|(old, new)| is_same(old, new)) {
             return;
@@ -200,13 +200,16 @@ impl DaemonSetsController {
     }
 }
 
+fn taints(node: &Node) -> &[Taint] {
+    node.body.spec.as_ref().and_then(|s| s.taints.as_deref()).unwrap_or_default()
+}
+
 /// Whether a node that is new or has other labels or taints means something to do. Mirrors `syncNodeUpdate` of v1.36.
 fn is_to_be_synced(informers: &Informers, ds: &DaemonSet, node: &Node, wanted: Wanted) -> bool {
     let is_scheduled = informers.pods_on(&node.meta.name).iter().any(|pod| pod.meta.is_controlled_by(&ds.meta.uid));
-    let misscheduled = ds.body.status.as_ref().map_or(0, |s| s.number_misscheduled);
     match is_scheduled {
         false => wanted.should_run,
-        true => !wanted.should_continue || misscheduled > 0,
+        true => !wanted.should_continue || ds.status.number_misscheduled > 0,
     }
 }
 

@@ -44,8 +44,7 @@ pub(super) struct Wanted {
 impl Facts {
     /// Reads a set.
     pub(super) fn of(ds: &DaemonSet) -> Self {
-        let none = Default::default();
-        let spec = ds.body.spec.as_ref().unwrap_or(&none);
+        let spec = &ds.spec;
         let mut template = spec.template.clone();
         add_or_update_daemon_pod_tolerations(template.spec.get_or_insert_default());
         let mut of_pods = template.clone();

@@ -129,8 +129,7 @@ fn with_hash_label(
 
 /// The template, to replace whatever is there, and its text. Mirrors `getPatch`.
 fn patch_of(ds: &DaemonSet) -> (Value, String) {
-    let template = ds.body.spec.as_ref().map(|spec| serde_json::to_value(&spec.template).unwrap_or_default());
-    let mut template = template.unwrap_or_default();
+    let mut template = serde_json::to_value(&ds.spec.template).unwrap_or_default();
     template["$patch"] = json!("replace");
     let value = json!({"spec": {"template": template}});
     let text = canonical_json(&value);
@@ -144,10 +143,10 @@ fn snapshot(
     (data, text): (&Value, &str),
     number: i64,
 ) -> Result<Arc<ControllerRevision>, ApiError> {
-    let template = ds.body.spec.as_ref().map(|spec| &spec.template);
+    let template = &ds.spec.template;
     let json = serde_json::to_value(template).unwrap_or_default();
-    let hash = compute_hash(&json, ds.body.status.as_ref().and_then(|s| s.collision_count));
-    let labels = template.and_then(|t| t.metadata.as_ref()).and_then(|m| m.labels.clone());
+    let hash = compute_hash(&json, ds.status.collision_count);
+    let labels = template.metadata.as_ref().and_then(|m| m.labels.clone());
     let mut labels = StrMap::from_api(labels);
     labels.insert(REVISION_HASH_LABEL, hash.as_str());
     let meta = ObjectMeta {
@@ -171,7 +170,7 @@ fn snapshot(
                 return Ok(there);
             }
             let mut live = DaemonSet::clone(&*cx.client.get_live::<DaemonSet>(&ds.meta.namespace, &ds.meta.name)?);
-            *live.body.status.get_or_insert_default().collision_count.get_or_insert(0) += 1;
+            *live.status.collision_count.get_or_insert(0) += 1;
             cx.client.update_status(live)?;
             Err(error)
         }

@@ -87,7 +87,7 @@ impl DaemonSetsController {
     /// Whether it is too early to delete another failed pod of a node; the set is synced again later then.
     fn is_backing_off(&mut self, cx: &SyncContext<'_>, ds: &DaemonSet, node: &Str) -> bool {
         let now = cx.clock().now();
-        let observed = ds.body.status.as_ref().and_then(|s| s.observed_generation).unwrap_or(0);
+        let observed = ds.status.observed_generation.unwrap_or(0);
         let key = (ds.meta.uid.clone(), observed, node.clone());
         if self.failed_pods_backoff.is_in_back_off_since_update(&key, now) {
             self.queue.add_after(ds.namespaced_name(), self.failed_pods_backoff.get(&key), now);

@@ -48,14 +48,13 @@ fn store_daemon_set_status(
     totals: &Totals,
     observed: Observed,
 ) -> Result<(), ApiError> {
-    let old = ds.body.status.as_ref();
-    let has_observed = old.and_then(|s| s.observed_generation).unwrap_or(0) >= ds.meta.generation;
-    if has_observed && old.is_some_and(|old| is_said(old, totals)) {
+    let has_observed = ds.status.observed_generation.unwrap_or(0) >= ds.meta.generation;
+    if has_observed && is_said(&ds.status, totals) {
         return Ok(());
     }
     let generation = (observed == Observed::Yes).then_some(ds.meta.generation);
     let write = |cx: &mut SyncContext<'_>, mut new: DaemonSet| {
-        say(new.body.status.get_or_insert_default(), totals, generation);
+        say(&mut new.status, totals, generation);
         cx.client.update_status(new).map(drop)
     };
     if write(cx, DaemonSet::clone(ds)).is_ok() {
@@ -72,14 +71,14 @@ fn some(number: i32) -> Option<i32> {
 
 /// Whether a status says what was counted.
 fn is_said(status: &DaemonSetStatus, totals: &Totals) -> bool {
-    let mut new = status.clone();
-    say(&mut new, totals, None);
     let zero = |n: Option<i32>| n.unwrap_or(0);
-    let figures = |s: &DaemonSetStatus| {
-        let optional = [s.updated_number_scheduled, s.number_available, s.number_unavailable].map(zero);
-        (s.desired_number_scheduled, s.current_number_scheduled, s.number_misscheduled, s.number_ready, optional)
-    };
-    figures(&new) == figures(status)
+    status.desired_number_scheduled == totals.desired
+        && status.current_number_scheduled == totals.current
+        && status.number_misscheduled == totals.misscheduled
+        && status.number_ready == totals.ready
+        && zero(status.updated_number_scheduled) == totals.updated
+        && zero(status.number_available) == totals.available
+        && zero(status.number_unavailable) == totals.desired - totals.available
 }
 
 fn say(status: &mut DaemonSetStatus, totals: &Totals, generation: Option<i64>) {

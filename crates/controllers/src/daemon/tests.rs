@@ -230,7 +230,7 @@ fn names_of_revisions_are_the_real_ones_and_avoid_collisions() {
     h.advance(SECOND);
     assert_eq!(h.names(Kind::ControllerRevision), ["agent-56d4b6765b", "agent-6d888799bf"]);
     let set = h.set();
-    assert_eq!(set.body.status.as_ref().and_then(|s| s.collision_count), Some(1));
+    assert_eq!(set.status.collision_count, Some(1));
     assert_eq!(h.pods()[0].meta.labels.get("controller-revision-hash"), Some("56d4b6765b"));
 }
 

@@ -18,8 +18,7 @@ pub(super) fn bring_up(cluster: &mut Cluster, nodes: u64, progress: Progress<'_>
     cluster.create_yaml(&manifest)?;
     let done = |cluster: &Cluster| {
         let found = cluster.api_server().get::<DaemonSet>(DEFAULT_NAMESPACE, NAME);
-        let status = found.ok().and_then(|set| set.body.status.as_ref());
-        let available = status.and_then(|s| s.number_available).unwrap_or(0);
+        let available = found.ok().and_then(|set| set.status.number_available).unwrap_or(0);
         let available = u64::try_from(available).unwrap_or(0);
         progress(available, nodes);
         available == nodes

@@ -33,9 +33,8 @@ fn only_rolling() -> RolloutError {
 
 /// Mirrors `DaemonSetStatusViewer.Status`.
 fn daemon_set_status(set: &DaemonSet) -> Result<(String, bool), RolloutError> {
-    let none = Default::default();
-    let (name, status) = (&set.meta.name, set.body.status.as_ref().unwrap_or(&none));
-    let strategy = set.body.spec.as_ref().and_then(|s| s.update_strategy.as_ref());
+    let (name, status) = (&set.meta.name, &set.status);
+    let strategy = set.spec.update_strategy.as_ref();
     if strategy.and_then(|s| s.type_.as_deref()) != Some("RollingUpdate") {
         return Err(only_rolling());
     }

@@ -216,7 +216,7 @@ impl Harness {
     }
 
     pub(super) fn status(&self) -> String {
-        let s = self.set().body.status.clone().unwrap_or_default();
+        let s = self.set().status.clone();
         let zero = |n: Option<i32>| n.unwrap_or(0);
         format!(
             "desired {} current {} misscheduled {} ready {} updated {} available {} unavailable {} observed {}",

@@ -7,8 +7,7 @@ use super::{Surroundings, annotations, labels, name_lines};
 use crate::kubectl::TabWriter;
 
 pub(super) fn describe(out: &mut TabWriter, set: &DaemonSet, around: &Surroundings<'_>) {
-    let (no_spec, no_status) = Default::default();
-    let (spec, status) = (set.body.spec.as_ref().unwrap_or(&no_spec), set.body.status.as_ref().unwrap_or(&no_status));
+    let (spec, status) = (&set.spec, &set.status);
     name_lines(out, &set.meta);
     let selector = Selector::from_label_selector(&spec.selector).unwrap_or_else(|_| Selector::nothing());
     out.line(0, &format!("Selector:\t{selector}"));
