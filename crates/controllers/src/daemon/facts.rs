@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::RollingUpdateDaemonSet;
-use k8s_openapi::api::core::v1::PodTemplateSpec as ApiTemplate;
+use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec as ApiTemplate};
 use seatrial_api::scheduling::{matches_required_node_affinity, untolerated_taint};
 use seatrial_api::{DaemonSet, LabelSelector, Node, PodTemplateSpec, Str};
 
@@ -48,11 +48,8 @@ impl Facts {
         let mut template = spec.template.clone();
         add_or_update_daemon_pod_tolerations(template.spec.get_or_insert_default());
         let mut of_pods = template.clone();
-        if let Some(affinity) = of_pods.spec.as_mut().and_then(|s| s.affinity.as_mut())
-            && let Some(node_affinity) = &mut affinity.node_affinity
-        {
-            // It chooses nodes here; a pod requires its own node instead.
-            node_affinity.required_during_scheduling_ignored_during_execution = None;
+        if let Some(spec) = &mut of_pods.spec {
+            drop_required_node_affinity(spec);
         }
         let rolling = rolling_update_of(spec);
         Self {
@@ -99,8 +96,136 @@ impl Facts {
     }
 }
 
+/// It chooses nodes here; a pod requires its own node instead. What it leaves empty goes with it, as when a pod is read.
+fn drop_required_node_affinity(spec: &mut PodSpec) {
+    let Some(affinity) = &mut spec.affinity else { return };
+    if let Some(node_affinity) = &mut affinity.node_affinity {
+        node_affinity.required_during_scheduling_ignored_during_execution = None;
+        if *node_affinity == Default::default() {
+            affinity.node_affinity = None;
+        }
+    }
+    if *affinity == Default::default() {
+        spec.affinity = None;
+    }
+}
+
 /// Mirrors `GetTemplateGeneration`.
 fn template_generation(ds: &DaemonSet) -> Str {
     let text = ds.meta.annotations.get(TEMPLATE_GENERATION_ANNOTATION).unwrap_or_default();
     if text.parse::<i64>().is_ok() { text.into() } else { Str::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use seatrial_api::Plain;
+    use serde_json::{Value, json};
+
+    const NOWHERE: (bool, bool) = (false, false);
+    const STAYS: (bool, bool) = (false, true);
+    const RUNS: (bool, bool) = (true, true);
+
+    fn wanted(pod: &Value, node: &Value) -> (bool, bool) {
+        let mut template = json!({"containers": []});
+        for (key, value) in pod.as_object().expect("an object") {
+            template[key] = value.clone();
+        }
+        let set = json!({"metadata": {"name": "a"}, "spec": {"selector": {}, "template": {"spec": template}}});
+        let set = DaemonSet::from_api(serde_json::from_value(set).expect("a set")).expect("it converts");
+        let node = json!({"metadata": {"name": "n-1", "labels": node["labels"]},
+            "spec": {"taints": node["taints"], "unschedulable": node["unschedulable"]}, "status": {"conditions": node["conditions"]}});
+        let node: Node = Plain::from_api(serde_json::from_value(node).expect("a node")).expect("it converts");
+        let Wanted { should_run, should_continue } = Facts::of(&set).node_should_run_daemon_pod(&node);
+        (should_run, should_continue)
+    }
+
+    fn taint(key: &str, effect: &str) -> Value {
+        json!({"taints": [{"key": key, "value": "v", "effect": effect}]})
+    }
+
+    fn affinity(terms: Value) -> Value {
+        json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}})
+    }
+
+    #[test]
+    fn names_labels_and_affinity_choose_nodes() {
+        let zone = json!({"labels": {"zone": "a"}});
+        let by_zone =
+            |operator: &str| json!({"matchExpressions": [{"key": "zone", "operator": operator, "values": ["a"]}]});
+        let by_name =
+            |name: &str| json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [name]}]});
+        let rows = [
+            (json!({}), RUNS),
+            (json!({"nodeName": "n-1"}), RUNS),
+            (json!({"nodeName": "n-2"}), NOWHERE),
+            (json!({"nodeSelector": {"zone": "a"}}), RUNS),
+            (json!({"nodeSelector": {"zone": "b"}}), NOWHERE),
+            (affinity(json!([by_zone("In")])), RUNS),
+            (affinity(json!([by_zone("NotIn")])), NOWHERE),
+            (affinity(json!([by_zone("NotIn"), by_name("n-1")])), RUNS),
+            (affinity(json!([by_name("n-2")])), NOWHERE),
+            // What only the scheduler weighs does not choose nodes.
+            (
+                json!({"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution":
+                [{"weight": 1, "preference": by_zone("NotIn")}]}}}),
+                RUNS,
+            ),
+            (
+                json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+                [{"topologyKey": "zone", "labelSelector": {}}]}}}),
+                RUNS,
+            ),
+            (json!({"containers": [{"name": "c", "resources": {"requests": {"cpu": "1000"}}}]}), RUNS),
+        ];
+        for (pod, want) in rows {
+            assert_eq!(wanted(&pod, &zone), want, "{pod}");
+        }
+    }
+
+    #[test]
+    fn taints_keep_pods_away_or_drive_them_out() {
+        let (plain, host) = (json!({}), json!({"hostNetwork": true}));
+        let own = json!({"tolerations": [{"key": "k", "operator": "Exists", "effect": "NoSchedule"}]});
+        let all = json!({"tolerations": [{"operator": "Exists"}]});
+        let rows = [
+            (&plain, taint("k", "NoSchedule"), STAYS),
+            (&plain, taint("k", "NoExecute"), NOWHERE),
+            (&plain, taint("k", "PreferNoSchedule"), RUNS),
+            (&own, taint("k", "NoSchedule"), RUNS),
+            (&own, taint("k", "NoExecute"), NOWHERE),
+            (&all, taint("k", "NoExecute"), RUNS),
+            (&plain, taint("node.kubernetes.io/not-ready", "NoExecute"), RUNS),
+            (&plain, taint("node.kubernetes.io/unreachable", "NoExecute"), RUNS),
+            (&plain, taint("node.kubernetes.io/not-ready", "NoSchedule"), STAYS),
+            (&plain, taint("node.kubernetes.io/unreachable", "NoSchedule"), STAYS),
+            (&plain, taint("node.kubernetes.io/disk-pressure", "NoSchedule"), RUNS),
+            (&plain, taint("node.kubernetes.io/memory-pressure", "NoSchedule"), RUNS),
+            (&plain, taint("node.kubernetes.io/pid-pressure", "NoSchedule"), RUNS),
+            (&plain, taint("node.kubernetes.io/unschedulable", "NoSchedule"), RUNS),
+            (&plain, taint("node.kubernetes.io/network-unavailable", "NoSchedule"), STAYS),
+            (&host, taint("node.kubernetes.io/network-unavailable", "NoSchedule"), RUNS),
+            (&plain, taint("node.kubernetes.io/out-of-service", "NoExecute"), NOWHERE),
+            // The spec of a cordoned node and its conditions are not looked at.
+            (&plain, json!({"unschedulable": true, "conditions": [{"type": "Ready", "status": "False"}]}), RUNS),
+        ];
+        for (pod, node, want) in rows {
+            assert_eq!(wanted(pod, &node), want, "{pod} on {node}");
+        }
+        // A pod that does not belong there by its labels may not stay either, whatever it tolerates.
+        assert_eq!(wanted(&json!({"nodeSelector": {"a": "b"}}), &taint("k", "NoSchedule")), NOWHERE);
+    }
+
+    #[test]
+    fn a_pod_requires_its_own_node_instead_of_what_chose_it() {
+        let mut pod = affinity(json!([{"matchExpressions": [{"key": "zone", "operator": "Exists"}]}]));
+        pod["containers"] = json!([]);
+        pod["affinity"]["podAffinity"] = json!({});
+        let set = json!({"metadata": {"name": "a"}, "spec": {"selector": {}, "template": {"spec": pod}}});
+        let set = DaemonSet::from_api(serde_json::from_value(set).expect("a set")).expect("it converts");
+        let template = Facts::of(&set).pod_template;
+        let affinity = template.spec.api().affinity.clone().expect("the rest of it");
+        // The form that a pod of one node has when it is read, so that a write of such a pod does not seem to change it.
+        assert!(affinity.pod_affinity.is_some() && affinity.node_affinity.is_none());
+    }
 }
