@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use seatrial_api::{Node, Pod, Str, StrMap, Uid};
 
+use crate::image_locality::{ImageStates, images_of};
 use crate::known_pods::{KnownPods, LABEL_ZONE};
 use crate::node_info::{CountedPod, NodeInfo, PodKinds};
 use crate::plugin::Misfit;
@@ -27,6 +28,7 @@ pub(crate) struct Cache {
     pub(crate) score_cache: ScoreCache,
     pub(crate) index: PodIndex,
     pub(crate) known: KnownPods,
+    pub(crate) images: ImageStates,
     kinds: PodKinds,
     /// The number of the next node.
     next_node_id: u32,
@@ -97,6 +99,11 @@ impl Cache {
             self.is_unordered |= is_new || zone_of(&self.nodes[index].labels) != zone_of(&node.meta.labels);
             self.index.clear();
         }
+        let images = images_of(node);
+        if images != self.nodes[index].images {
+            self.images.replace(&self.nodes[index].images, &images);
+            self.nodes[index].images = images;
+        }
         let Some(old) = self.nodes[index].set_node(node) else { return NodeChange::None };
         self.generation += 1;
         self.score_cache.node_changed(index);
@@ -114,6 +121,7 @@ impl Cache {
         let index = self.index_of.remove(name)?;
         self.generation += 1;
         let gone = self.nodes.remove(index);
+        self.images.replace(&gone.images, &[]);
         self.is_unordered = true;
         self.index.clear();
         for pod in gone.pods.values() {

@@ -5,6 +5,7 @@
 mod cache;
 mod diagnosis;
 mod hints;
+mod image_locality;
 mod known_pods;
 mod label_buckets;
 mod node_info;

@@ -30,6 +30,8 @@ pub(crate) struct NodeInfo {
     pub(crate) non_zero_milli_cpu: i64,
     pub(crate) non_zero_memory: i64,
     pub(crate) pod_count: i64,
+    /// The images that the node has, by name, and their sizes in bytes.
+    pub(crate) images: Vec<(Str, i64)>,
     /// Host ports in use as (address, protocol, port).
     pub(crate) host_ports: Vec<HostPort>,
     /// The pods by uid, each with the spec it is counted by.

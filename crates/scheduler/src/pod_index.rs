@@ -127,6 +127,8 @@ pub(crate) struct PodIndex {
     carrier_buckets: LabelBuckets,
     full_carriers: usize,
     sum_count: usize,
+    /// How many nodes' counts of alike pods were added up.
+    walked: u64,
 }
 
 fn group_hash(namespace: &Str, labels: &StrMap, is_deleting: bool) -> u64 {
@@ -224,7 +226,8 @@ impl PodIndex {
             let topology = self.topology(nodes, &self.questions[at].topology_key.clone());
             let groups = self.questions[at].groups.iter();
             let parts = groups.flat_map(|group| &self.groups[*group as usize].by_node);
-            let sum = self.sum_of(topology, parts);
+            let (sum, walked) = self.sum_of(topology, parts);
+            self.walked += walked;
             self.keep_sums();
             self.questions[at].sum = Some(sum);
         }
@@ -236,7 +239,8 @@ impl PodIndex {
         if self.carriers[at].sum.as_ref().is_none_or(|s| s.epoch != self.epoch) {
             self.find_places(nodes);
             let topology = self.topology(nodes, &self.carriers[at].term.topology_key.clone());
-            let sum = self.sum_of(topology, self.carriers[at].by_node.iter());
+            let (sum, walked) = self.sum_of(topology, self.carriers[at].by_node.iter());
+            self.walked += walked;
             self.keep_sums();
             self.carriers[at].sum = Some(sum);
         }
@@ -249,15 +253,21 @@ impl PodIndex {
         (ByDomain { domain_of, counts: Arc::clone(&sum.counts) }, sum.total)
     }
 
-    fn sum_of<'a>(&self, topology: usize, parts: impl Iterator<Item = (&'a u32, &'a i32)>) -> Sum {
+    /// How many nodes' counts of pods alike were added up so far.
+    pub(crate) fn walked(&self) -> u64 {
+        self.walked
+    }
+
+    fn sum_of<'a>(&self, topology: usize, parts: impl Iterator<Item = (&'a u32, &'a i32)>) -> (Sum, u64) {
         let of = &self.topologies[topology];
         let counts = Arc::new(vec![0; of.domain_count]);
-        let mut sum = Sum { epoch: self.epoch, topology, counts, total: 0 };
+        let (mut sum, mut walked) = (Sum { epoch: self.epoch, topology, counts, total: 0 }, 0);
         for (node, count) in parts {
             let place = self.place_of.1.get(*node as usize).copied().unwrap_or(NO_DOMAIN);
             sum.add(of, place as usize, *count);
+            walked += 1;
         }
-        sum
+        (sum, walked)
     }
 
     /// Makes room for one more sum.
@@ -286,6 +296,7 @@ impl PodIndex {
     pub(crate) fn by_node(&mut self, nodes: &[NodeInfo], question: u32) -> Vec<i32> {
         self.find_places(nodes);
         let mut counts = vec![0; nodes.len()];
+        self.walked += nodes.len() as u64;
         for group in &self.questions[question as usize].groups {
             for (node, count) in &self.groups[*group as usize].by_node {
                 let place = self.place_of.1.get(*node as usize).copied().unwrap_or(NO_DOMAIN);
@@ -304,6 +315,16 @@ impl PodIndex {
         }
         let group = self.group_of(&pod.meta.namespace, &pod.meta.labels, false);
         self.groups[group as usize].carriers.iter().any(|c| !self.carriers[*c as usize].by_node.is_empty())
+    }
+
+    /// Whether existing pods weigh places for a pod.
+    pub(crate) fn is_weighed(&mut self, pod: &Pod) -> bool {
+        if self.full_carriers == 0 {
+            return false;
+        }
+        let group = self.group_of(&pod.meta.namespace, &pod.meta.labels, false);
+        let weighs = |c: &Carrier| c.weight.is_some() && !c.by_node.is_empty();
+        self.groups[group as usize].carriers.iter().any(|slot| weighs(&self.carriers[*slot as usize]))
     }
 
     /// What existing pods say about a pod: where it is forbidden, or what a place near them weighs.

@@ -63,6 +63,21 @@ impl Relations {
         relations
     }
 
+    /// Whether the node fits, without saying why not: most nodes are asked no more than this.
+    pub(crate) fn fits(&self, node: usize) -> bool {
+        let is_skewed =
+            |s: &HardSpread| s.by_domain.get(node).is_none_or(|count| count + s.itself - s.min > s.max_skew);
+        let is_taken = |by_domain: &ByDomain| by_domain.get(node) > Some(0);
+        !self.spread.iter().any(is_skewed)
+            && (self.affinity.is_empty() || self.is_near(node))
+            && !self.anti_affinity.iter().chain(&self.existing_anti_affinity).any(is_taken)
+    }
+
+    fn is_near(&self, node: usize) -> bool {
+        let has_all_labels = self.affinity.iter().all(|a| a.get(node).is_some());
+        has_all_labels && (self.is_first || self.affinity.iter().all(|a| a.get(node) > Some(0)))
+    }
+
     /// Why the node does not fit, if it does not. Mirrors `Filter` of both plugins, in their order.
     pub(crate) fn filter(&self, node: usize) -> Result<(), Misfit> {
         for spread in &self.spread {
@@ -76,8 +91,7 @@ impl Relations {
             }
         }
         let near = |reason| Misfit::resolvable(Plugin::InterPodAffinity, reason);
-        let has_all_labels = self.affinity.iter().all(|a| a.get(node).is_some());
-        if !has_all_labels || !(self.is_first || self.affinity.iter().all(|a| a.get(node) > Some(0))) {
+        if !self.is_near(node) {
             return Err(Misfit::unresolvable(Plugin::InterPodAffinity, "node(s) didn't match pod affinity rules"));
         }
         if self.anti_affinity.iter().any(|a| a.get(node) > Some(0)) {

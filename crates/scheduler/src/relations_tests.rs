@@ -50,7 +50,12 @@ fn says(cache: &mut Cache, spec: Value) -> Vec<Option<String>> {
     let pod = pod("incoming", json!({"app": "web"}), spec);
     let terms = PodTerms::of(&pod).map(|terms| terms.asking(&mut cache.index));
     let relations = Relations::of(&info(&pod), terms.as_ref(), &cache.nodes, &mut cache.index);
-    (0..cache.nodes.len()).map(|node| relations.filter(node).err().map(|m| m.reasons.join(", "))).collect()
+    let says = |node: usize| {
+        let misfit = relations.filter(node).err();
+        assert_eq!(relations.fits(node), misfit.is_none(), "{node}");
+        misfit.map(|m| m.reasons.join(", "))
+    };
+    (0..cache.nodes.len()).map(says).collect()
 }
 
 /// The same as marks: what every node says, `None` where the pod fits.

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, Condition, ConditionStatus, Pod, PodSpec, RareStr, Str, StrMap, pod_condition};
-use seatrial_machinery::{Client, EventText, ObjectRef, set_pod_condition};
+use seatrial_machinery::{Client, EventText, ObjectRef, Rng, set_pod_condition};
 
 use crate::cache::Cache;
 use crate::diagnosis::{Diagnosis, truncate_message};
+use crate::image_locality::WEIGHT_IMAGE_LOCALITY;
 use crate::known_pods::{DefaultSpread, Known, LABEL_HOSTNAME};
 use crate::node_info::NodeInfo;
 use crate::plugin::{Plugin, PluginSet};
@@ -163,7 +164,8 @@ impl Scheduler {
         }
         let wanted = nodes_to_find(self.cache.nodes.len());
         let has_nomination = !pod.status.nominated_node_name.is_empty();
-        if has_nomination || self.cache.keeps_room_from(pod) || self.cycle.needs_filter() {
+        let needs_care = self.cycle.needs_filter() || self.cache.images.concern(pod);
+        if has_nomination || self.cache.keeps_room_from(pod) || needs_care {
             return self.schedule_pod_node_by_node(pod, known, wanted);
         }
         if known.terms.is_some() || self.cache.index.is_spoken_of(pod) {
@@ -178,8 +180,7 @@ impl Scheduler {
                 return index.map_or_else(|| self.schedule_pod_node_by_node(pod, known, wanted), Ok);
             }
             // A node that is the only one needs no choice.
-            let pick = if best.feasible == 1 { 0 } else { self.rng.below(best.ties as u64) };
-            let pick = usize::try_from(pick).unwrap_or(0);
+            let pick = if best.feasible == 1 { 0 } else { one_of(&mut self.rng, best.ties) };
             let index = self.cache.score_cache.nth_best(self.next_start, &best, pick);
             self.next_start = (self.next_start + best.looked_at) % self.cache.nodes.len();
             return Ok(index.unwrap_or(self.next_start));
@@ -187,18 +188,21 @@ impl Scheduler {
         self.schedule_pod_node_by_node(pod, known, wanted)
     }
 
-    /// One of the nodes that were looked at, with the constraints by default added to what the nodes score by themselves.
-    fn choose_spread(&mut self, spread: DefaultSpread, looked_at: usize, feasible: usize) -> Option<usize> {
-        let Cache { nodes, score_cache, index, .. } = &mut self.cache;
+    /// What the constraints by default say of every node.
+    fn spread_view(&mut self, spread: DefaultSpread) -> SpreadView {
+        let Cache { nodes, index, .. } = &mut self.cache;
         let (hostnames, _) = index.ask(nodes, spread.hostname);
         let topology = index.topology(nodes, &Str::new_static(LABEL_HOSTNAME));
         let is_one_each = index.topology_at(topology).is_one_each;
-        let view = SpreadView::new(hostnames, is_one_each, index.ask(nodes, spread.zone).0);
+        SpreadView::new(hostnames, is_one_each, index.ask(nodes, spread.zone).0)
+    }
+
+    /// One of the nodes that were looked at, with the constraints by default added to what the nodes score by themselves.
+    fn choose_spread(&mut self, spread: DefaultSpread, looked_at: usize, feasible: usize) -> Option<usize> {
+        let view = self.spread_view(spread);
         let window = Window { start: self.next_start, looked_at, feasible };
-        let rng = &mut self.rng;
-        let pick = |ties: usize| usize::try_from(rng.below(ties as u64)).unwrap_or(0);
-        let chosen = view.choose(score_cache.latest_scores(), window, pick)?;
-        self.next_start = (self.next_start + looked_at) % nodes.len();
+        let chosen = view.choose(self.cache.score_cache.latest_scores(), window, |ties| one_of(&mut self.rng, ties))?;
+        self.next_start = (self.next_start + looked_at) % self.cache.nodes.len();
         Some(chosen)
     }
 
@@ -207,19 +211,32 @@ impl Scheduler {
         let info = PodInfo::of(pod);
         let Cache { nodes, score_cache, index, .. } = &mut self.cache;
         let relations = Relations::of(&info, known.terms(), nodes, index);
-        let fits = |node: usize| relations.filter(node).is_ok();
+        let fits = |node: usize| relations.fits(node);
         let (found, looked_at) = score_cache.feasible(pod, nodes, (self.next_start, wanted), fits)?;
+        let start = self.next_start;
         if found.len() < 2 {
             let only = found.first()?.0;
-            self.next_start = (self.next_start + looked_at) % nodes.len();
+            self.next_start = (start + looked_at) % nodes.len();
             return Some(only);
         }
+        let is_weighed = known.terms().is_some_and(|t| !t.preferred.is_empty()) || index.is_weighed(pod);
+        if let Some(spread) = known.spread.filter(|_| !is_weighed) {
+            let mut scores = vec![-1; nodes.len()];
+            found.iter().for_each(|(node, own)| scores[*node] = i32::try_from(*own).unwrap_or(i32::MAX));
+            let window = Window { start, looked_at, feasible: found.len() };
+            let view = self.spread_view(spread);
+            if let Some(chosen) = view.choose(&scores, window, |ties| one_of(&mut self.rng, ties)) {
+                self.next_start = (start + looked_at) % self.cache.nodes.len();
+                return Some(chosen);
+            }
+        }
+        let Cache { nodes, index, .. } = &mut self.cache;
         let feasible: Vec<usize> = found.iter().map(|(node, _)| *node).collect();
         let mut scores = relation_scores(&info, (known.terms(), known.spread), nodes, index, &feasible);
         for (score, (_, own)) in scores.iter_mut().zip(&found) {
             *score += own;
         }
-        self.next_start = (self.next_start + looked_at) % nodes.len();
+        self.next_start = (start + looked_at) % nodes.len();
         Some(self.pick(&feasible, &scores))
     }
 
@@ -308,8 +325,13 @@ impl Scheduler {
 
     /// One of the nodes with the highest score. Mirrors `selectHost`.
     fn select_host(&mut self, pod: &PodInfo<'_>, known: &Known, feasible: &[usize]) -> usize {
-        let Cache { nodes, index, .. } = &mut self.cache;
+        let Cache { nodes, index, images, .. } = &mut self.cache;
         let mut totals = relation_scores(pod, (known.terms(), known.spread), nodes, index, feasible);
+        if images.concern(pod.pod) {
+            for (total, node) in totals.iter_mut().zip(feasible) {
+                *total += WEIGHT_IMAGE_LOCALITY * images.score(pod.pod, &nodes[*node], nodes.len());
+            }
+        }
         let nodes: Vec<&NodeInfo> = feasible.iter().map(|i| &nodes[*i]).collect();
         for (total, score) in totals.iter_mut().zip(scores(pod, &nodes)) {
             *total += score;
@@ -320,8 +342,7 @@ impl Scheduler {
     fn pick(&mut self, feasible: &[usize], scores: &[i64]) -> usize {
         let best = scores.iter().copied().max().unwrap_or(0);
         let ties: Vec<usize> = feasible.iter().zip(scores).filter(|(_, s)| **s == best).map(|(i, _)| *i).collect();
-        let pick = self.rng.below(ties.len() as u64);
-        ties[usize::try_from(pick).unwrap_or(0)]
+        ties[one_of(&mut self.rng, ties.len())]
     }
 
     pub(crate) fn bind(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, index: usize) {
@@ -350,6 +371,11 @@ impl Scheduler {
         client.event(&ObjectRef::of(&**pod), &EventText::warning("FailedScheduling", &truncate_message(message)));
         report(client, pod, Some(Str::default()), (REASON_ERROR, message));
     }
+}
+
+/// Breaks a tie.
+fn one_of(rng: &mut Rng, ties: usize) -> usize {
+    usize::try_from(rng.below(ties as u64)).unwrap_or(0)
 }
 
 /// How many fitting nodes are enough. Mirrors `numFeasibleNodesToFind`.

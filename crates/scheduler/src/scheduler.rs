@@ -232,6 +232,11 @@ impl Scheduler {
     pub fn nodes_evaluated(&self) -> u64 {
         self.evaluated + self.cache.score_cache.evaluated()
     }
+
+    /// How many nodes' counts of pods were added up so far, to tell what affinity and spread mean.
+    pub fn counts_added_up(&self) -> u64 {
+        self.cache.index.walked()
+    }
 }
 
 /// Whether others may treat two versions of a pod the same.

@@ -62,6 +62,47 @@ fn scheduling_one_pod_looks_at_no_more_nodes_than_upstream_samples() {
     }
 }
 
+/// The last of so many pods, which keep to this.
+fn scheduling_one_that_keeps_to(spec: &str, nodes: usize, pods: i32) -> LookedAt {
+    let node = |index: usize| {
+        let mut node = Node::named(format!("node-{index}"));
+        node.labels.insert("zone".to_owned(), format!("zone-{}", index % 3));
+        node
+    };
+    let mut cluster = Cluster::builder().with_nodes((0..nodes).map(node).collect()).build();
+    let manifest = format!(
+        "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web}}, spec: {{replicas: {pods}, \
+         selector: {{matchLabels: {{app: web}}}}, template: {{metadata: {{labels: {{app: web}}}}, \
+         spec: {{{spec}, containers: [{{name: c, image: 'app:1'}}]}}}}}}}}"
+    );
+    cluster.create_yaml(&manifest).expect("the API server takes it");
+    cluster.settle().expect("it settles");
+    cost(&mut cluster, |c| c.scale("deployment/web", pods + 1).expect("it scales")).2
+}
+
+#[test]
+fn affinity_and_spread_walk_over_no_pods() {
+    let selector = "labelSelector: {matchLabels: {app: web}}";
+    let specs = [
+        format!(
+            "affinity: {{podAntiAffinity: {{requiredDuringSchedulingIgnoredDuringExecution: \
+             [{{topologyKey: kubernetes.io/hostname, {selector}}}]}}}}"
+        ),
+        format!(
+            "topologySpreadConstraints: [{{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, {selector}}}]"
+        ),
+        "priority: 0".to_owned(),
+    ];
+    for spec in specs {
+        for pods in [10, 1000] {
+            let looked_at = scheduling_one_that_keeps_to(&spec, 2000, pods);
+            // 34 % of 2,000 nodes are enough, some of which may be taken.
+            assert_eq!(looked_at.pods, 0, "{spec}");
+            assert!(looked_at.nodes <= 2 * 680, "{spec} {looked_at:?}");
+        }
+    }
+}
+
 #[test]
 fn choosing_the_pods_of_a_rolling_update_walks_over_none() {
     let mut cluster = cluster(20, 200);

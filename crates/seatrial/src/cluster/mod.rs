@@ -141,7 +141,10 @@ impl Cluster {
 
     /// What was looked at one by one: pods by syncs, nodes by the scheduler. Tests hold it against the size of the cluster.
     pub fn looked_at(&self) -> LookedAt {
-        LookedAt { pods: self.informers.pods.walked(), nodes: self.scheduler.nodes_evaluated() }
+        LookedAt {
+            pods: self.informers.pods.walked() + self.scheduler.counts_added_up(),
+            nodes: self.scheduler.nodes_evaluated(),
+        }
     }
 
     /// How many nodes there are.
