@@ -7,6 +7,7 @@ pub mod defaults;
 mod delete;
 mod endpoints;
 mod errors;
+mod event_table;
 mod events;
 mod expiry;
 #[doc(hidden)]

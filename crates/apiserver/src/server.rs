@@ -6,7 +6,7 @@ use k8s_openapi::Metadata;
 use rustc_hash::FxHashMap;
 use seatrial_api::field::Path;
 use seatrial_api::{
-    ApiError, BriefEvent, Event, EventBody, Kind, Namespace, Object, ObjectMeta, Resource, Str, Time, Uid,
+    ApiError, BriefEvent, Event, EventBody, Kind, Named, Namespace, Object, ObjectMeta, Resource, Str, Time, Uid,
 };
 
 use crate::admission::AdmissionState;
@@ -98,6 +98,8 @@ pub struct ApiServer {
     pub(crate) expiries: Expiries,
     /// How many names each `generateName` has given, so that one more fault renames no pod elsewhere.
     name_counts: FxHashMap<Str, u64>,
+    /// A namespace that took new objects when the version of all namespaces was this.
+    open_namespace: (u64, Str),
 }
 
 impl ApiServer {
@@ -112,6 +114,7 @@ impl ApiServer {
             oldest_version: 0,
             expiries: Expiries::default(),
             name_counts: FxHashMap::default(),
+            open_namespace: (u64::MAX, Str::default()),
         }
     }
 
@@ -162,9 +165,11 @@ impl ApiServer {
         meta.creation_timestamp = Some(request.now);
         meta.deletion = None;
         meta.uid = self.next_uid();
-        self.check_namespace_for_create::<R>(object.meta())?;
+        if !self.takes_new_objects(&object.meta().namespace) {
+            self.check_namespace_for_create::<R>(object.meta())?;
+        }
         object.admit_create(&self.store, &mut self.admission)?;
-        self.fill_name::<R>(&mut object)?;
+        let is_name_free = self.fill_name::<R>(&mut object)?;
         object.prepare_for_create();
         object.begin_create(&self.store, &mut self.service_allocators, request.dry_run)?;
         if let Validation::Full(mut api) = validation {
@@ -178,7 +183,9 @@ impl ApiServer {
             }
         }
         object.check_create(&self.store, &mut self.admission)?;
-        self.check_name_is_free::<R>(object.meta())?;
+        if !is_name_free {
+            self.check_name_is_free::<R>(object.meta())?;
+        }
         if self.store.count(Kind::ResourceQuota) > 0 {
             self.charge_quota(request, &Arc::new(object.clone()), None)?;
         }
@@ -196,21 +203,34 @@ impl ApiServer {
     /// # Errors
     /// As [`ApiServer::create`].
     pub fn create_event(&mut self, request: &RequestInfo<'_>, mut event: BriefEvent) -> Result<(), ApiError> {
-        let is_free = event.with_name(|name| self.store.lookup(Kind::Event, &event.template.namespace, name).is_none());
-        let namespace = self.store.get_as::<Namespace>("", &event.template.namespace);
-        let is_plain = is_free
-            && !request.dry_run
-            && namespace.is_some_and(|n| !n.meta.is_deleting())
-            && self.store.count(Kind::ResourceQuota) == 0;
+        let is_plain = !request.dry_run
+            && self.store.count(Kind::ResourceQuota) == 0
+            && self.takes_new_objects(&event.template.namespace);
         if !is_plain {
             let mut body = EventBody::clone(&Event::from(event));
             body.meta = ObjectMeta { name: body.meta.name, namespace: body.meta.namespace, ..ObjectMeta::default() };
             return self.create(request, Event::from(body)).map(drop);
         }
         event.uid = self.next_uid();
-        let stored = self.store.put_brief_event(event);
+        let stored = self
+            .store
+            .put_brief_event(event)
+            .map_err(|event| event.with_place(|_, name| ApiError::already_exists(&Kind::Event.resource(), name)))?;
         self.note_expiry(&stored, request.now);
         Ok(())
+    }
+
+    /// Whether a namespace is there and not on its way out. Asked for one namespace after another many times over.
+    fn takes_new_objects(&mut self, namespace: &Str) -> bool {
+        let version = self.store.kind_version(Kind::Namespace);
+        if self.open_namespace.0 == version && self.open_namespace.1 == *namespace {
+            return true;
+        }
+        let is_open = self.store.get_as::<Namespace>("", namespace).is_some_and(|n| !n.meta.is_deleting());
+        if is_open {
+            self.open_namespace = (version, namespace.clone());
+        }
+        is_open
     }
 
     /// Replaces an object a controller changed; with a resourceVersion only if nobody wrote since.
@@ -305,33 +325,33 @@ impl ApiServer {
         Uid::from_counter(self.options.seed, self.uid_count)
     }
 
-    /// Resolves `generateName`: the next free name of the prefix.
-    fn fill_name<R: Strategy>(&mut self, object: &mut R) -> Result<(), ApiError> {
+    /// Resolves `generateName`: the next free name of the prefix. Returns whether there was one to resolve, so that the
+    /// name is known to be free.
+    fn fill_name<R: Strategy>(&mut self, object: &mut R) -> Result<bool, ApiError> {
         let meta = object.meta();
         if !meta.name.is_empty() || meta.generate_name.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
-        let base = truncate(&meta.generate_name, GENERATE_NAME_BASE_LENGTH_MAX).to_owned();
-        let namespace = meta.namespace.clone();
+        let base = truncate(&meta.generate_name, GENERATE_NAME_BASE_LENGTH_MAX);
         for _ in 0..GENERATE_NAME_ATTEMPTS_MAX {
-            let name = format!("{base}{}", self.next_suffix(&base));
-            if self.store.lookup(R::KIND, &namespace, &name).is_none() {
+            let mut name = String::with_capacity(base.len() + SUFFIX_LENGTH);
+            name.push_str(base);
+            name.push_str(&self.next_suffix(base));
+            if self.store.lookup(R::KIND, &meta.namespace, &name).is_none() {
                 object.meta_mut().name = name.into();
-                return Ok(());
+                return Ok(true);
             }
         }
-        Err(ApiError::generate_name_exhausted(&R::KIND.resource(), &base))
+        Err(ApiError::generate_name_exhausted(&R::KIND.resource(), base))
     }
 
-    fn next_suffix(&mut self, base: &str) -> String {
-        if !self.name_counts.contains_key(base) {
-            self.name_counts.insert(base.into(), 0);
-        }
-        let count = self.name_counts.get_mut(base).map_or(0, |count| {
-            *count += 1;
-            *count
-        });
-        made_up_suffix(self.options.seed, base, count)
+    fn next_suffix(&mut self, base: &str) -> Str {
+        let count = match self.name_counts.get_mut(base) {
+            Some(count) => count,
+            None => self.name_counts.entry(base.into()).or_default(),
+        };
+        *count += 1;
+        made_up_suffix(self.options.seed, base, *count)
     }
 
     fn check_name_is_free<R: Strategy>(&self, meta: &seatrial_api::ObjectMeta) -> Result<(), ApiError> {
@@ -405,14 +425,14 @@ fn truncate(text: &str, length: usize) -> &str {
 }
 
 /// The five letters after a prefix that was used `count` times.
-pub(crate) fn made_up_suffix(seed: u64, base: &str, count: u64) -> String {
+pub(crate) fn made_up_suffix(seed: u64, base: &str, count: u64) -> Str {
     let mut bits = mix(mix(seed) ^ hash_text(base) ^ count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let letters = (0..SUFFIX_LENGTH).map(|_| {
+    let letters: [u8; SUFFIX_LENGTH] = std::array::from_fn(|_| {
         let letter = SUFFIX_ALPHABET[(bits % SUFFIX_ALPHABET.len() as u64) as usize];
         bits /= SUFFIX_ALPHABET.len() as u64;
-        char::from(letter)
+        letter
     });
-    letters.collect()
+    std::str::from_utf8(&letters).unwrap_or_default().into()
 }
 
 /// FNV-1a over the text's bytes.

@@ -4,14 +4,17 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{BriefEvent, Event, Kind, Object, ObjectKey, ObjectMap, Resource, Slot};
+use seatrial_api::{BriefEvent, Event, Kind, Object, ObjectKey, ObjectMap, Resource};
 
+use crate::event_table::EventTable;
 use crate::watch_log::{Change, ChangeType, WatchLog};
 
 /// All objects and the log of their changes.
 #[derive(Debug)]
 pub struct Store {
+    /// The objects of each kind but Event.
     tables: Vec<Table>,
+    events: EventTable,
     /// The version of the last write of each kind.
     kind_versions: Vec<u64>,
     resource_version: u64,
@@ -23,7 +26,13 @@ type Table = ObjectMap<Object>;
 impl Default for Store {
     fn default() -> Self {
         let tables = Kind::ALL.iter().map(|_| Table::default()).collect();
-        Self { tables, kind_versions: vec![0; Kind::ALL.len()], resource_version: 0, log: WatchLog::default() }
+        Self {
+            tables,
+            events: EventTable::default(),
+            kind_versions: vec![0; Kind::ALL.len()],
+            resource_version: 0,
+            log: WatchLog::default(),
+        }
     }
 }
 
@@ -37,6 +46,9 @@ impl Store {
     /// The object at a place.
     #[inline]
     pub fn lookup(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Object> {
+        if kind == Kind::Event {
+            return self.events.get(namespace, name);
+        }
         self.tables[kind as usize].get(namespace, name)
     }
 
@@ -47,7 +59,7 @@ impl Store {
 
     /// The objects of a kind, of one namespace or of all, in the order of their keys.
     pub fn list(&self, kind: Kind, namespace: Option<&str>) -> Vec<&Object> {
-        self.tables[kind as usize].sorted(namespace)
+        if kind == Kind::Event { self.events.sorted(namespace) } else { self.tables[kind as usize].sorted(namespace) }
     }
 
     /// The objects of a kind as their own type, of one namespace or of all, in the order of their keys.
@@ -58,7 +70,7 @@ impl Store {
     /// How many objects of a kind there are.
     #[inline]
     pub fn count(&self, kind: Kind) -> usize {
-        self.tables[kind as usize].len()
+        if kind == Kind::Event { self.events.len() } else { self.tables[kind as usize].len() }
     }
 
     /// The version of the last write.
@@ -85,51 +97,61 @@ impl Store {
     }
 
     /// Writes an object, new or replaced, with the next resourceVersion.
-    pub fn put<R: Resource>(&mut self, mut object: R) -> Arc<R> {
-        self.resource_version += 1;
-        self.kind_versions[R::KIND as usize] = self.resource_version;
-        let table = &mut self.tables[R::KIND as usize];
-        let meta = object.meta();
-        let slot = match table.is_at(meta.slot, &meta.namespace, &meta.name) {
-            true => meta.slot,
-            false => table.slot_of(&meta.namespace, &meta.name).unwrap_or_else(|| table.next_slot()),
-        };
-        let meta = object.meta_mut();
-        (meta.resource_version, meta.slot) = (self.resource_version, slot);
-        let object = Arc::new(object);
-        let wrapped = R::wrap(Arc::clone(&object));
-        let old = table.insert(slot, wrapped.clone());
+    pub fn put<R: Resource>(&mut self, mut sent: R) -> Arc<R> {
+        let version = self.next_version(R::KIND);
+        let (object, wrapped, old);
+        if R::KIND == Kind::Event {
+            sent.meta_mut().resource_version = version;
+            object = Arc::new(sent);
+            wrapped = R::wrap(Arc::clone(&object));
+            old = self.events.insert(wrapped.clone());
+        } else {
+            let table = &mut self.tables[R::KIND as usize];
+            let meta = sent.meta();
+            let slot = match table.is_at(meta.slot, &meta.namespace, &meta.name) {
+                true => meta.slot,
+                false => table.slot_of(&meta.namespace, &meta.name).unwrap_or_else(|| table.next_slot()),
+            };
+            let meta = sent.meta_mut();
+            (meta.resource_version, meta.slot) = (version, slot);
+            object = Arc::new(sent);
+            wrapped = R::wrap(Arc::clone(&object));
+            old = table.insert(slot, wrapped.clone());
+        }
         let type_ = if old.is_some() { ChangeType::Modified } else { ChangeType::Added };
-        self.log.push(Change { resource_version: self.resource_version, type_, object: wrapped, old });
+        self.log.push(Change { resource_version: version, type_, object: wrapped, old });
         object
     }
 
-    /// Writes a new event that is rendered when somebody looks.
-    pub(crate) fn put_brief_event(&mut self, mut event: BriefEvent) -> Arc<Event> {
+    fn next_version(&mut self, kind: Kind) -> u64 {
         self.resource_version += 1;
-        self.kind_versions[Kind::Event as usize] = self.resource_version;
-        event.resource_version = self.resource_version;
+        self.kind_versions[kind as usize] = self.resource_version;
+        self.resource_version
+    }
+
+    /// Writes a new event that is rendered when somebody looks; gives it back where its name is taken.
+    pub(crate) fn put_brief_event(&mut self, mut event: BriefEvent) -> Result<Arc<Event>, Object> {
+        event.resource_version = self.resource_version + 1;
+        let stamp = event.stamp;
         let event = Arc::new(Event::from(event));
         let object = Object::Event(Arc::clone(&event));
-        self.tables[Kind::Event as usize].insert(Slot::NONE, object.clone());
-        let change = Change { resource_version: self.resource_version, type_: ChangeType::Added, object, old: None };
-        self.log.push(change);
-        event
+        self.events.insert_new(stamp, object.clone())?;
+        let resource_version = self.next_version(Kind::Event);
+        self.log.push(Change { resource_version, type_: ChangeType::Added, object, old: None });
+        Ok(event)
     }
 
     /// Removes an object; the log tells its last state with the version of the removal.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Object> {
-        let old = self.tables[key.kind as usize].remove(&key.namespace, &key.name)?;
-        self.resource_version += 1;
-        let version = self.resource_version;
-        self.kind_versions[key.kind as usize] = version;
-        let object = old.with_meta(|meta| meta.resource_version = version);
-        self.log.push(Change {
-            resource_version: version,
-            type_: ChangeType::Deleted,
-            object: object.clone(),
-            old: Some(old),
-        });
+        let old = if key.kind == Kind::Event {
+            self.events.remove(&key.namespace, &key.name)?
+        } else {
+            self.tables[key.kind as usize].remove(&key.namespace, &key.name)?
+        };
+        let resource_version = self.next_version(key.kind);
+        let object = old.with_meta(|meta| meta.resource_version = resource_version);
+        let change = Change { resource_version, type_: ChangeType::Deleted, object: object.clone(), old: Some(old) };
+        self.log.push(change);
         Some(object)
     }
 }

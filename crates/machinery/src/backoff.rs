@@ -54,7 +54,10 @@ impl<K: Clone + Eq + Hash> ItemExponentialFailureRateLimiter<K> {
 
     /// Forgets the key's failures: its next delay is the base again.
     pub fn forget(&mut self, key: &K) {
-        self.failures.remove(key);
+        // Hardly anything ever fails, and then there is nothing to look for.
+        if !self.failures.is_empty() {
+            self.failures.remove(key);
+        }
     }
 }
 

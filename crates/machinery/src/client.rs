@@ -6,7 +6,8 @@ use seatrial_api::{ApiError, Object, ObjectKey, Resource};
 use seatrial_apiserver::{ApiServer, DeleteOptions, RequestInfo, Strategy};
 
 use crate::clock::Clock;
-use crate::recorder::{EventRecorder, EventText, ObjectRef};
+use crate::event_text::EventText;
+use crate::recorder::{EventRecorder, ObjectRef};
 
 /// What a component needs to write: the server, the time, its name, and its event recorder.
 #[derive(Debug)]

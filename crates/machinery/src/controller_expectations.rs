@@ -4,10 +4,11 @@
 
 use std::hash::Hash;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use seatrial_engine::SimTime;
 
 use crate::limits::EXPECTATIONS_TIMEOUT;
+use crate::small_map::SmallMap;
 
 #[derive(Clone, Copy, Debug)]
 struct ControlleeExpectations {
@@ -29,12 +30,12 @@ impl ControlleeExpectations {
 /// For each controller object, how many creations and deletions it still has to see.
 #[derive(Clone, Debug)]
 pub struct ControllerExpectations<K> {
-    store: FxHashMap<K, ControlleeExpectations>,
+    store: SmallMap<K, ControlleeExpectations>,
 }
 
 impl<K> Default for ControllerExpectations<K> {
     fn default() -> Self {
-        ControllerExpectations { store: FxHashMap::default() }
+        ControllerExpectations { store: SmallMap::default() }
     }
 }
 
@@ -115,14 +116,14 @@ fn count(n: usize) -> i64 {
 pub struct UidTrackingControllerExpectations<K, U> {
     expectations: ControllerExpectations<K>,
     /// The deletions not yet seen.
-    uid_store: FxHashMap<K, FxHashSet<U>>,
+    uid_store: SmallMap<K, FxHashSet<U>>,
 }
 
 impl<K, U> Default for UidTrackingControllerExpectations<K, U> {
     fn default() -> Self {
         UidTrackingControllerExpectations {
             expectations: ControllerExpectations::default(),
-            uid_store: FxHashMap::default(),
+            uid_store: SmallMap::default(),
         }
     }
 }
@@ -153,10 +154,9 @@ impl<K: Clone + Eq + Hash, U: Eq + Hash> UidTrackingControllerExpectations<K, U>
 
     /// Replaces what is expected by the deletion of these objects; one named twice counts once.
     pub fn expect_deletions(&mut self, key: K, deleted_keys: impl IntoIterator<Item = U>, now: SimTime) {
-        let uids = self.uid_store.entry(key.clone()).or_default();
-        uids.clear();
-        uids.extend(deleted_keys);
+        let uids: FxHashSet<U> = deleted_keys.into_iter().collect();
         let dels = uids.len();
+        self.uid_store.insert(key.clone(), uids);
         self.expectations.expect_deletions(key, dels, now);
     }
 

@@ -133,6 +133,13 @@ impl Informers {
         Some(self.apply(change))
     }
 
+    /// Passes the next change by, which nobody keeps and nobody is told of.
+    pub fn skip_next(&mut self, log: &WatchLog) {
+        if let Some((_, cursor)) = log.next(self.cursor) {
+            self.cursor = cursor;
+        }
+    }
+
     /// Tells of every workload object as if it had been written anew. Mirrors the resync of a shared informer.
     pub fn for_each_resync(&self, mut tell: impl FnMut(&Delivery)) {
         for deployment in self.deployments.list(None) {

@@ -8,6 +8,8 @@ pub mod controller_expectations;
 mod controller_ref_manager;
 pub mod deletion_order;
 pub mod event_correlator;
+mod event_templates;
+mod event_text;
 mod glob;
 pub mod history;
 mod informers;
@@ -20,6 +22,7 @@ mod pods_by_node;
 mod queue;
 mod recorder;
 mod slices_by_service;
+mod small_map;
 pub mod volumes;
 pub mod work_queue;
 
@@ -27,12 +30,13 @@ pub use client::Client;
 pub use clock::Clock;
 pub use controller::{Controller, EventContext, Outcome, SyncContext, Synced, process_next_work_item};
 pub use controller_ref_manager::{ControllerRefManager, new_controller_ref};
+pub use event_text::{EventText, Message, Piece};
 pub use glob::glob;
 pub use informers::{Delivery, Informers};
 pub use lister::{Lister, OwnerIndex, key_of};
 pub use pods_by_node::PodsByNode;
 pub use queue::{Queue, Timer};
-pub use recorder::{EventRecorder, EventText, ObjectRef};
+pub use recorder::{EventRecorder, ObjectRef};
 pub use seatrial_apiserver::{
     DeleteOptions, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, PV_PROTECTION_FINALIZER,
     PVC_PROTECTION_FINALIZER, Propagation, Strategy, class_of_claim, default_storage_class, requested_storage,

@@ -91,6 +91,11 @@ impl<R: Resource> OwnerIndex<R> {
     }
 
     pub(crate) fn apply(&mut self, old: Option<&Arc<R>>, new: Option<&Arc<R>>) {
+        if let (Some(old), Some(new)) = (old, new)
+            && self.replace(old.meta(), new)
+        {
+            return;
+        }
         if let Some(old) = old {
             self.remove(old);
         }
@@ -102,6 +107,21 @@ impl<R: Resource> OwnerIndex<R> {
             let place = list.partition_point(|o| order(o.meta()) < order(new.meta()));
             list.insert(place, Arc::clone(new));
         }
+    }
+
+    /// Puts an object in the place of the one before, where owner and order are the same.
+    fn replace(&mut self, old: &ObjectMeta, new: &Arc<R>) -> bool {
+        let meta = new.meta();
+        let owner = |meta: &ObjectMeta| meta.controller_of().map(|o| o.uid.clone());
+        let Some(uid) = owner(meta) else { return false };
+        if !old.owner_references.ptr_eq(&meta.owner_references) && owner(old).as_ref() != Some(&uid) {
+            return false;
+        }
+        let slot = self.owned.get_mut(&uid).and_then(|list| list.iter_mut().find(|o| order(o.meta()) == order(meta)));
+        slot.is_some_and(|slot| {
+            *slot = Arc::clone(new);
+            true
+        })
     }
 
     fn remove(&mut self, old: &Arc<R>) {

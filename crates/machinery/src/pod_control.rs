@@ -10,7 +10,8 @@ use seatrial_api::{
 use seatrial_apiserver::DeleteOptions;
 
 use crate::client::Client;
-use crate::recorder::{EventText, ObjectRef};
+use crate::event_text::{EventText, Piece};
+use crate::recorder::ObjectRef;
 
 /// The size of the first batch of creations; each batch after it is twice as large.
 pub const SLOW_START_INITIAL_BATCH_SIZE: usize = 1;
@@ -55,8 +56,8 @@ pub fn create_pod(client: &mut Client<'_>, pod: Pod, about: &ObjectRef<'_>) -> R
     }
     match client.create(pod) {
         Ok(pod) => {
-            let message = format!("Created pod: {}", pod.meta.name);
-            client.event(about, &EventText::normal(REASON_SUCCESSFUL_CREATE, &message));
+            let pieces = [Piece::Text("Created pod: "), Piece::Arg(&pod.meta.name)];
+            client.event(about, &EventText::normal_pieces(REASON_SUCCESSFUL_CREATE, &pieces));
             Ok(pod)
         }
         Err(error) => {
@@ -77,8 +78,8 @@ pub fn delete_pod(client: &mut Client<'_>, pod: &Pod, about: &ObjectRef<'_>) -> 
     let key = ObjectKey::new(Kind::Pod, &pod.meta.namespace, &pod.meta.name);
     match client.delete(&key, &DeleteOptions::default()) {
         Ok(()) => {
-            let message = format!("Deleted pod: {}", pod.meta.name);
-            client.event(about, &EventText::normal(REASON_SUCCESSFUL_DELETE, &message));
+            let pieces = [Piece::Text("Deleted pod: "), Piece::Arg(&pod.meta.name)];
+            client.event(about, &EventText::normal_pieces(REASON_SUCCESSFUL_DELETE, &pieces));
             Ok(())
         }
         Err(error) if error.is_not_found() => Err(error),

@@ -8,10 +8,10 @@
 use std::collections::VecDeque;
 use std::hash::Hash;
 
-use rustc_hash::FxHashMap;
 use seatrial_engine::SimTime;
 
 use crate::backoff::ItemExponentialFailureRateLimiter;
+use crate::small_map::SmallMap;
 
 /// What the queue knows of a key that is queued or being processed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,9 +27,9 @@ struct Slot {
 #[derive(Clone, Debug)]
 pub struct WorkQueue<K> {
     queue: VecDeque<K>,
-    slots: FxHashMap<K, Slot>,
+    slots: SmallMap<K, Slot>,
     /// Keys that wait for a delay to pass, and until when.
-    waiting: FxHashMap<K, SimTime>,
+    waiting: SmallMap<K, SimTime>,
     rate_limiter: ItemExponentialFailureRateLimiter<K>,
 }
 
@@ -43,7 +43,7 @@ impl<K> WorkQueue<K> {
     /// An empty queue. `WorkQueue::default()` has the rate limits of every built-in controller.
     #[must_use]
     pub fn new(rate_limiter: ItemExponentialFailureRateLimiter<K>) -> Self {
-        WorkQueue { queue: VecDeque::new(), slots: FxHashMap::default(), waiting: FxHashMap::default(), rate_limiter }
+        WorkQueue { queue: VecDeque::new(), slots: SmallMap::default(), waiting: SmallMap::default(), rate_limiter }
     }
 
     /// How many keys can be taken out now.
@@ -69,16 +69,17 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     /// Marks the key as needing work, woken by the trace record `cause`. A key that waits already keeps its place and its
     /// cause; one that is being processed is queued when it is done.
     pub fn add(&mut self, key: K, cause: u64) {
-        let slot = match self.slots.get_mut(&key) {
+        match self.slots.get_mut(&key) {
             Some(slot) if slot.dirty => return,
-            Some(slot) => slot,
-            None => self.slots.entry(key.clone()).or_default(),
-        };
-        slot.dirty = true;
-        slot.cause = cause;
-        if !slot.processing {
-            self.queue.push_back(key);
+            Some(slot) => {
+                (slot.dirty, slot.cause) = (true, cause);
+                if slot.processing {
+                    return;
+                }
+            }
+            None => self.slots.insert_new(key.clone(), Slot { dirty: true, processing: false, cause }),
         }
+        self.queue.push_back(key);
     }
 
     /// Takes out the next key and its cause. It must be given back with [`WorkQueue::done`].

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, Condition, ConditionStatus, Pod, PodSpec, RareStr, Str, StrMap, pod_condition};
-use seatrial_machinery::{Client, EventText, ObjectRef, Rng, set_pod_condition};
+use seatrial_machinery::{Client, EventText, ObjectRef, Piece, Rng, set_pod_condition};
 
 use crate::cache::Cache;
 use crate::diagnosis::{Diagnosis, truncate_message};
@@ -352,8 +352,15 @@ impl Scheduler {
         match bound {
             Ok(bound) => {
                 self.forget(&pod.meta.uid);
-                let text = format!("Successfully assigned {namespace}/{name} to {node}");
-                client.event(&ObjectRef::of(&*bound), &EventText::normal("Scheduled", &text));
+                let pieces = [
+                    Piece::Text("Successfully assigned "),
+                    Piece::Text(namespace),
+                    Piece::Text("/"),
+                    Piece::Name,
+                    Piece::Text(" to "),
+                    Piece::Arg(&node),
+                ];
+                client.event(&ObjectRef::of(&*bound), &EventText::normal_pieces("Scheduled", &pieces));
                 // The cache counts the pod at once; the delivery of the binding finds it there.
                 self.cache.count(index, &bound);
             }

@@ -15,8 +15,8 @@ use crate::{ApiError, ObjectMeta};
 pub struct Deployment {
     /// The metadata.
     pub meta: ObjectMeta,
-    /// What the user wants.
-    pub spec: DeploymentSpec,
+    /// What the user wants, shared by the versions of an object that differ in their status.
+    pub spec: Arc<DeploymentSpec>,
     /// What the controller found.
     pub status: DeploymentStatus,
 }
@@ -90,7 +90,7 @@ impl Deployment {
         let spec = d.spec.unwrap_or_default();
         Ok(Self {
             meta: ObjectMeta::from_api(d.metadata)?,
-            spec: DeploymentSpec {
+            spec: Arc::new(DeploymentSpec {
                 replicas: spec.replicas.unwrap_or(1),
                 selector: LabelSelector::from_api(spec.selector),
                 template: Arc::new(PodTemplateSpec::from_api(spec.template)),
@@ -99,7 +99,7 @@ impl Deployment {
                 revision_history_limit: spec.revision_history_limit,
                 paused: spec.paused.unwrap_or(false),
                 progress_deadline_seconds: spec.progress_deadline_seconds,
-            },
+            }),
             status: DeploymentStatus::from_api(d.status.unwrap_or_default()),
         })
     }

@@ -31,10 +31,8 @@ pub struct BriefEvent {
     pub about_uid: Uid,
     /// The version of that object.
     pub about_version: u64,
-    /// The text, without the object's name where `name_at` says.
-    pub message: Str,
-    /// Where the object's name stands in the text.
-    pub name_at: Option<u16>,
+    /// What stands in the text where the template's `arg_at` says, or the host where `host_is_arg` says so.
+    pub arg: Str,
     /// What makes the event's name: the object's name, a dot, and this in hexadecimal.
     pub stamp: u64,
     /// The event's own uid.
@@ -64,6 +62,14 @@ pub struct EventTemplate {
     pub reason: Str,
     /// Whether it is a warning.
     pub type_: Str,
+    /// The text, without the object's name and the argument.
+    pub message: Str,
+    /// Where the object's name stands in the text.
+    pub name_at: Option<u16>,
+    /// Where the argument stands in the text; never where the name stands.
+    pub arg_at: Option<u16>,
+    /// Whether the argument is the host of the source, so that the events of all hosts share a template.
+    pub host_is_arg: bool,
 }
 
 /// An event in full.
@@ -127,23 +133,43 @@ pub struct EventSource {
     pub reporting_instance: Str,
 }
 
-/// Room for the name of an event: that of an object, a dot and sixteen digits.
-const NAME_LENGTH_MAX: usize = 253 + 17;
+/// The length of objects' names up to which the name of an event is put together without an allocation.
+const NAME_LENGTH_USUAL: usize = 63;
+/// A dot and sixteen digits.
+const SUFFIX_LENGTH_MAX: usize = 17;
+
+/// The sixteen hexadecimal digits of a number.
+#[inline]
+fn hexadecimal(number: u64) -> [u8; 16] {
+    // Each half is spread to one digit a byte, all eight at once.
+    let spread = |half: u64| {
+        let half = (half | half << 16) & 0x0000_ffff_0000_ffff;
+        let half = (half | half << 8) & 0x00ff_00ff_00ff_00ff;
+        let half = (half | half << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+        let letters = (half + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+        half + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'0' - 10)
+    };
+    let (high, low) = (spread(number >> 32).to_be_bytes(), spread(number & 0xffff_ffff).to_be_bytes());
+    let mut digits = [0; 16];
+    digits[..8].copy_from_slice(&high);
+    digits[8..].copy_from_slice(&low);
+    digits
+}
 
 impl BriefEvent {
     /// Calls with the event's name, which is written nowhere.
     #[inline]
     pub fn with_name<T>(&self, call: impl FnOnce(&str) -> T) -> T {
-        let mut buffer = [0u8; NAME_LENGTH_MAX];
         let about = self.about.as_bytes();
-        let digits = (16 - self.stamp.leading_zeros() as usize / 4).max(1);
-        let length = about.len() + 1 + digits;
-        if length <= NAME_LENGTH_MAX {
+        if about.len() <= NAME_LENGTH_USUAL {
+            let mut buffer = [0u8; NAME_LENGTH_USUAL + SUFFIX_LENGTH_MAX];
             buffer[..about.len()].copy_from_slice(about);
             buffer[about.len()] = b'.';
-            for (place, byte) in buffer[about.len() + 1..length].iter_mut().rev().enumerate() {
-                *byte = b"0123456789abcdef"[(self.stamp >> (4 * place) & 0xf) as usize];
-            }
+            // All sixteen digits are written; leading zeros, which no real stamp has, are moved out.
+            let digits = hexadecimal(self.stamp);
+            let skipped = (self.stamp.leading_zeros() as usize / 4).min(15);
+            let length = about.len() + 1 + 16 - skipped;
+            buffer[about.len() + 1..length].copy_from_slice(&digits[skipped..]);
             if let Ok(name) = std::str::from_utf8(&buffer[..length]) {
                 return call(name);
             }
@@ -151,12 +177,40 @@ impl BriefEvent {
         call(&format!("{}.{:x}", self.about, self.stamp))
     }
 
+    /// The text for people.
     fn message(&self) -> Str {
-        let Some(at) = self.name_at.map(usize::from) else { return self.message.clone() };
-        match (self.message.get(..at), self.message.get(at..)) {
-            (Some(head), Some(tail)) => format!("{head}{}{tail}", self.about).into(),
-            _ => self.message.clone(),
+        let template = &*self.template;
+        let place = |at: Option<u16>| at.map(usize::from);
+        let (name, arg) = (place(template.name_at), place(template.arg_at));
+        let mut parts = [(name, &self.about), (arg, &self.arg)];
+        if arg < name {
+            parts.swap(0, 1);
         }
+        let mut text = String::new();
+        let mut from = 0;
+        for (at, part) in parts.into_iter().filter_map(|(at, part)| Some((at?, part))) {
+            text.push_str(template.message.get(from..at).unwrap_or_default());
+            text.push_str(part);
+            from = at;
+        }
+        if from == 0 && text.is_empty() {
+            return template.message.clone();
+        }
+        text.push_str(template.message.get(from..).unwrap_or_default());
+        text.into()
+    }
+
+    fn source(&self) -> Arc<EventSource> {
+        let source = &self.template.source;
+        if !self.template.host_is_arg {
+            return Arc::clone(source);
+        }
+        let mut source = EventSource::clone(source);
+        source.host.clone_from(&self.arg);
+        if !source.reporting_component.is_empty() {
+            source.reporting_instance.clone_from(&self.arg);
+        }
+        Arc::new(source)
     }
 
     fn render(&self) -> EventBody {
@@ -179,7 +233,7 @@ impl BriefEvent {
                 resource_version: self.about_version,
                 field_path: template.field_path.clone(),
             }),
-            source: Arc::clone(&template.source),
+            source: self.source(),
             reason: template.reason.clone(),
             type_: template.type_.clone(),
             message: self.message(),
@@ -350,14 +404,17 @@ mod tests {
             source: Arc::default(),
             reason: "Scheduled".into(),
             type_: "Normal".into(),
+            message: "assigned default/ to ".into(),
+            name_at: Some(17),
+            arg_at: Some(21),
+            host_is_arg: false,
         };
         BriefEvent {
             template: Arc::new(template),
             about: about.into(),
             about_uid: Uid::from_counter(0, 1),
             about_version: 7,
-            message: "assigned default/ to node-1".into(),
-            name_at: Some(17),
+            arg: "node-1".into(),
             stamp,
             uid: Uid::from_counter(0, 2),
             resource_version: 9,
@@ -373,6 +430,48 @@ mod tests {
                 let want = format!("{about}.{stamp:x}");
                 assert_eq!(brief(about, stamp).with_name(str::to_owned), want);
             }
+        }
+    }
+
+    #[test]
+    fn texts_are_put_together_from_the_template() {
+        // The text, where the name and the argument stand, and what becomes of it.
+        let rows = [
+            ("plain", None, None, "plain"),
+            ("", None, None, ""),
+            ("", None, Some(0), "ARG"),
+            ("", Some(0), None, "web-1"),
+            ("a  b", Some(2), None, "a web-1 b"),
+            ("a  b", None, Some(4), "a  bARG"),
+            ("a  b", Some(0), Some(4), "web-1a  bARG"),
+            ("a  b", Some(4), Some(0), "ARGa  bweb-1"),
+            ("a  b", Some(3), Some(1), "aARG  web-1b"),
+        ];
+        for (message, name_at, arg_at, want) in rows {
+            let mut event = brief("web-1", 1);
+            let template = EventTemplate::clone(&event.template);
+            event.template = Arc::new(EventTemplate { message: message.into(), name_at, arg_at, ..template });
+            event.arg = "ARG".into();
+            assert_eq!(event.message().as_str(), want, "{message:?} {name_at:?} {arg_at:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_may_be_the_argument() {
+        let source = |component: &str, host: &str| EventSource {
+            component: "kubelet".into(),
+            host: host.into(),
+            reporting_component: component.into(),
+            reporting_instance: if component.is_empty() { Str::default() } else { host.into() },
+        };
+        for component in ["kubelet", ""] {
+            let mut event = brief("web-1", 1);
+            let template = EventTemplate::clone(&event.template);
+            let source_of_all = Arc::new(source(component, ""));
+            event.template =
+                Arc::new(EventTemplate { source: source_of_all, arg_at: None, host_is_arg: true, ..template });
+            assert_eq!(*event.render().source, source(component, "node-1"));
+            assert_eq!(event.render().message, "assigned default/web-1 to ");
         }
     }
 

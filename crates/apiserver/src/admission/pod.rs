@@ -36,7 +36,7 @@ pub(crate) fn admit_pod_spec(
     if state.service_accounts && !meta.annotations.contains_key(MIRROR_POD_ANNOTATION) {
         let suffix = || {
             state.token_volume_count += 1;
-            crate::server::made_up_suffix(state.seed, "kube-api-access-", state.token_volume_count)
+            crate::server::made_up_suffix(state.seed, "kube-api-access-", state.token_volume_count).into()
         };
         admit_service_account(spec, &meta.namespace, store, suffix).map_err(forbidden)?;
     }

@@ -1,5 +1,7 @@
 //! Deployments. Mirrors pkg/registry/apps/deployment/strategy.go (v1.36).
 
+use std::sync::Arc;
+
 use k8s_openapi::api::apps::v1::Deployment as Api;
 use seatrial_api::Deployment;
 use seatrial_api::field::ErrorList;
@@ -35,7 +37,9 @@ impl Strategy for Deployment {
     /// Annotations bump the generation too: the controller has to copy them to its ReplicaSet.
     fn prepare_for_update(&mut self, old: &Self) {
         self.status.clone_from(&old.status);
-        if self.spec != old.spec || self.meta.annotations != old.meta.annotations {
+        if (!Arc::ptr_eq(&self.spec, &old.spec) && self.spec != old.spec)
+            || self.meta.annotations != old.meta.annotations
+        {
             self.meta.generation += 1;
         }
     }
@@ -74,6 +78,6 @@ impl Strategy for Deployment {
     }
 
     fn set_replicas(&mut self, replicas: i32) {
-        self.spec.replicas = replicas;
+        Arc::make_mut(&mut self.spec).replicas = replicas;
     }
 }

@@ -8,6 +8,7 @@ use seatrial_api::{ApiError, Deployment, DeploymentStrategy, NamespacedName, Res
 use seatrial_machinery::{Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
 
 use super::rollback::ANNOTATION_ROLLBACK_TO;
+use super::templates::TemplateComparisons;
 
 /// How often a failed sync is tried again before the key is dropped until its next event.
 const RETRIES_MAX: u32 = 15;
@@ -18,6 +19,7 @@ const MESSAGE_SELECTING_ALL: &str = "This deployment is selecting all pods. A no
 #[derive(Debug, Default)]
 pub struct DeploymentController {
     pub(super) queue: Queue,
+    pub(super) templates: TemplateComparisons,
 }
 
 impl Controller for DeploymentController {

@@ -42,7 +42,7 @@ impl DeploymentController {
 
     fn update_replica_set(&mut self, cx: &EventContext<'_>, old: &ReplicaSet, new: &ReplicaSet) {
         let (old_owner, new_owner) = (old.meta.controller_of(), new.meta.controller_of());
-        let owner_changed = old_owner != new_owner;
+        let owner_changed = !old.meta.owner_references.ptr_eq(&new.meta.owner_references) && old_owner != new_owner;
         if owner_changed && old_owner.is_some() {
             self.enqueue_controller(cx, &old.meta);
         }

@@ -12,6 +12,7 @@ mod rollback;
 mod rolling;
 mod scale;
 mod status;
+mod templates;
 mod util;
 
 pub use controller::DeploymentController;

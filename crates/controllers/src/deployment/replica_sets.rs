@@ -18,8 +18,8 @@ use super::status::{
     set_deployment_condition,
 };
 use super::util::{
-    ANNOTATION_REVISION, Existing, LABEL_POD_TEMPLATE_HASH, equal_ignore_hash, find_new_replica_set, max_revision,
-    new_rs_new_replicas, progress_deadline_seconds, set_new_replica_set_annotations,
+    ANNOTATION_REVISION, Existing, LABEL_POD_TEMPLATE_HASH, equal_ignore_hash, max_revision, new_rs_new_replicas,
+    progress_deadline_seconds, replica_count, set_new_replica_set_annotations,
 };
 
 /// The longest ReplicaSet name.
@@ -80,13 +80,13 @@ impl DeploymentController {
 
     /// Tells new from old, and keeps the new one's revision the highest. Mirrors `getAllReplicaSetsAndSyncRevision`.
     pub(super) fn get_all_replica_sets_and_sync_revision(
-        &self,
+        &mut self,
         cx: &mut SyncContext<'_>,
         deployment: &mut Arc<Deployment>,
         rs_list: &[Arc<ReplicaSet>],
         create: CreateIfNotExisted,
     ) -> Result<ReplicaSets, ApiError> {
-        let new = find_new_replica_set(deployment, rs_list);
+        let new = self.find_new_replica_set(deployment, rs_list);
         let is_new = |rs: &Arc<ReplicaSet>| new.as_ref().is_some_and(|n| n.meta.uid == rs.meta.uid);
         let old: Vec<Arc<ReplicaSet>> = rs_list.iter().filter(|rs| !is_new(rs)).map(Arc::clone).collect();
         let new_revision = max_revision(&old) + 1;
@@ -96,6 +96,16 @@ impl DeploymentController {
             None => Some(create_new_replica_set(cx, deployment, &old, new_revision)?),
         };
         Ok(ReplicaSets { new, old })
+    }
+
+    /// Of ReplicaSets by creation time and name the first with the Deployment's template. Mirrors `FindNewReplicaSet`.
+    fn find_new_replica_set(
+        &mut self,
+        deployment: &Deployment,
+        rs_list: &[Arc<ReplicaSet>],
+    ) -> Option<Arc<ReplicaSet>> {
+        let template = &deployment.spec.template;
+        rs_list.iter().find(|rs| self.templates.equal_ignore_hash(&rs.spec.template, template)).map(Arc::clone)
     }
 }
 
@@ -228,7 +238,7 @@ fn new_replica_set(deployment: &Arc<Deployment>, old_rss: &[Arc<ReplicaSet>], ne
             ..ObjectMeta::default()
         },
         spec: ReplicaSetSpec {
-            replicas: new_rs_new_replicas(deployment, old_rss, 0),
+            replicas: new_rs_new_replicas(deployment, replica_count(old_rss), 0),
             min_ready_seconds: deployment.spec.min_ready_seconds,
             selector: LabelSelector::from_api(selector),
             template: Arc::new(PodTemplateSpec { labels, ..PodTemplateSpec::clone(template) }),

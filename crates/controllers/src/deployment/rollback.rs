@@ -47,7 +47,7 @@ impl DeploymentController {
             return finish(cx, &deployment);
         }
         let mut new = Deployment::clone(&deployment);
-        new.spec.template = template_without_hash(&rs.spec.template);
+        Arc::make_mut(&mut new.spec).template = template_without_hash(&rs.spec.template);
         new.meta.annotations = rolled_back_annotations(&deployment, rs);
         new.meta.annotations.remove(ANNOTATION_ROLLBACK_TO);
         let message = format!("Rolled back deployment {:?} to revision {target}", deployment.meta.name.as_str());

@@ -12,7 +12,7 @@ use super::controller::DeploymentController;
 use super::progress::deployment_complete;
 use super::replica_sets::{CreateIfNotExisted, ReplicaSets};
 use super::scale::scale_replica_set_and_record_event;
-use super::util::{active, available_replica_count, max_unavailable, new_rs_new_replicas, replica_count};
+use super::util::{active, max_unavailable, new_rs_new_replicas, replica_count};
 
 impl DeploymentController {
     /// One step of a rolling update. Mirrors `rolloutRolling`.
@@ -49,7 +49,8 @@ fn reconcile_new_replica_set(
     if size == wanted {
         return Ok(false);
     }
-    let next = if size > wanted { wanted } else { new_rs_new_replicas(deployment, &sets.all(), size) };
+    let current = sets.iter().map(|rs| rs.spec.replicas).sum();
+    let next = if size > wanted { wanted } else { new_rs_new_replicas(deployment, current, size) };
     let scaled = scale_replica_set_and_record_event(cx, &new_rs, next, deployment)?;
     sets.replace(&scaled);
     Ok(next != size)
@@ -59,23 +60,24 @@ fn reconcile_new_replica_set(
 ///
 /// Failures of single sets only mean that less was scaled: the next sync looks again.
 fn reconcile_old_replica_sets(cx: &mut SyncContext<'_>, deployment: &Arc<Deployment>, sets: &mut ReplicaSets) -> bool {
-    let old_rss = active(&sets.old);
-    if replica_count(&old_rss) == 0 {
+    let old_count = replica_count(&sets.old);
+    if old_count == 0 {
         return false;
     }
-    let all_rss = sets.all();
     let min_available = deployment.spec.replicas - max_unavailable(deployment);
     let new_rs_unavailable = sets.new.as_ref().map_or(0, |rs| rs.spec.replicas - rs.status.available_replicas);
-    let max_scaled_down = replica_count(&all_rss) - min_available - new_rs_unavailable;
+    let all_count = old_count + sets.new.as_ref().map_or(0, |rs| rs.spec.replicas);
+    let max_scaled_down = all_count - min_available - new_rs_unavailable;
     if max_scaled_down <= 0 {
         return false;
     }
+    // What is available is counted before the unhealthy pods go: those are not.
+    let spare = sets.iter().map(|rs| rs.status.available_replicas).sum::<i32>() - min_available;
+    let old_rss = active(&sets.old);
     let Ok((old_rss, unhealthy)) = cleanup_unhealthy_replicas(cx, old_rss, deployment, max_scaled_down) else {
         return false;
     };
     old_rss.iter().for_each(|rs| sets.replace(rs));
-    // What is available is counted as it was before the unhealthy pods went: those were not.
-    let spare = available_replica_count(&all_rss) - min_available;
     let Ok(healthy) = scale_down_old_replica_sets(cx, &old_rss, deployment, spare, sets) else { return false };
     unhealthy + healthy > 0
 }

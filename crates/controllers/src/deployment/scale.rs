@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, Deployment, DeploymentStrategy, ReplicaSet};
-use seatrial_machinery::{EventText, ObjectRef, SyncContext};
+use seatrial_machinery::{EventText, ObjectRef, Piece, SyncContext};
 
 use super::controller::DeploymentController;
 use super::replica_sets::{CreateIfNotExisted, ReplicaSets};
@@ -185,8 +185,18 @@ fn scale_replica_set(
     let scaled = cx.client.update(new)?;
     if old_size != size {
         let direction = if size > old_size { "up" } else { "down" };
-        let message = format!("Scaled {direction} replica set {} from {old_size} to {size}", rs.meta.name);
-        cx.client.event(&ObjectRef::of(&**deployment), &EventText::normal(REASON_SCALING_REPLICA_SET, &message));
+        let pieces = [
+            Piece::Text("Scaled "),
+            Piece::Text(direction),
+            Piece::Text(" replica set "),
+            Piece::Text(&rs.meta.name),
+            Piece::Text(" from "),
+            Piece::Number(old_size),
+            Piece::Text(" to "),
+            Piece::Number(size),
+        ];
+        let text = EventText::normal_pieces(REASON_SCALING_REPLICA_SET, &pieces);
+        cx.client.event(&ObjectRef::of(&**deployment), &text);
     }
     Ok(scaled)
 }

@@ -187,12 +187,6 @@ pub(super) fn equal_ignore_hash(a: &PodTemplateSpec, b: &PodTemplateSpec) -> boo
         && (a.labels == b.labels || labels(a).eq(labels(b)))
 }
 
-/// Of ReplicaSets by creation time and name the first with the Deployment's template. Mirrors `FindNewReplicaSet`.
-pub(super) fn find_new_replica_set(deployment: &Deployment, rs_list: &[Arc<ReplicaSet>]) -> Option<Arc<ReplicaSet>> {
-    let template = &deployment.spec.template;
-    rs_list.iter().find(|rs| equal_ignore_hash(&rs.spec.template, template)).map(Arc::clone)
-}
-
 /// ReplicaSets that want pods. Mirrors `controller.FilterActiveReplicaSets`.
 pub(super) fn active(replica_sets: &[Arc<ReplicaSet>]) -> Vec<Arc<ReplicaSet>> {
     replica_sets.iter().filter(|rs| rs.spec.replicas > 0).map(Arc::clone).collect()
@@ -203,18 +197,12 @@ pub(super) fn replica_count(replica_sets: &[Arc<ReplicaSet>]) -> i32 {
     replica_sets.iter().map(|rs| rs.spec.replicas).sum()
 }
 
-/// The sum of the pods that are available. Mirrors `GetAvailableReplicaCountForReplicaSets`.
-pub(super) fn available_replica_count(replica_sets: &[Arc<ReplicaSet>]) -> i32 {
-    replica_sets.iter().map(|rs| rs.status.available_replicas).sum()
-}
-
-/// What the new ReplicaSet should want in a rolling update. Mirrors `NewRSNewReplicas`.
-pub(super) fn new_rs_new_replicas(deployment: &Deployment, all_rss: &[Arc<ReplicaSet>], new_rs_replicas: i32) -> i32 {
+/// What the new ReplicaSet should want in a rolling update, where all sets want `current`. Mirrors `NewRSNewReplicas`.
+pub(super) fn new_rs_new_replicas(deployment: &Deployment, current: i32, new_rs_replicas: i32) -> i32 {
     match deployment.spec.strategy {
         DeploymentStrategy::Recreate => deployment.spec.replicas,
         DeploymentStrategy::RollingUpdate { .. } => {
             let limit = deployment.spec.replicas.saturating_add(max_surge(deployment));
-            let current = replica_count(all_rss);
             if current >= limit {
                 return new_rs_replicas;
             }

@@ -65,7 +65,7 @@ impl<Owner: PodOwner> ReplicaSetController<Owner> {
             return;
         }
         let (old_owner, new_owner) = (old.meta.controller_of(), new.meta.controller_of());
-        let owner_changed = old_owner != new_owner;
+        let owner_changed = !old.meta.owner_references.ptr_eq(&new.meta.owner_references) && old_owner != new_owner;
         if owner_changed && let Some(rs) = controller_of::<Owner>(cx.informers, &old.meta) {
             self.queue.add(rs.namespaced_name(), cx.cause);
         }

@@ -21,6 +21,8 @@ impl StatefulSetController {
                 }
                 self.queue.add(set.namespaced_name(), cx.cause);
             }
+            // Where there is nobody to own pods, they are nobody's.
+            Some(Object::Pod(_)) if cx.informers.stateful_sets.is_empty() => {}
             Some(Object::Pod(_)) => match (delivery.old_as::<Pod>(), delivery.new_as::<Pod>()) {
                 (None, Some(new)) => self.add_pod(cx, new),
                 (Some(old), Some(new)) => self.update_pod(cx, old, new),
@@ -43,7 +45,7 @@ impl StatefulSetController {
 
     fn update_pod(&mut self, cx: &EventContext<'_>, old: &Pod, new: &Pod) {
         let (old_owner, new_owner) = (old.meta.controller_of(), new.meta.controller_of());
-        let owner_changed = old_owner != new_owner;
+        let owner_changed = !old.meta.owner_references.ptr_eq(&new.meta.owner_references) && old_owner != new_owner;
         if owner_changed && let Some(set) = controller_of(cx.informers, &old.meta) {
             self.queue.add(set.namespaced_name(), cx.cause);
         }

@@ -147,17 +147,21 @@ impl Cluster {
             }
             self.observed = next;
             let is_long = self.server.store().log().is_long();
+            if change.object.kind() == Kind::Event && what == What::Added {
+                // Nobody waits for an event: not even the quotas, which look at what goes.
+                self.informers.skip_next(self.server.store().log());
+                if is_long {
+                    self.server.store_mut().log_mut().trim(self.observed);
+                }
+                self.check_invariants(Some(Kind::Event));
+                continue;
+            }
             let Some(delivery) = self.informers.deliver_next(self.server.store().log()) else { break };
             if is_long {
                 // A burst would otherwise keep every version of every object until it is over.
                 self.server.store_mut().log_mut().trim(self.observed);
             }
             let kind = delivery.kind();
-            if kind == Some(Kind::Event) && delivery.old.is_none() {
-                // Nobody waits for an event: not even the quotas, which look at what goes.
-                self.check_invariants(kind);
-                continue;
-            }
             let Some(controllers) = &mut self.controllers else {
                 self.check_invariants(kind);
                 continue;

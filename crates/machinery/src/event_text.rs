@@ -1,0 +1,213 @@
+//! What an event says: a text, or the parts of one that are put together only where somebody reads it.
+
+use seatrial_api::EventTemplate;
+
+/// What an event says.
+#[derive(Clone, Copy, Debug)]
+pub struct EventText<'a> {
+    /// `Normal` or `Warning`.
+    pub type_: &'static str,
+    /// A CamelCase word.
+    pub reason: &'a str,
+    /// The text.
+    pub message: Message<'a>,
+}
+
+/// The text of an event.
+#[derive(Clone, Copy, Debug)]
+pub enum Message<'a> {
+    /// As it is.
+    Text(&'a str),
+    /// One after the other.
+    Pieces(&'a [Piece<'a>]),
+}
+
+/// A part of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// What many texts have in common.
+    Text(&'a str),
+    /// The name of the object that the event is about.
+    Name,
+    /// What is each event's own.
+    Arg(&'a str),
+    /// A number.
+    Number(i32),
+}
+
+impl<'a> EventText<'a> {
+    /// Something went as it should.
+    pub fn normal(reason: &'a str, message: &'a str) -> Self {
+        Self { type_: "Normal", reason, message: Message::Text(message) }
+    }
+
+    /// Something went as it should; the text is put together only where somebody reads it.
+    pub fn normal_pieces(reason: &'a str, pieces: &'a [Piece<'a>]) -> Self {
+        Self { type_: "Normal", reason, message: Message::Pieces(pieces) }
+    }
+
+    /// Something went wrong.
+    pub fn warning(reason: &'a str, message: &'a str) -> Self {
+        Self { type_: "Warning", reason, message: Message::Text(message) }
+    }
+}
+
+impl Message<'_> {
+    /// Writes the text about an object of a name.
+    pub(crate) fn write(&self, name: &str, out: &mut String) {
+        let pieces = match self {
+            Message::Text(text) => return out.push_str(text),
+            Message::Pieces(pieces) => pieces,
+        };
+        for piece in *pieces {
+            match piece {
+                Piece::Text(text) | Piece::Arg(text) => out.push_str(text),
+                Piece::Name => out.push_str(name),
+                Piece::Number(number) => push_number(*number, out),
+            }
+        }
+    }
+}
+
+impl<'a> Message<'a> {
+    /// The argument of the text, if it is one of a template's.
+    pub(crate) fn argument(&self, template: &EventTemplate) -> Option<&'a str> {
+        let pieces = match self {
+            Message::Text(text) => {
+                let is_whole = template.name_at.is_none() && template.arg_at.is_none();
+                return (is_whole && template.message == *text).then_some("");
+            }
+            Message::Pieces(pieces) => *pieces,
+        };
+        let (mut left, mut arg, mut places) = (template.message.as_str(), "", 0);
+        for piece in pieces {
+            let here = u16::try_from(template.message.len() - left.len()).ok();
+            match piece {
+                Piece::Text(text) => left = left.strip_prefix(text)?,
+                Piece::Name if template.name_at == here => places += 1,
+                Piece::Arg(text) if template.arg_at == here => (arg, places) = (text, places + 1),
+                // It is part of the template's text, which is taken apart once more.
+                Piece::Name | Piece::Arg(_) | Piece::Number(_) => return None,
+            }
+        }
+        let wanted = usize::from(template.name_at.is_some()) + usize::from(template.arg_at.is_some());
+        (left.is_empty() && places == wanted).then_some(arg)
+    }
+}
+
+/// What a text has in common with others, and the rest of it.
+#[derive(Debug, Default)]
+pub(crate) struct Pattern {
+    /// The text without the name and the argument.
+    pub(crate) text: String,
+    /// Where the name stands.
+    pub(crate) name_at: Option<u16>,
+    /// Where the argument stands: not where the name stands.
+    pub(crate) arg_at: Option<u16>,
+}
+
+impl Pattern {
+    /// Takes a text apart; returns its argument, which is empty where it has none.
+    pub(crate) fn take_apart<'a>(&mut self, message: &Message<'a>, name: &str) -> &'a str {
+        self.text.clear();
+        (self.name_at, self.arg_at) = (None, None);
+        let pieces = match message {
+            Message::Text(text) => {
+                self.take_text(text, name);
+                return "";
+            }
+            Message::Pieces(pieces) => *pieces,
+        };
+        let mut arg = "";
+        for piece in pieces {
+            // Two that stand side by side could not be told apart: the second is then part of the text.
+            let here = u16::try_from(self.text.len()).ok();
+            let is_free = here.is_some() && self.name_at != here && self.arg_at != here;
+            match piece {
+                Piece::Name if is_free && self.name_at.is_none() => self.name_at = here,
+                Piece::Arg(text) if is_free && self.arg_at.is_none() => (self.arg_at, arg) = (here, text),
+                Piece::Name => self.text.push_str(name),
+                Piece::Text(text) | Piece::Arg(text) => self.text.push_str(text),
+                Piece::Number(number) => push_number(*number, &mut self.text),
+            }
+        }
+        arg
+    }
+
+    fn take_text(&mut self, text: &str, name: &str) {
+        let found = find(text, name).and_then(|at| Some((at, u16::try_from(at).ok()?)));
+        match found {
+            Some((at, place)) => {
+                self.text.push_str(&text[..at]);
+                self.text.push_str(&text[at + name.len()..]);
+                self.name_at = Some(place);
+            }
+            None => self.text.push_str(text),
+        }
+    }
+}
+
+/// Where a name stands in a text. The names are few bytes in a short text, so no table is made for the search.
+fn find(text: &str, name: &str) -> Option<usize> {
+    let first = *name.as_bytes().first()?;
+    let mut places = text.bytes().enumerate().filter(|(_, byte)| *byte == first).map(|(at, _)| at);
+    places.find(|at| text.as_bytes()[*at..].starts_with(name.as_bytes()))
+}
+
+fn push_number(number: i32, out: &mut String) {
+    let mut digits = [b'0'; 10];
+    let mut left = number.unsigned_abs();
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push('-');
+    }
+    out.extend(digits[first..].iter().map(|digit| char::from(*digit)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_its_pieces() {
+        for number in [0, 7, -1, 150_000, i32::MAX, i32::MIN] {
+            let pieces =
+                [Piece::Text("from "), Piece::Number(number), Piece::Text(" of "), Piece::Name, Piece::Arg("/x")];
+            let mut out = String::new();
+            Message::Pieces(&pieces).write("web", &mut out);
+            assert_eq!(out, format!("from {number} of web/x"));
+        }
+    }
+
+    #[test]
+    fn what_differs_is_left_out() {
+        use Piece::{Arg, Name, Number, Text};
+        type Row<'a> = (Message<'a>, &'a str, Option<u16>, Option<u16>, &'a str);
+        // The message, the pattern's text, where name and argument stand, the argument.
+        let rows: [Row<'_>; 10] = [
+            (Message::Text("plain"), "plain", None, None, ""),
+            (Message::Text("a web b web"), "a  b web", Some(2), None, ""),
+            (Message::Text("web"), "", Some(0), None, ""),
+            (Message::Text(""), "", None, None, ""),
+            (Message::Pieces(&[Text("a "), Name, Text(" b "), Arg("x")]), "a  b ", Some(2), Some(5), "x"),
+            (Message::Pieces(&[Arg("x"), Text("a"), Name]), "a", Some(1), Some(0), "x"),
+            (Message::Pieces(&[Name, Arg("x"), Text("a")]), "xa", Some(0), None, ""),
+            (Message::Pieces(&[Arg("x"), Name]), "web", None, Some(0), "x"),
+            (Message::Pieces(&[Arg("x"), Text("-"), Arg("y"), Name]), "-y", Some(2), Some(0), "x"),
+            (Message::Pieces(&[Number(3), Name, Number(-4)]), "3-4", Some(1), None, ""),
+        ];
+        let mut pattern = Pattern::default();
+        for (message, text, name_at, arg_at, arg) in rows {
+            assert_eq!(pattern.take_apart(&message, "web"), arg, "{message:?}");
+            assert_eq!((pattern.text.as_str(), pattern.name_at, pattern.arg_at), (text, name_at, arg_at));
+        }
+    }
+}
