@@ -59,6 +59,19 @@ pub struct Behavior {
     pub message: Option<String>,
     /// What it logs.
     pub log: Vec<LogEntry>,
+    /// What it uses: the last whose time has come.
+    pub usage: Vec<Usage>,
+}
+
+/// What a container uses from a time on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// From this age of the container; of the simulation, where the load is shared.
+    pub from: Duration,
+    /// Whether it is the load of all containers of the behavior together, which those that are ready share evenly.
+    pub shared: bool,
+    /// Thousandths by the name of the resource or of the custom metric: of a core, of a byte.
+    pub milli: BTreeMap<String, i64>,
 }
 
 /// A line that a container logs once, or again and again.

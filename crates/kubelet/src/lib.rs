@@ -23,6 +23,7 @@ mod start;
 mod status;
 mod sync;
 mod termination;
+mod usage;
 mod worker;
 
 pub use behavior::Behavior;

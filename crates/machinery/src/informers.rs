@@ -5,13 +5,12 @@
 use std::sync::Arc;
 
 use seatrial_api::{
-    ControllerRevision, CronJob, DaemonSet, Deployment, EndpointSlice, Endpoints, Job, Kind, Namespace, NamespacedName,
-    Node, Object, PersistentVolume, PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, ReplicationController,
-    Resource, ResourceQuota, Service, StatefulSet, StorageClass,
+    ControllerRevision, CronJob, DaemonSet, Deployment, EndpointSlice, Endpoints, HorizontalPodAutoscaler, Job, Kind, Namespace, NamespacedName, Node, Object, PersistentVolume, PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, ReplicationController, Resource, ResourceQuota, Service, StatefulSet, StorageClass,
 };
 use seatrial_apiserver::{Change, Cursor, WatchLog};
 
 use crate::lister::{Lister, OwnerIndex, Replaced};
+use crate::metrics::Metrics;
 use crate::pod_cache::PodCache;
 use crate::pods_by_node::PodsByNode;
 use crate::slices_by_service::SlicesByService;
@@ -73,6 +72,10 @@ pub struct Informers {
     pub endpoint_slices: Lister<EndpointSlice>,
     /// EndpointSlices by Service.
     pub slices_by_service: SlicesByService,
+    /// HorizontalPodAutoscalers.
+    pub horizontal_pod_autoscalers: Lister<HorizontalPodAutoscaler>,
+    /// What the metrics APIs would answer.
+    pub metrics: Metrics,
 }
 
 /// A delivery: what the caches now hold differently.
@@ -214,6 +217,8 @@ impl Informers {
                     self.slices_by_service.apply(pair.old.as_deref(), pair.new.as_deref());
                 }
                 delivery::<EndpointSlice>(pair)
+            Object::HorizontalPodAutoscaler(_) => {
+                delivery::<HorizontalPodAutoscaler>(self.horizontal_pod_autoscalers.apply(change))
             }
             // Kinds that no controller caches are handed through as the log tells them.
             object => match change.type_ {

@@ -204,7 +204,7 @@ fn unmanaged_text(selector: Option<&LabelSelector>) -> String {
 }
 
 /// A selector as Go's generated `String` prints it.
-pub(super) fn go_text(selector: Option<&LabelSelector>) -> String {
+pub(crate) fn go_text(selector: Option<&LabelSelector>) -> String {
     let Some(selector) = selector else { return "nil".to_owned() };
     let labels: String =
         selector.match_labels.iter().flatten().map(|(key, value)| format!("{key}: {value},")).collect();

@@ -12,3 +12,4 @@ mod status;
 mod tests;
 
 pub use controller::DisruptionController;
+pub(crate) use controller::go_text;

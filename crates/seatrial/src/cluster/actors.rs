@@ -2,12 +2,7 @@
 
 use seatrial_api::NamespacedName;
 use seatrial_controllers::{
-    CronJobController, DaemonSetsController, DeploymentController, DisruptionController, EndpointController,
-    EndpointSliceController, EndpointSliceMirroringController, GarbageCollector, JobController, NamespaceController,
-    NodeLifecycleController, PersistentVolumeController, PodGcController, PvProtectionController,
-    PvcProtectionController, ReplicaSetController, ReplicationManager, ResourceQuotaController, ServiceLbController,
-    StatefulSetController, TaintEvictionController, TtlAfterFinishedController, VolumeExpandController,
-    VolumeProvisioner,
+    CronJobController, DaemonSetsController, DeploymentController, DisruptionController, EndpointController, EndpointSliceController, EndpointSliceMirroringController, GarbageCollector, HorizontalController, JobController, NamespaceController, NodeLifecycleController, PersistentVolumeController, PodGcController, PvProtectionController, PvcProtectionController, ReplicaSetController, ReplicationManager, ResourceQuotaController, ServiceLbController, StatefulSetController, TaintEvictionController, TtlAfterFinishedController, VolumeExpandController, VolumeProvisioner,
 };
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
@@ -67,6 +62,7 @@ pub(super) struct Controllers {
     pub(super) endpoint_slice: EndpointSliceController,
     pub(super) endpoint_slice_mirroring: EndpointSliceMirroringController,
     pub(super) service_lb: ServiceLbController,
+    pub(super) horizontal: HorizontalController,
 }
 
 /// What an actor works with.
@@ -186,6 +182,10 @@ macro_rules! for_controller {
                 let $c = &mut $self.service_lb;
                 $body
             }
+            Actor::HorizontalPodAutoscaler => {
+                let $c = &mut $self.horizontal;
+                $body
+            }
             Actor::User | Actor::ApiServer | Actor::Scheduler | Actor::Kubelet => $other,
         }
     };
@@ -194,6 +194,7 @@ macro_rules! for_controller {
 impl Controllers {
     /// The controllers, in the order of their turns.
     pub(super) const TURNS: &[Actor] = &[
+    pub(super) const TURNS: [Actor; 25] = [
         Actor::Deployment,
         Actor::ReplicaSet,
         Actor::ReplicationController,
@@ -219,6 +220,7 @@ impl Controllers {
         Actor::EndpointSlice,
         Actor::EndpointSliceMirroring,
         Actor::ServiceLb,
+        Actor::HorizontalPodAutoscaler,
     ];
 
     /// Lets every controller hear of a change.

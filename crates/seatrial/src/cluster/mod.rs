@@ -6,6 +6,7 @@ mod client;
 mod drain;
 mod error;
 pub(crate) mod logs;
+mod metrics;
 mod nodes;
 pub(crate) mod reads;
 pub(crate) mod rollout;

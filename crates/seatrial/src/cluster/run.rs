@@ -101,6 +101,10 @@ impl Cluster {
         if !controllers.has_work(actor) {
             return false;
         }
+        if actor == Actor::HorizontalPodAutoscaler {
+            self.measure_pods();
+        }
+        let Some(controllers) = self.controllers.as_mut() else { return false };
         let turn = Turn {
             server: &mut self.server,
             recorder: &mut self.recorder,
@@ -113,6 +117,16 @@ impl Cluster {
         let cause = self.trace.note(self.clock.now(), (actor, What::Reconcile), code, synced.cause);
         self.deliver(actor, cause);
         true
+    }
+
+    /// What the metrics API would answer an autoscaler: the pods of all namespaces with one are measured.
+    fn measure_pods(&mut self) {
+        let autoscalers = self.informers.horizontal_pod_autoscalers.list(None);
+        let mut namespaces: Vec<&str> = autoscalers.iter().map(|hpa| hpa.meta.namespace.as_str()).collect();
+        namespaces.dedup();
+        let pods: Vec<_> = namespaces.iter().flat_map(|n| self.informers.pods.list(Some(n))).collect();
+        let samples = self.kubelets.measure(&pods, self.clock);
+        self.informers.metrics.pods = samples;
     }
 
     fn schedule_one(&mut self) -> bool {

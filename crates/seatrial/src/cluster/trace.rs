@@ -70,6 +70,12 @@ pub enum Actor {
 
 impl Actor {
     const ALL: &[Actor] = &[
+    /// The HorizontalPodAutoscaler controller.
+    HorizontalPodAutoscaler,
+}
+
+impl Actor {
+    const ALL: [Actor; 29] = [
         Actor::User,
         Actor::ApiServer,
         Actor::Deployment,
@@ -98,6 +104,7 @@ impl Actor {
         Actor::EndpointSlice,
         Actor::EndpointSliceMirroring,
         Actor::ServiceLb,
+        Actor::HorizontalPodAutoscaler,
     ];
 
     /// The name in events and reports.
@@ -131,6 +138,7 @@ impl Actor {
             Actor::EndpointSlice => "endpoint-slice-controller",
             Actor::EndpointSliceMirroring => "endpoint-slice-mirroring-controller",
             Actor::ServiceLb => "service-controller",
+            Actor::HorizontalPodAutoscaler => "horizontal-pod-autoscaler",
         }
     }
 }

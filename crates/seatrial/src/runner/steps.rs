@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use seatrial_api::quantity::Quantity;
 use seatrial_api::{ApiError, ObjectKey};
 use seatrial_apiserver::patch::PatchType as ApiPatchType;
 use seatrial_apiserver::{DeleteOptions, Propagation as ApiPropagation, Subresource};
@@ -301,5 +302,16 @@ pub(super) fn behavior_of(b: &Behavior) -> kubelet::Behavior {
         }),
         message: b.message.clone(),
         log: b.log.iter().map(|l| k::LogEntry { line: l.line.clone(), after: l.after, every: l.every }).collect(),
+        usage: b
+            .usage
+            .iter()
+            .map(|u| k::Usage { from: u.from, shared: u.shared, milli: milli_of(&u.resources) })
+            .collect(),
     }
+}
+
+/// Quantities in thousandths; they were read as such when the file was.
+fn milli_of(quantities: &BTreeMap<String, String>) -> BTreeMap<String, i64> {
+    let milli = |text: &String| Quantity::parse(text).map_or(0, |quantity| quantity.milli_value());
+    quantities.iter().map(|(name, text)| (name.clone(), milli(text))).collect()
 }

@@ -127,5 +127,11 @@ static USAGE: Shape = shape(
         optional("from", Type::Duration, "From this age (default 0s)"),
         optional("cpu", Type::Quantity, "Cpu, such as 250m"),
         optional("memory", Type::Quantity, "Memory, such as 64Mi"),
+        optional("custom", Type::Quantities, "Custom metrics by name"),
+        optional(
+            "shared",
+            Type::Bool,
+            "The load of all of them together, from this time of the scenario on (default false)",
+        ),
     ],
 );

@@ -153,6 +153,8 @@ pub struct LogEntry {
 pub struct Usage {
     /// From this age; 0 if not given.
     pub from: Duration,
-    /// Resource to quantity as written: `cpu`, `memory`.
+    /// Whether it is the load of all pods together, from this time of the scenario on.
+    pub shared: bool,
+    /// Resource or custom metric to quantity as written: `cpu`, `memory`, and those of `custom`.
     pub resources: BTreeMap<String, String>,
 }

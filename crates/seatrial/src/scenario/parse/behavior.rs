@@ -133,5 +133,13 @@ fn usage(node: &Node) -> Result<Usage, InputError> {
             resources.insert(resource.to_owned(), leaf::quantity(value)?);
         }
     }
-    Ok(Usage { from: read::duration(node, "from")?.unwrap_or_default(), resources })
+    for (name, quantity) in read::quantities(node, "custom")? {
+        if resources.insert(name.clone(), quantity).is_some() {
+            let position = read::child(node, "custom")?.position;
+            return Err(InputError::at(position, format!("`{name}` is a resource and no custom metric"))
+                .hint(format!("write it beside `custom`: `{name}: ...`")));
+        }
+    }
+    let shared = read::flag(node, "shared").unwrap_or(false);
+    Ok(Usage { from: read::duration(node, "from")?.unwrap_or_default(), shared, resources })
 }
