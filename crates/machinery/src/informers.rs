@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use seatrial_api::{
-    ControllerRevision, CronJob, DaemonSet, Deployment, EndpointSlice, Endpoints, HorizontalPodAutoscaler, Job, Kind, Namespace, NamespacedName, Node, Object, PersistentVolume, PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, ReplicationController, Resource, ResourceQuota, Service, StatefulSet, StorageClass,
+    ControllerRevision, CronJob, DaemonSet, Deployment, EndpointSlice, Endpoints, HorizontalPodAutoscaler, Job, Kind,
+    Namespace, NamespacedName, Node, Object, PersistentVolume, PersistentVolumeClaim, Pod, PodDisruptionBudget,
+    ReplicaSet, ReplicationController, Resource, ResourceQuota, Service, StatefulSet, StorageClass,
 };
 use seatrial_apiserver::{Change, Cursor, WatchLog};
 
@@ -217,6 +219,7 @@ impl Informers {
                     self.slices_by_service.apply(pair.old.as_deref(), pair.new.as_deref());
                 }
                 delivery::<EndpointSlice>(pair)
+            }
             Object::HorizontalPodAutoscaler(_) => {
                 delivery::<HorizontalPodAutoscaler>(self.horizontal_pod_autoscalers.apply(change))
             }

@@ -38,8 +38,7 @@ impl HorizontalController {
         cx: &mut SyncContext<'_>,
         hpa: &Arc<HorizontalPodAutoscaler>,
     ) -> Result<(), String> {
-        let spec = hpa.body.spec.clone().unwrap_or_default();
-        let mut work = Work::new(hpa, &spec, cx.clock().time());
+        let mut work = Work::new(hpa, &hpa.body.spec, cx.clock().time());
         let key = hpa.namespaced_name();
         let found = target_of(&work).and_then(|target| Ok((get_scale(cx, &target)?, target)));
         let (scale, target) = match found {

@@ -2,7 +2,12 @@
 
 use seatrial_api::NamespacedName;
 use seatrial_controllers::{
-    CronJobController, DaemonSetsController, DeploymentController, DisruptionController, EndpointController, EndpointSliceController, EndpointSliceMirroringController, GarbageCollector, HorizontalController, JobController, NamespaceController, NodeLifecycleController, PersistentVolumeController, PodGcController, PvProtectionController, PvcProtectionController, ReplicaSetController, ReplicationManager, ResourceQuotaController, ServiceLbController, StatefulSetController, TaintEvictionController, TtlAfterFinishedController, VolumeExpandController, VolumeProvisioner,
+    CronJobController, DaemonSetsController, DeploymentController, DisruptionController, EndpointController,
+    EndpointSliceController, EndpointSliceMirroringController, GarbageCollector, HorizontalController, JobController,
+    NamespaceController, NodeLifecycleController, PersistentVolumeController, PodGcController, PvProtectionController,
+    PvcProtectionController, ReplicaSetController, ReplicationManager, ResourceQuotaController, ServiceLbController,
+    StatefulSetController, TaintEvictionController, TtlAfterFinishedController, VolumeExpandController,
+    VolumeProvisioner,
 };
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
@@ -194,7 +199,6 @@ macro_rules! for_controller {
 impl Controllers {
     /// The controllers, in the order of their turns.
     pub(super) const TURNS: &[Actor] = &[
-    pub(super) const TURNS: [Actor; 25] = [
         Actor::Deployment,
         Actor::ReplicaSet,
         Actor::ReplicationController,

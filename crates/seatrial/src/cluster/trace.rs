@@ -66,16 +66,12 @@ pub enum Actor {
     EndpointSliceMirroring,
     /// The service controller, which makes load balancers.
     ServiceLb,
-}
-
-impl Actor {
-    const ALL: &[Actor] = &[
     /// The HorizontalPodAutoscaler controller.
     HorizontalPodAutoscaler,
 }
 
 impl Actor {
-    const ALL: [Actor; 29] = [
+    const ALL: &[Actor] = &[
         Actor::User,
         Actor::ApiServer,
         Actor::Deployment,
