@@ -203,13 +203,7 @@ impl Informers {
                 delivery::<PersistentVolume>(pair)
             }
             Object::StorageClass(_) => delivery::<StorageClass>(self.storage_classes.apply(change)),
-            Object::Job(_) => {
-                let pair = self.jobs.apply(change);
-                if let Some(pair) = &pair {
-                    self.jobs_by_owner.apply(pair.old.as_ref(), pair.new.as_ref());
-                }
-                delivery::<Job>(pair)
-            }
+            Object::Job(_) => self.apply_job(change),
             Object::CronJob(_) => delivery::<CronJob>(self.cron_jobs.apply(change)),
             Object::Service(_) => delivery::<Service>(self.services.apply(change)),
             Object::Endpoints(_) => delivery::<Endpoints>(self.endpoints.apply(change)),
@@ -233,6 +227,14 @@ impl Informers {
 }
 
 impl Informers {
+    fn apply_job(&mut self, change: &Change) -> Delivery {
+        let pair = self.jobs.apply(change);
+        if let Some(pair) = &pair {
+            self.jobs_by_owner.apply(pair.old.as_ref(), pair.new.as_ref());
+        }
+        delivery::<Job>(pair)
+    }
+
     /// Tells the cache of pods whose set a ReplicaSet is, and that it is about to choose among its pods.
     fn note_set(&mut self, Replaced { old, new }: &Replaced<ReplicaSet>) {
         if let Some(old) = old.as_ref().filter(|old| new.as_ref().is_none_or(|new| new.meta.uid != old.meta.uid)) {

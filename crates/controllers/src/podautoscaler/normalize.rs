@@ -342,10 +342,11 @@ mod tests {
 
     #[test]
     fn windows_look_both_ways() {
+        type Before = &'static [(i32, u64)];
         let rules = behavior(json!({
             "scaleUp": {"stabilizationWindowSeconds": 60}, "scaleDown": {"stabilizationWindowSeconds": 120}}));
         // Recommendations so far, current, desired: the result at second 100.
-        let rows: [(&[(i32, u64)], i32, i32, i32, Why); 7] = [
+        let rows: [(Before, i32, i32, i32, Why); 7] = [
             (&[], 5, 8, 8, UP_STABILIZED),
             (&[(6, 50)], 5, 8, 6, UP_STABILIZED),
             (&[(4, 50)], 5, 8, 5, UP_STABILIZED),

@@ -134,11 +134,12 @@ fn usage(node: &Node) -> Result<Usage, InputError> {
         }
     }
     for (name, quantity) in read::quantities(node, "custom")? {
-        if resources.insert(name.clone(), quantity).is_some() {
+        if ["cpu", "memory"].contains(&name.as_str()) {
             let position = read::child(node, "custom")?.position;
             return Err(InputError::at(position, format!("`{name}` is a resource and no custom metric"))
                 .hint(format!("write it beside `custom`: `{name}: ...`")));
         }
+        resources.insert(name, quantity);
     }
     let shared = read::flag(node, "shared").unwrap_or(false);
     Ok(Usage { from: read::duration(node, "from")?.unwrap_or_default(), shared, resources })

@@ -113,7 +113,8 @@ fn behaviors_of_both_dialects() {
     let model = behavior(
         "{match: {container: c, pod: p}, pull: {after: 1s, fail: no, failTimes: 2}, start: {fail: bad}, \
          exit: [{after: 1s, code: 1}, {after: never}], oom: {after: 5s}, terminate: {ignore: true}, message: m, \
-         log: [a, b], usage: [{cpu: 250m}, {from: 1m, memory: 1Gi}]}",
+         log: [a, {line: b, after: 1s, every: 2s}], \
+         usage: [{cpu: 250m}, {from: 1m, memory: 1Gi, shared: true, custom: {hits: 3}}]}",
     );
     assert_eq!(
         model.pull,
@@ -122,9 +123,12 @@ fn behaviors_of_both_dialects() {
     assert_eq!(model.start, Some(Start { fail: Some("bad".to_owned()), ..Start::default() }));
     assert_eq!(model.exit, [Exit { after: When::After(seconds(1)), code: 1 }, Exit { after: When::Never, code: 0 }]);
     assert_eq!((model.oom, model.terminate), (Some(When::After(seconds(5))), Some(Terminate::Ignores)));
-    assert_eq!((model.message.as_deref(), model.log.join(" ")), (Some("m"), "a b".to_owned()));
-    let usage: Vec<_> = model.usage.iter().map(|usage| (usage.from, json!(usage.resources))).collect();
-    assert_eq!(usage, [(seconds(0), json!({"cpu": "250m"})), (seconds(60), json!({"memory": "1Gi"}))]);
+    assert_eq!(model.message.as_deref(), Some("m"));
+    let log: Vec<_> = model.log.iter().map(|entry| (entry.line.as_str(), entry.after, entry.every)).collect();
+    assert_eq!(log, [("a", seconds(0), None), ("b", seconds(1), Some(seconds(2)))]);
+    let usage: Vec<_> = model.usage.iter().map(|u| (u.from, u.shared, json!(u.resources))).collect();
+    let second = (seconds(60), true, json!({"memory": "1Gi", "hits": "3"}));
+    assert_eq!(usage, [(seconds(0), false, json!({"cpu": "250m"})), second]);
 }
 
 #[test]
