@@ -79,8 +79,12 @@ impl Controller for JobController {
 
 impl JobController {
     /// Mirrors `enqueueSyncJobBatched`.
-    pub(super) fn enqueue_sync_job_batched(&mut self, key: NamespacedName, now: SimTime) {
-        self.queue.add_after(key, SYNC_JOB_BATCH_PERIOD, now);
+    pub(super) fn enqueue_sync_job_batched(&mut self, job: &Uid, now: SimTime) {
+        let Some(job) = self.pods.get_mut(job).and_then(|pods| pods.job.as_mut()) else { return };
+        // Of many events of a second only the first one asks the queue.
+        if !std::mem::replace(&mut job.is_batched, true) {
+            self.queue.add_after(job.key.clone(), SYNC_JOB_BATCH_PERIOD, now);
+        }
     }
 
     /// Mirrors `enqueueSyncJobWithDelay`.

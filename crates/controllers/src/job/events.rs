@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seatrial_api::{Job, NamespacedName, Object, ObjectMeta, OwnerReference, Pod, Resource, Uid};
-use seatrial_machinery::{Delivery, EventContext, Informers};
+use seatrial_machinery::{Delivery, EventContext, Informers, SimTime};
 
 use super::controller::JobController;
+use super::pods::KnownJob;
 use super::utils::{has_tracking_finalizer, is_job_finished, selects};
 
 const KIND: &str = "Job";
@@ -88,10 +89,10 @@ impl JobController {
             return self.delete_pod(cx, pod, false);
         }
         if pod.meta.controller_of().is_some() {
-            if let Some(job) = resolve_controller_ref(cx.informers, &pod.meta) {
-                let key = job.namespaced_name();
+            if let Some(job) = self.job_of(&pod.meta) {
+                let key = job.key.clone();
                 self.expectations.creation_observed(&key);
-                self.enqueue_sync_job_batched(key, cx.clock.now());
+                self.enqueue_owner(&pod.meta, cx.clock.now());
             }
             return;
         }
@@ -104,17 +105,21 @@ impl JobController {
             return self.delete_pod(cx, new, false);
         }
         let finalizer_removed = !has_tracking_finalizer(new);
-        let (old_owner, new_owner) = (old.meta.controller_of(), new.meta.controller_of());
-        let owner_changed = old_owner != new_owner;
+        let owner_changed = !old.meta.owner_references.ptr_eq(&new.meta.owner_references)
+            && old.meta.controller_of() != new.meta.controller_of();
         for (meta, concerns) in [(&old.meta, owner_changed), (&new.meta, true)] {
-            let Some(job) = resolve_controller_ref(cx.informers, meta).filter(|_| concerns) else { continue };
-            let key = job.namespaced_name();
-            if finalizer_removed {
+            if concerns
+                && finalizer_removed
+                && let Some(job) = self.job_of(meta)
+            {
+                let key = job.key.clone();
                 self.finalizer_removal_observed(&key, &new.meta.uid);
             }
-            self.enqueue_sync_job_batched(key, cx.clock.now());
+            if concerns {
+                self.enqueue_owner(meta, cx.clock.now());
+            }
         }
-        if new_owner.is_none() {
+        if new.meta.controller_of().is_none() {
             self.orphan_seen(cx, new, owner_changed || old.meta.labels != new.meta.labels);
         }
     }
@@ -128,18 +133,16 @@ impl JobController {
             return;
         }
         let jobs = cx.informers.jobs.list(Some(&pod.meta.namespace)).into_iter();
-        let keys: Vec<NamespacedName> =
-            jobs.filter(|job| selects(job, &pod.meta.labels)).map(|job| job.namespaced_name()).collect();
-        for key in keys {
-            self.enqueue_sync_job_batched(key, cx.clock.now());
+        for job in jobs.filter(|job| selects(job, &pod.meta.labels)) {
+            self.enqueue_sync_job_batched(&job.meta.uid, cx.clock.now());
         }
     }
 
     /// A pod is being deleted, or is gone.
     fn delete_pod(&mut self, cx: &EventContext<'_>, pod: &Pod, is_final: bool) {
         let has_finalizer = has_tracking_finalizer(pod);
-        let job = resolve_controller_ref(cx.informers, &pod.meta);
-        let Some(job) = job.filter(|job| !is_job_finished(job)) else {
+        let job = self.job_of(&pod.meta).filter(|job| !job.is_finished);
+        let Some(key) = job.map(|job| job.key.clone()) else {
             let is_ours = pod.meta.controller_of().is_none_or(|owner| owner.kind == KIND);
             if has_finalizer && !is_final && is_ours {
                 // No sync of a Job will take it off.
@@ -147,32 +150,36 @@ impl JobController {
             }
             return;
         };
-        let key = job.namespaced_name();
         self.expectations.deletion_observed(&key);
         if is_final || !has_finalizer {
             self.finalizer_removal_observed(&key, &pod.meta.uid);
         }
-        self.enqueue_sync_job_batched(key, cx.clock.now());
+        self.enqueue_owner(&pod.meta, cx.clock.now());
     }
 
     fn add_job(&mut self, cx: &EventContext<'_>, job: &Arc<Job>) {
-        if let Some(pods) = self.pods.get_mut(&job.meta.uid) {
-            // The Job is known later than its pods.
-            for pod in pods.known() {
-                pods.set_stranger(&pod.meta.name, !selects(job, &pod.meta.labels));
-            }
+        let pods = self.pods.entry(job.meta.uid.clone()).or_default();
+        let is_finished = is_job_finished(job);
+        pods.job = Some(KnownJob { key: job.namespaced_name(), is_finished, is_batched: false });
+        // Where the Job is known later than its pods.
+        for pod in pods.known() {
+            pods.set_stranger(&pod.meta.name, !selects(job, &pod.meta.labels));
         }
         self.queue.add(job.namespaced_name(), cx.cause);
     }
 
     fn update_job(&mut self, cx: &EventContext<'_>, old: &Job, new: &Arc<Job>) {
         let key = new.namespaced_name();
+        let is_finished = is_job_finished(new);
+        if let Some(job) = self.pods.get_mut(&new.meta.uid).and_then(|pods| pods.job.as_mut()) {
+            job.is_finished = is_finished;
+        }
         if old.meta.generation == new.meta.generation {
-            self.enqueue_sync_job_batched(key.clone(), cx.clock.now());
+            self.enqueue_sync_job_batched(&new.meta.uid, cx.clock.now());
         } else {
             self.queue.add(key.clone(), cx.cause);
         }
-        if is_job_finished(new) {
+        if is_finished {
             // All finalizers are gone by then, unless somebody else has finished the Job.
             self.cleanup_pod_finalizers(cx, new);
         }
@@ -198,6 +205,26 @@ impl JobController {
         self.forget_template(&job.meta.uid);
         self.queue.add(job.namespaced_name(), cx.cause);
         self.cleanup_pod_finalizers(cx, job);
+        let Some(pods) = self.pods.get_mut(&job.meta.uid) else { return };
+        pods.job = None;
+        if pods.is_empty() {
+            self.pods.remove(&job.meta.uid);
+        }
+    }
+
+    /// What is known of the Job that controls an object: kind, name and uid have to agree.
+    fn job_of(&self, meta: &ObjectMeta) -> Option<&KnownJob> {
+        let owner = job_reference(meta)?;
+        let job = self.pods.get(&owner.uid)?.job.as_ref()?;
+        (job.key.name == owner.name && job.key.namespace == meta.namespace).then_some(job)
+    }
+
+    fn enqueue_owner(&mut self, meta: &ObjectMeta, now: SimTime) {
+        if self.job_of(meta).is_some()
+            && let Some(owner) = job_reference(meta)
+        {
+            self.enqueue_sync_job_batched(&owner.uid, now);
+        }
     }
 }
 

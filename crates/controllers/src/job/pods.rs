@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Pod, PodPhase, Str, Uid};
+use seatrial_api::{NamespacedName, Pod, PodPhase, Str, Uid};
 
 use super::indexed::completion_index;
 use super::indexes::IndexSet;
@@ -17,9 +17,21 @@ use super::utils::has_tracking_finalizer;
 pub(super) type PodKey = (i32, Uid);
 type Heap = BTreeMap<PodKey, Arc<Pod>>;
 
+/// What handlers ask about a Job, so that they need not look it up.
+#[derive(Clone, Debug)]
+pub(super) struct KnownJob {
+    pub(super) key: NamespacedName,
+    /// Whether it is over.
+    pub(super) is_finished: bool,
+    /// Whether it will be synced within the batch period.
+    pub(super) is_batched: bool,
+}
+
 /// The pods of one Job.
 #[derive(Debug, Default)]
 pub(super) struct JobPods {
+    /// The Job, from its first delivery to its last.
+    pub(super) job: Option<KnownJob>,
     /// Those that are in any of the heaps.
     known: FxHashMap<Uid, Arc<Pod>>,
     /// Neither ended nor being deleted.
@@ -43,7 +55,7 @@ pub(super) struct JobPods {
 impl JobPods {
     /// Nothing is known.
     pub(super) fn is_empty(&self) -> bool {
-        self.known.is_empty() && self.strangers.is_empty()
+        self.job.is_none() && self.known.is_empty() && self.strangers.is_empty()
     }
 
     /// The active pods, by index.
@@ -130,11 +142,12 @@ impl JobPods {
     /// A pod is as it is now.
     pub(super) fn apply(&mut self, pod: &Arc<Pod>) {
         let index = completion_index(pod);
-        if let Some(old) = self.known.get(&pod.meta.uid)
-            && same_heaps(old, pod)
-            && completion_index(old) == index
+        if let Some(slot) = self.known.get_mut(&pod.meta.uid)
+            && same_heaps(slot, pod)
+            && (slot.meta.annotations.ptr_eq(&pod.meta.annotations) || completion_index(slot) == index)
         {
-            return self.replace(index, pod);
+            let old = std::mem::replace(slot, Arc::clone(pod));
+            return self.replace(index, &old, pod);
         }
         self.remove_known(&pod.meta.uid);
         let (is_active, is_terminating) = (pod.is_active(), pod.is_terminating());
@@ -164,13 +177,15 @@ impl JobPods {
     }
 
     /// A pod changed and stays where it is.
-    fn replace(&mut self, index: i32, pod: &Arc<Pod>) {
-        let Some(old) = self.known.insert(pod.meta.uid.clone(), Arc::clone(pod)) else { return };
-        self.restarts += restarts_of(pod) - restarts_of(&old);
+    fn replace(&mut self, index: i32, old: &Pod, pod: &Arc<Pod>) {
+        self.restarts += restarts_of(pod) - restarts_of(old);
         let key = (index, pod.meta.uid.clone());
-        if let Some(slot) = self.active.get_mut(&key) {
+        if pod.is_active() {
             self.ready += i32::from(pod.is_ready()) - i32::from(old.is_ready());
-            *slot = Arc::clone(pod);
+            if let Some(slot) = self.active.get_mut(&key) {
+                *slot = Arc::clone(pod);
+            }
+            return;
         }
         for heap in [&mut self.terminating, &mut self.unaccounted] {
             if let Some(slot) = heap.get_mut(&key) {
@@ -210,7 +225,8 @@ impl JobPods {
 fn same_heaps(old: &Pod, new: &Pod) -> bool {
     old.is_active() == new.is_active()
         && old.is_terminating() == new.is_terminating()
-        && has_tracking_finalizer(old) == has_tracking_finalizer(new)
+        && (old.meta.finalizers.ptr_eq(&new.meta.finalizers)
+            || has_tracking_finalizer(old) == has_tracking_finalizer(new))
 }
 
 /// The restarts of a pod's containers, unless it has ended.

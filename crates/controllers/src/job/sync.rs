@@ -179,6 +179,9 @@ impl JobController {
             self.backoff.remove(key);
             return Ok(());
         };
+        if let Some(known) = self.pods.get_mut(&job.meta.uid).and_then(|pods| pods.job.as_mut()) {
+            known.is_batched = false;
+        }
         if is_managed_externally(&job) {
             return Ok(());
         }
