@@ -58,6 +58,21 @@ fn pods_of_a_revision_share_all_but_their_node() {
     }
 }
 
+/// A write of a pod's labels is no write of its spec, also where the template chose nodes by affinity.
+#[test]
+fn a_pod_read_and_written_is_of_the_same_spec() {
+    let mut h = Harness::with_nodes(1);
+    let term = json!({"matchExpressions": [{"key": "gone", "operator": "DoesNotExist"}]});
+    h.create_set(json!({"template": {"spec": {"affinity": {"nodeAffinity":
+        {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}}}}));
+    h.settle();
+    let before = h.pods().remove(0);
+    h.patch(Kind::Pod, &before.meta.name, json!({"metadata": {"labels": {"more": "yes"}}}));
+    let after = h.pods().remove(0);
+    assert_eq!((before.meta.generation, after.meta.generation), (1, 1));
+    assert!(std::sync::Arc::ptr_eq(&before.spec, &after.spec) && after.pinned_to == before.pinned_to);
+}
+
 #[test]
 fn a_sync_creates_at_most_a_burst() {
     let mut h = Harness::with_nodes(2 * BURST_REPLICAS + 10);
