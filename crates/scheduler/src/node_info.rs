@@ -2,7 +2,6 @@
 //!
 //! Mirrors pkg/scheduler/framework/types.go (`NodeInfo`) (v1.36).
 
-use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -35,7 +34,43 @@ pub(crate) struct NodeInfo {
     /// Host ports in use as (address, protocol, port).
     pub(crate) host_ports: Vec<HostPort>,
     /// The pods by uid, each with the spec it is counted by.
-    pub(crate) pods: BTreeMap<Uid, CountedPod>,
+    pub(crate) pods: PodTable,
+}
+
+/// The pods of a node in the order of their uids. There are few on each, and many nodes.
+#[derive(Debug, Default)]
+pub(crate) struct PodTable(Vec<(Uid, CountedPod)>);
+
+impl PodTable {
+    fn place(&self, uid: &Uid) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| other.cmp(uid))
+    }
+
+    pub(crate) fn get(&self, uid: &Uid) -> Option<&CountedPod> {
+        self.place(uid).ok().map(|at| &self.0[at].1)
+    }
+
+    pub(crate) fn insert(&mut self, uid: Uid, pod: CountedPod) -> Option<CountedPod> {
+        match self.place(&uid) {
+            Ok(at) => Some(std::mem::replace(&mut self.0[at].1, pod)),
+            Err(at) => {
+                self.0.insert(at, (uid, pod));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, uid: &Uid) -> Option<CountedPod> {
+        self.place(uid).ok().map(|at| self.0.remove(at).1)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Uid, &CountedPod)> {
+        self.0.iter().map(|(uid, pod)| (uid, pod))
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &CountedPod> {
+        self.0.iter().map(|(_, pod)| pod)
+    }
 }
 
 /// A pod as its node counts it: there is one for every pod, so that what siblings have in common is shared.

@@ -1,6 +1,6 @@
 //! Who acts: the controllers in their fixed order, and what wakes them from outside.
 
-use seatrial_api::NamespacedName;
+use seatrial_api::{NamespacedName, Object, Pod};
 use seatrial_controllers::{
     CronJobController, DaemonSetsController, DeploymentController, DisruptionController, EndpointController,
     EndpointSliceController, EndpointSliceMirroringController, GarbageCollector, HorizontalController, JobController,
@@ -43,6 +43,10 @@ pub(super) struct Timed {
 /// The controllers. The order of the fields is the order of their turns.
 #[derive(Debug, Default)]
 pub(super) struct Controllers {
+    /// Whose queue holds a key to sync.
+    busy: u64,
+    /// Who asked for timers.
+    timed: u64,
     pub(super) deployment: DeploymentController,
     pub(super) replica_set: ReplicaSetController,
     pub(super) replication: ReplicationManager,
@@ -227,32 +231,58 @@ impl Controllers {
         Actor::HorizontalPodAutoscaler,
     ];
 
-    /// Lets every controller hear of a change.
+    /// Lets every controller hear of a change, but for those whose pods are others'.
     pub(super) fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+        let owner = sole_owner(delivery);
         for &actor in Self::TURNS {
-            for_controller!(self, actor, c => c.handle(cx, delivery), else ());
+            if owner.is_some_and(|owner| actor.owns_pods_as().is_some_and(|own| own != owner)) {
+                continue;
+            }
+            let waits = for_controller!(self, actor, c => {
+                c.handle(cx, delivery);
+                what_waits(c)
+            }, else Waits::default());
+            self.note(actor, waits);
         }
     }
 
     /// Whether a controller has something to do now.
-    pub(super) fn has_work(&mut self, actor: Actor) -> bool {
-        for_controller!(self, actor, c => c.queue().has_work(), else false)
+    pub(super) fn has_work(&self, actor: Actor) -> bool {
+        self.busy & bit(actor) != 0
     }
 
     /// Lets a controller sync one key.
     pub(super) fn process_next(&mut self, actor: Actor, turn: Turn<'_>) -> Option<Synced> {
-        for_controller!(self, actor, c => process_next_work_item(c, &mut turn.context(name_of(c))), else None)
+        let (synced, waits) = for_controller!(self, actor, c => {
+            let synced = process_next_work_item(c, &mut turn.context(name_of(c)));
+            (synced, what_waits(c))
+        }, else (None, Waits::default()));
+        self.note(actor, waits);
+        synced
     }
 
     /// A controller's timer came due.
     pub(super) fn fire(&mut self, actor: Actor, key: &NamespacedName, now: SimTime, cause: u64) {
-        for_controller!(self, actor, c => c.queue().fire(key, now, cause), else ());
+        let waits = for_controller!(self, actor, c => {
+            c.queue().fire(key, now, cause);
+            what_waits(c)
+        }, else Waits::default());
+        self.note(actor, waits);
+    }
+
+    /// Remembers what waits in a controller's queue, so that a queue in which nothing does is not looked at.
+    #[inline]
+    fn note(&mut self, actor: Actor, waits: Waits) {
+        let bit = bit(actor);
+        self.busy = if waits.work { self.busy | bit } else { self.busy & !bit };
+        self.timed = if waits.timers { self.timed | bit } else { self.timed & !bit };
     }
 
     /// The timers that controllers asked for since the last time.
     pub(super) fn take_timers(&mut self, out: &mut Vec<Timed>) {
+        let timed = std::mem::take(&mut self.timed);
         for &actor in Self::TURNS {
-            if !for_controller!(self, actor, c => c.queue().has_timers(), else false) {
+            if timed & bit(actor) == 0 {
                 continue;
             }
             let timers = for_controller!(self, actor, c => c.queue().take_timers(), else Vec::new());
@@ -262,6 +292,54 @@ impl Controllers {
                 stimulus: Stimulus::Requeue(actor, Box::new(t.key)),
             }));
         }
+    }
+}
+
+/// What waits in a controller's queue.
+#[derive(Clone, Copy, Default)]
+struct Waits {
+    work: bool,
+    timers: bool,
+}
+
+#[inline]
+fn what_waits<C: Controller>(controller: &mut C) -> Waits {
+    let queue = controller.queue();
+    Waits { work: queue.has_work(), timers: queue.has_timers() }
+}
+
+/// An actor's place in a set of actors.
+fn bit(actor: Actor) -> u64 {
+    1 << (actor as u16)
+}
+
+impl Actor {
+    /// The kind as which a controller owns pods. It looks at pods of its own and at those that nobody owns.
+    fn owns_pods_as(self) -> Option<&'static str> {
+        match self {
+            Actor::ReplicaSet => Some("ReplicaSet"),
+            Actor::ReplicationController => Some("ReplicationController"),
+            Actor::StatefulSet => Some("StatefulSet"),
+            Actor::DaemonSet => Some("DaemonSet"),
+            Actor::Job => Some("Job"),
+            _ => None,
+        }
+    }
+}
+
+/// The kind of the controller that owns a pod before and after a change.
+fn sole_owner(delivery: &Delivery) -> Option<&str> {
+    fn owner(pod: &Pod) -> Option<&str> {
+        pod.meta.controller_of().map(|owner| owner.kind.as_str())
+    }
+    match (&delivery.old, &delivery.new) {
+        (Some(Object::Pod(old)), Some(Object::Pod(new))) => {
+            let same = old.meta.owner_references.ptr_eq(&new.meta.owner_references);
+            let kind = owner(new)?;
+            (same || owner(old) == Some(kind)).then_some(kind)
+        }
+        (Some(Object::Pod(pod)), None) | (None, Some(Object::Pod(pod))) => owner(pod),
+        _ => None,
     }
 }
 
