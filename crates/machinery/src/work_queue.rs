@@ -6,16 +6,23 @@
 //! Invariant: a key is in the queue at most once, and never while it is being processed.
 
 use std::collections::VecDeque;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
 use seatrial_engine::SimTime;
 
 use crate::backoff::ItemExponentialFailureRateLimiter;
 use crate::small_map::SmallMap;
 
+/// How many keys the queue keeps room for when it is empty.
+const ROOM_KEPT: usize = 1024;
+
 /// What the queue knows of a key that is queued or being processed.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
+#[derive(Clone, Debug)]
+struct Slot<K> {
+    key: K,
+    hash: u64,
     /// To be processed: now in the queue, or put there when it is done.
     dirty: bool,
     processing: bool,
@@ -26,8 +33,13 @@ struct Slot {
 /// A controller's queue of keys.
 #[derive(Clone, Debug)]
 pub struct WorkQueue<K> {
-    queue: VecDeque<K>,
-    slots: SmallMap<K, Slot>,
+    /// The places in `slots` of the keys that can be taken out.
+    queue: VecDeque<usize>,
+    slots: Vec<Option<Slot<K>>>,
+    free: Vec<usize>,
+    by_key: HashTable<usize>,
+    /// Where the key lies that was taken out last: it is nearly always the next one that is done.
+    taken: usize,
     /// Keys that wait for a delay to pass, and until when.
     waiting: SmallMap<K, SimTime>,
     rate_limiter: ItemExponentialFailureRateLimiter<K>,
@@ -43,7 +55,15 @@ impl<K> WorkQueue<K> {
     /// An empty queue. `WorkQueue::default()` has the rate limits of every built-in controller.
     #[must_use]
     pub fn new(rate_limiter: ItemExponentialFailureRateLimiter<K>) -> Self {
-        WorkQueue { queue: VecDeque::new(), slots: SmallMap::default(), waiting: SmallMap::default(), rate_limiter }
+        WorkQueue {
+            queue: VecDeque::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_key: HashTable::new(),
+            taken: 0,
+            waiting: SmallMap::default(),
+            rate_limiter,
+        }
     }
 
     /// How many keys can be taken out now.
@@ -69,37 +89,74 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     /// Marks the key as needing work, woken by the trace record `cause`. A key that waits already keeps its place and its
     /// cause; one that is being processed is queued when it is done.
     pub fn add(&mut self, key: K, cause: u64) {
-        match self.slots.get_mut(&key) {
-            Some(slot) if slot.dirty => return,
-            Some(slot) => {
-                (slot.dirty, slot.cause) = (true, cause);
-                if slot.processing {
-                    return;
-                }
-            }
-            None => self.slots.insert_new(key.clone(), Slot { dirty: true, processing: false, cause }),
+        let hash = FxBuildHasher.hash_one(&key);
+        let place = match self.find(hash, &key) {
+            Some(place) => place,
+            None => self.insert(Slot { key, hash, dirty: false, processing: false, cause }),
+        };
+        let Some(slot) = self.slots[place].as_mut().filter(|slot| !slot.dirty) else { return };
+        slot.dirty = true;
+        slot.cause = cause;
+        if !slot.processing {
+            self.queue.push_back(place);
         }
-        self.queue.push_back(key);
+    }
+
+    fn find(&self, hash: u64, key: &K) -> Option<usize> {
+        if self.by_key.is_empty() {
+            return None;
+        }
+        let is_it =
+            |place: &usize| self.slots[*place].as_ref().is_some_and(|slot| slot.hash == hash && slot.key == *key);
+        self.by_key.find(hash, is_it).copied()
+    }
+
+    fn insert(&mut self, slot: Slot<K>) -> usize {
+        let hash = slot.hash;
+        let place = self.free.pop().unwrap_or(self.slots.len());
+        if place == self.slots.len() {
+            self.slots.push(None);
+        }
+        self.slots[place] = Some(slot);
+        let slots = &self.slots;
+        self.by_key.insert_unique(hash, place, |place| slots[*place].as_ref().map_or(0, |slot| slot.hash));
+        place
     }
 
     /// Takes out the next key and its cause. It must be given back with [`WorkQueue::done`].
     pub fn get(&mut self) -> Option<(K, u64)> {
-        let key = self.queue.pop_front()?;
-        let slot = self.slots.get_mut(&key)?;
+        let place = self.queue.pop_front()?;
+        let slot = self.slots[place].as_mut()?;
+        self.taken = place;
         slot.processing = true;
         slot.dirty = false;
-        let cause = slot.cause;
-        Some((key, cause))
+        Some((slot.key.clone(), slot.cause))
     }
 
     /// Ends the processing of a key and queues it again if it was added meanwhile.
     pub fn done(&mut self, key: &K) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
+        let is_taken = self.slots.get(self.taken).and_then(Option::as_ref).is_some_and(|slot| slot.key == *key);
+        let place = match is_taken {
+            true => Some(self.taken),
+            false => self.find(FxBuildHasher.hash_one(key), key),
+        };
+        let Some(place) = place else { return };
+        let Some(slot) = &mut self.slots[place] else { return };
         let was_processing = std::mem::take(&mut slot.processing);
         if !slot.dirty {
-            self.slots.remove(key);
+            let hash = slot.hash;
+            if let Ok(entry) = self.by_key.find_entry(hash, |other| *other == place) {
+                entry.remove();
+            }
+            self.slots[place] = None;
+            self.free.push(place);
+            if self.by_key.is_empty() && self.slots.len() > ROOM_KEPT {
+                // A burst is over: its room would otherwise stay as long as the queue.
+                (self.slots, self.free, self.by_key) = Default::default();
+                self.queue.shrink_to(ROOM_KEPT);
+            }
         } else if was_processing {
-            self.queue.push_back(key.clone());
+            self.queue.push_back(place);
         }
     }
 
@@ -189,7 +246,7 @@ mod tests {
         queue.done(&"a");
         assert_eq!((queue.len(), queue.get()), (1, Some(("a", 2))));
         queue.done(&"a");
-        assert_eq!((queue.get(), queue.slots.len()), (None, 0));
+        assert_eq!((queue.get(), queue.by_key.len(), queue.free.len()), (None, 0, queue.slots.len()));
     }
 
     #[test]
@@ -210,6 +267,24 @@ mod tests {
         queue.add("a", 1);
         queue.done(&"a");
         assert_eq!([queue.get(), queue.get()], [Some(("a", 1)), None]);
+    }
+
+    #[test]
+    fn many_keys_come_and_go_in_their_order_and_leave_no_room_behind() {
+        let mut queue: WorkQueue<u64> = WorkQueue::default();
+        let count = 3 * ROOM_KEPT as u64;
+        for round in 0..2 {
+            (0..count).for_each(|key| queue.add(key, key + round));
+            let taken: Vec<u64> = (0..count).filter_map(|_| queue.get()).map(|(key, _)| key).collect();
+            assert_eq!(taken, (0..count).collect::<Vec<_>>());
+            // Every other one is woken again while it is being processed; they are done in another order.
+            (0..count).step_by(2).for_each(|key| queue.add(key, 1));
+            (0..count).rev().for_each(|key| queue.done(&key));
+            let again: Vec<u64> = std::iter::from_fn(|| queue.get()).map(|(key, _)| key).collect();
+            assert_eq!(again, (0..count).rev().filter(|key| key % 2 == 0).collect::<Vec<_>>());
+            again.iter().for_each(|key| queue.done(key));
+            assert_eq!((queue.by_key.len(), queue.slots.len(), queue.free.len(), queue.get()), (0, 0, 0, None));
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod relations;
 mod schedule_one;
 mod scheduler;
 mod score_cache;
+mod scores;
 mod spread_search;
 mod terms;
 #[cfg(test)]

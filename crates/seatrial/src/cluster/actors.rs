@@ -278,6 +278,14 @@ impl Controllers {
         self.timed = if waits.timers { self.timed | bit } else { self.timed & !bit };
     }
 
+    /// Remembers what waits in every queue.
+    pub(super) fn note_all(&mut self) {
+        for actor in Self::TURNS {
+            let waits = for_controller!(self, actor, c => what_waits(c), else Waits::default());
+            self.note(actor, waits);
+        }
+    }
+
     /// The timers that controllers asked for since the last time.
     pub(super) fn take_timers(&mut self, out: &mut Vec<Timed>) {
         let timed = std::mem::take(&mut self.timed);

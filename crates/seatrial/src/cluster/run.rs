@@ -61,6 +61,10 @@ impl Cluster {
     pub(crate) fn as_user<T>(&mut self, call: impl FnOnce(&mut Self) -> T) -> T {
         let cause = self.trace.note(self.clock.now(), (Actor::User, What::Call), 0, 0);
         let result = call(self);
+        if let Some(controllers) = &mut self.controllers {
+            // What a user changes about a controller itself may give it something to do.
+            controllers.note_all();
+        }
         self.deliver(Actor::User, cause);
         self.quiesce();
         result
