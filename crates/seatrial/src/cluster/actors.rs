@@ -44,9 +44,9 @@ pub(super) struct Timed {
 #[derive(Debug, Default)]
 pub(super) struct Controllers {
     /// Whose queue holds a key to sync.
-    busy: u64,
+    pub(super) busy: u64,
     /// Who asked for timers.
-    timed: u64,
+    pub(super) timed: u64,
     pub(super) deployment: DeploymentController,
     pub(super) replica_set: ReplicaSetController,
     pub(super) replication: ReplicationManager,
