@@ -280,7 +280,7 @@ impl Controllers {
 
     /// Remembers what waits in every queue.
     pub(super) fn note_all(&mut self) {
-        for actor in Self::TURNS {
+        for &actor in Self::TURNS {
             let waits = for_controller!(self, actor, c => what_waits(c), else Waits::default());
             self.note(actor, waits);
         }
