@@ -153,7 +153,7 @@ impl Seen<'_> {
     }
 
     /// A command's exit code and how long it takes; nothing where no window names it.
-    fn command(&self, command: &[String]) -> Option<(i32, Duration)> {
+    pub(crate) fn command(&self, command: &[String]) -> Option<(i32, Duration)> {
         let word = command.first().map_or("", String::as_str);
         let about = |w: &&Window| matches!(&w.endpoint, Endpoint::Exec { command, .. } if *command == word);
         let mut named = self.windows().iter().filter(about).peekable();
@@ -167,9 +167,17 @@ impl Seen<'_> {
 
     /// The status of an HTTP request and how long it takes; nothing where nobody listens.
     fn get(&self, http: &corev1::HTTPGetAction) -> Option<(u16, Duration)> {
-        let port = self.port(&http.port);
+        self.get_path(self.port(&http.port), http.path.as_deref().unwrap_or("/"))
+    }
+
+    /// Whether anything is said of what answers, and when.
+    pub(crate) fn has_windows(&self) -> bool {
+        !self.windows().is_empty()
+    }
+
+    /// The same for a port and a path.
+    pub(crate) fn get_path(&self, port: u16, path: &str) -> Option<(u16, Duration)> {
         self.open(port)?;
-        let path = http.path.as_deref().unwrap_or("/");
         let serving = self.windows().iter().filter(|w| self.is_open(w, port)).find_map(|w| match &w.endpoint {
             Endpoint::Port { path: own, status, .. } if own.as_deref().is_none_or(|own| own == path) => {
                 Some((*status, w.takes))

@@ -144,6 +144,11 @@ impl Kubelets {
         self.set_now(now, KubeletEvent::Removed { number });
     }
 
+    /// The worker of a pod that came to its node.
+    pub(crate) fn worker_of(&self, pod: &Pod) -> Option<&PodWorker> {
+        self.workers.get(pod.meta.slot).filter(|worker| worker.pod.meta.uid == pod.meta.uid)
+    }
+
     fn set_now(&mut self, now: SimTime, event: KubeletEvent) {
         self.timers.push(KubeletTimer { due: now, background: false, event });
     }

@@ -4,6 +4,7 @@
 //! event queue calls back, so that the control plane comes to rest in between.
 
 mod actions;
+mod ask;
 mod backoff;
 pub mod behavior;
 mod conditions;

@@ -5,12 +5,14 @@
 
 pub mod bench;
 pub mod cluster;
+mod exec;
 pub mod kubectl;
 pub mod manifest;
 pub mod runner;
 pub mod scenario;
 
 pub use cluster::{Builder, Cluster, DrainOptions, Drained, Error, Node, NodeFault};
+pub use exec::{ExecError, ExecOutput};
 pub use seatrial_api as api;
 pub use seatrial_apiserver::Propagation;
 pub use seatrial_apiserver::patch::PatchType;

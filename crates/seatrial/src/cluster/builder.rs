@@ -13,9 +13,12 @@ use seatrial_machinery::{Clock, EventRecorder, Informers};
 use seatrial_scheduler::Scheduler;
 use serde_json::Value;
 
+use rustc_hash::FxHashMap;
+
 use super::actors::Controllers;
 use super::trace::{TraceLog, TraceMode};
 use super::{Cluster, DEFAULT_NAMESPACE};
+use crate::exec::files::Files;
 
 /// 2024-01-01T00:00:00Z
 const DEFAULT_START: Time = Time::from_unix(1_704_067_200);
@@ -190,6 +193,9 @@ impl Builder {
             reconcile_count: 0,
             pod_count: 0,
             namespace: DEFAULT_NAMESPACE.to_owned(),
+            files: Files::default(),
+            connections: FxHashMap::default(),
+            service_rng: rng.child("service"),
         };
         if let (Some(delay), Some(controllers)) = (self.load_balancers, &mut cluster.controllers) {
             controllers.service_lb.enable(delay);

@@ -7,6 +7,7 @@ use seatrial_api::ApiError;
 use super::reads::ReadError;
 use super::rollout::RolloutError;
 use super::run::WaitError;
+use crate::exec::ExecError;
 use crate::manifest::InputError;
 
 /// What can go wrong.
@@ -24,6 +25,9 @@ pub enum Error {
     /// kubectl would have refused.
     #[error(transparent)]
     Rollout(#[from] RolloutError),
+    /// kubectl cannot run a command in a container.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
     /// Something did not come true in time.
     #[error(transparent)]
     Wait(#[from] WaitError),

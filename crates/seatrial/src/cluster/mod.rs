@@ -17,13 +17,15 @@ mod trace;
 
 use std::time::Duration;
 
-use seatrial_api::Time;
+use rustc_hash::FxHashMap;
+use seatrial_api::{EndpointSlice, NamespacedName, Time};
 use seatrial_apiserver::{ApiServer, Cursor};
-use seatrial_engine::{EventQueue, SimTime};
+use seatrial_engine::{EventQueue, Rng, SimTime};
 use seatrial_kubelet::Kubelets;
 use seatrial_machinery::{Clock, EventRecorder, Informers};
 use seatrial_scheduler::Scheduler;
 
+use crate::exec::files::Files;
 use crate::runner::JournalEntry;
 use actors::{Controllers, Stimulus};
 use trace::TraceLog;
@@ -89,6 +91,12 @@ pub struct Cluster {
     reconcile_count: u64,
     pod_count: u64,
     namespace: String,
+    /// What was written in containers.
+    pub(crate) files: Files,
+    /// How many connections each Service has taken.
+    pub(crate) connections: FxHashMap<String, u64>,
+    /// Decides which endpoint is the first.
+    pub(crate) service_rng: Rng,
 }
 
 /// How many objects were looked at one by one since the cluster was made.
@@ -176,6 +184,11 @@ impl Cluster {
     /// The changes since the last time.
     pub(crate) fn take_journal(&mut self) -> Vec<JournalEntry> {
         self.journal.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The EndpointSlices of a Service.
+    pub(crate) fn slices_of(&self, service: &NamespacedName) -> impl Iterator<Item = &std::sync::Arc<EndpointSlice>> {
+        self.informers.slices_of(service)
     }
 
     /// The API server, for what has no method of its own.

@@ -179,6 +179,9 @@ impl Cluster {
                 // A burst would otherwise keep every version of every object until it is over.
                 self.server.store_mut().log_mut().trim(self.observed);
             }
+            if let (Some(old), None) = (&delivery.old, &delivery.new) {
+                self.files.gone(old);
+            }
             let kind = delivery.kind();
             let Some(controllers) = &mut self.controllers else {
                 self.check_invariants(kind);

@@ -2,6 +2,7 @@
 
 mod call;
 mod cel;
+mod exec;
 mod expect;
 mod journal;
 mod nodes;

@@ -75,7 +75,8 @@ impl Runner<'_> {
             Verb::Evict(evict) => self.evict(evict),
             Verb::Drain(drain) => self.drain(drain),
             Verb::NodeFault(fault) => self.node_fault(fault, step.position),
-            Verb::Fault(_) | Verb::Exec(_) => {
+            Verb::Exec(exec) => self.exec(exec),
+            Verb::Fault(_) => {
                 let message = format!("`{}` is not supported by this version", describe(&step.verb));
                 self.fail(Some(step.position), message);
             }
@@ -251,7 +252,7 @@ fn describe(verb: &Verb) -> String {
         Verb::Drain(d) => format!("drain {}", d.name),
         Verb::Fault(_) => "fault".to_owned(),
         Verb::NodeFault(f) => format!("fault: node {}", f.node),
-        Verb::Exec(_) => "exec".to_owned(),
+        Verb::Exec(e) => format!("exec {} -- {}", e.target, e.command.join(" ")),
         Verb::Print(_) => "print".to_owned(),
     }
 }

@@ -238,5 +238,16 @@ static EXEC: Shape = shape(
         required("target", Type::Target, "Which pod"),
         optional("container", Type::Text, "Which container (default the first)"),
         required("command", Type::List(&Type::Text), "The command and its arguments"),
+        optional("expect", Type::Map(&EXEC_EXPECT), "What must come of it"),
+    ],
+);
+
+static EXEC_EXPECT: Shape = shape(
+    "execExpect",
+    "What must come of a command",
+    &[
+        optional("stdout", Type::Text, "What it writes; * stands for any letters, the last line's end is left out"),
+        optional("stderr", Type::Text, "What it complains of"),
+        optional("exitCode", Type::Int(0, 255), "Its exit code (default 0)"),
     ],
 );

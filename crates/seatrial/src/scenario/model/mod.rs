@@ -17,8 +17,9 @@ pub use cluster::{BindingMode, ClusterSpec, Controllers, NodeSpec, ReclaimPolicy
 pub use print::Print;
 pub use provisioner::{OperationSpec, ProvisionerSpec};
 pub use step::{
-    Annotate, Call, Delete, Drain, Evict, Exec, Fault, FaultKind, Label, NodeAction, NodeFault, NodeFaultKind,
-    NodeStep, Patch, PatchType, Propagation, Rollout, RolloutAction, Scale, SetImage, Settle, Step, Verb,
+    Annotate, Call, Delete, Drain, Evict, Exec, ExecExpect, Fault, FaultKind, Label, NodeAction, NodeFault,
+    NodeFaultKind, NodeStep, Patch, PatchType, Propagation, Rollout, RolloutAction, Scale, SetImage, Settle, Step,
+    Verb,
 };
 pub use target::{Query, Target};
 

@@ -342,4 +342,19 @@ pub struct Exec {
     pub container: Option<String>,
     /// The command.
     pub command: Vec<String>,
+    /// What must come of it.
+    pub expect: Option<ExecExpect>,
+    /// Where the step is written.
+    pub position: Position,
+}
+
+/// What must come of a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExecExpect {
+    /// A pattern of what it writes to standard output, the last line's end left out.
+    pub stdout: Option<String>,
+    /// The same of standard error.
+    pub stderr: Option<String>,
+    /// Its exit code; 0 if not given.
+    pub exit_code: i32,
 }

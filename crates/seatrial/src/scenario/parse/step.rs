@@ -7,8 +7,9 @@ use super::{behavior, cluster, expect, leaf, print, provisioner, read};
 use crate::manifest::node::Node;
 use crate::manifest::{InputError, Manifest, Source, load_pattern, suggest};
 use crate::scenario::model::{
-    Annotate, Call, Delete, Drain, Evict, Exec, Fault, FaultKind, Label, NodeAction, NodeFault, NodeFaultKind,
-    NodeSpec, NodeStep, Patch, PatchType, Propagation, Rollout, RolloutAction, Scale, SetImage, Settle, Step, Verb,
+    Annotate, Call, Delete, Drain, Evict, Exec, ExecExpect, Fault, FaultKind, Label, NodeAction, NodeFault,
+    NodeFaultKind, NodeSpec, NodeStep, Patch, PatchType, Propagation, Rollout, RolloutAction, Scale, SetImage, Settle,
+    Step, Verb,
 };
 
 const SETTLE_QUIET: Duration = Duration::from_secs(4);
@@ -276,6 +277,16 @@ fn exec(node: &Node) -> Result<Exec, InputError> {
     let command: Vec<String> = read::items(node, "command").iter().filter_map(Node::text).map(str::to_owned).collect();
     match command.is_empty() {
         true => Err(InputError::at(node.position, "the command of `exec` is empty")),
-        false => Ok(Exec { target: target(node)?, container: read::text(node, "container"), command }),
+        false => Ok(Exec {
+            target: target(node)?,
+            container: read::text(node, "container"),
+            command,
+            expect: node.get("expect").map(|expect| ExecExpect {
+                stdout: read::text(expect, "stdout"),
+                stderr: read::text(expect, "stderr"),
+                exit_code: read::number(expect, "exitCode").unwrap_or(0),
+            }),
+            position: node.position,
+        }),
     }
 }
