@@ -143,7 +143,7 @@ pub(super) fn pod_claim_is_stale(cx: &SyncContext<'_>, set: &StatefulSet, pod: &
 
 /// A pod's claims whose owners are not as the retention policy wants them, as they should be.
 fn claims_to_update(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &Pod) -> Vec<PersistentVolumeClaim> {
-    let Some(ordinal) = member_ordinal(set, &pod.meta.name) else { return Vec::new() };
+    let Some(ordinal) = member_ordinal(&set.meta.name, &pod.meta.name) else { return Vec::new() };
     let policy = Policy::of(set);
     let wanted = policy.wanted(is_in_range(set, ordinal));
     let spec = spec_of(set);

@@ -15,21 +15,16 @@ use super::controller::StatefulSetController;
 use super::pod_control::{
     create_stateful_pod, delete_stateful_pod, new_versioned_stateful_set_pod, storage_matches, update_stateful_pod,
 };
+use super::pods::SetPods;
 use super::revisions::Revisions;
 use super::status::Counts;
 use super::utils::{
     end_ordinal, identity_matches, is_monotonic, is_running_and_available, is_running_and_ready, is_unavailable,
-    member_ordinal, min_ready_seconds, pod_revision, spec_of, start_ordinal,
+    min_ready_seconds, pod_revision, spec_of, start_ordinal,
 };
 
 /// How many pods a parallel set handles before it looks at failures. Mirrors `slowStartBatch` with `maxBatchSize`.
 const BATCH_SIZE_MAX: usize = 500;
-
-/// A place for a pod: the pod that has it, or none yet.
-pub(super) struct Slot {
-    pub(super) ordinal: i32,
-    pub(super) pod: Option<Arc<Pod>>,
-}
 
 /// What a step means for those after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +38,6 @@ enum Next {
 pub(super) struct Update<'s> {
     pub(super) set: &'s Arc<StatefulSet>,
     pub(super) revisions: Revisions,
-    pub(super) replicas: Vec<Slot>,
-    /// Pods whose ordinals the set no longer has, the highest first.
-    pub(super) condemned: Vec<Arc<Pod>>,
     monotonic: bool,
     min_ready_seconds: i32,
 }
@@ -56,42 +48,78 @@ impl StatefulSetController {
         &mut self,
         cx: &mut SyncContext<'_>,
         set: &Arc<StatefulSet>,
-        pods: Vec<Arc<Pod>>,
+        pods: &mut SetPods,
     ) -> Result<(), ApiError> {
         let history = Self::list_revisions(cx, set);
         let revisions = self.get_stateful_set_revisions(cx, set, &history)?;
-        let update = Update::new(set, revisions, &pods);
-        let (counts, result) = self.run(cx, &update);
+        pods.prepare(set, &revisions.update.meta.name);
+        let (monotonic, min_ready_seconds) = (is_monotonic(set), min_ready_seconds(set));
+        let update = Update { set, revisions, monotonic, min_ready_seconds };
+        let mut counts = Counts::of(&update, pods, cx.clock().time());
+        let result = self.run(cx, &update, pods, &mut counts);
         let updated = self.update_stateful_set_status(cx, &update, counts);
         result?;
         updated?;
-        self.requeue_for_availability(cx, &update, &pods);
+        self.requeue_for_availability(cx, &update, pods);
         let history = Self::with_new(&history, &update.revisions);
-        self.truncate_history(cx, set, &pods, &history, &update.revisions)
+        self.truncate_history(cx, set, pods, &history, &update.revisions)
     }
 
-    /// The phases of a sync, each of which can end it; the counts are those of the pods as they were found.
-    fn run(&mut self, cx: &mut SyncContext<'_>, update: &Update<'_>) -> (Counts, Result<(), ApiError>) {
-        let mut counts = Counts::of(update, cx.clock().time());
+    /// The phases of a sync, each of which can end it.
+    fn run(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        update: &Update<'_>,
+        pods: &mut SetPods,
+        counts: &mut Counts,
+    ) -> Result<(), ApiError> {
         if update.set.meta.is_deleting() {
-            return (counts, Ok(()));
+            return Ok(());
         }
-        let result = (|| {
-            let replicas =
-                update.run_for_all(update.replicas.len(), |index| self.process_replica(cx, update, index))?;
-            if replicas == Next::Stop {
-                return Ok(());
+        let next = if update.monotonic {
+            self.run_in_order(cx, update, pods)?
+        } else {
+            self.run_in_batches(cx, update, pods)?
+        };
+        if next == Next::Stop {
+            return Ok(());
+        }
+        if run_condemned(cx, update, pods)? == Next::Stop {
+            return Ok(());
+        }
+        roll(cx, update, pods, counts)
+    }
+
+    /// Looks at one place after the other until one says stop. Those in between have nothing new.
+    fn run_in_order(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        update: &Update<'_>,
+        pods: &mut SetPods,
+    ) -> Result<Next, ApiError> {
+        let mut from = i32::MIN;
+        while let Some(ordinal) = pods.next_in_order(from) {
+            if self.process_replica(cx, update, pods, ordinal)? == Next::Stop {
+                return Ok(Next::Stop);
             }
-            let count = update.condemned.len();
-            if update.run_for_all(count, |index| fix_pod_claim(cx, update, &update.condemned[index]))? == Next::Stop {
-                return Ok(());
-            }
-            if update.run_for_all(count, |index| process_condemned(cx, update, index))? == Next::Stop {
-                return Ok(());
-            }
-            roll(cx, update, &mut counts)
-        })();
-        (counts, result)
+            let Some(next) = ordinal.checked_add(1) else { break };
+            from = next;
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// Looks at all places that have something new, in batches that grow until one fails. Mirrors `runForAll`.
+    fn run_in_batches(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        update: &Update<'_>,
+        pods: &mut SetPods,
+    ) -> Result<Next, ApiError> {
+        let (due, start): (Vec<i32>, _) = (pods.due.iter().copied().collect(), start_ordinal(update.set));
+        let index = |ordinal: i32| usize::try_from(i64::from(ordinal) - i64::from(start)).unwrap_or(0);
+        in_batches(due.into_iter().map(|ordinal| (index(ordinal), ordinal)), |ordinal| {
+            self.process_replica(cx, update, pods, ordinal)
+        })
     }
 
     /// Mirrors `processReplica`.
@@ -99,101 +127,80 @@ impl StatefulSetController {
         &mut self,
         cx: &mut SyncContext<'_>,
         update: &Update<'_>,
-        index: usize,
+        pods: &mut SetPods,
+        ordinal: i32,
     ) -> Result<Next, ApiError> {
-        let (set, slot) = (update.set, &update.replicas[index]);
-        let Some(pod) = &slot.pod else { return self.fill(cx, update, slot) };
+        let set = update.set;
+        let Some(pod) = pods.get(ordinal).map(Arc::clone) else { return self.fill(cx, update, ordinal) };
         if pod.status.phase.is_terminal() {
             if !pod.meta.is_deleting() {
-                delete_stateful_pod(cx, set, pod)?;
+                delete_stateful_pod(cx, set, &pod)?;
             }
             // The pod is made anew once this one is gone.
+            pods.due.remove(&ordinal);
             return Ok(Next::Stop);
         }
         if pod.status.phase == PodPhase::Pending {
-            create_persistent_volume_claims(cx, set, &pod.meta.name, slot.ordinal)?;
+            create_persistent_volume_claims(cx, set, &pod.meta.name, ordinal)?;
         }
-        let available = is_running_and_available(pod, update.min_ready_seconds, cx.clock().time());
-        if update.monotonic && (pod.meta.is_deleting() || !is_running_and_ready(pod) || !available) {
+        if !is_unavailable(&pod, update.min_ready_seconds, cx.clock().time()) {
+            pods.unavailable.remove(&ordinal);
+        } else if update.monotonic {
             return Ok(Next::Stop);
         }
         let as_it_should_be =
-            identity_matches(set, pod) && storage_matches(set, pod) && claims_match_retention_policy(cx, set, pod);
+            identity_matches(set, &pod) && storage_matches(set, &pod) && claims_match_retention_policy(cx, set, &pod);
         if !as_it_should_be {
-            update_stateful_pod(cx, set, pod)?;
+            update_stateful_pod(cx, set, &pod)?;
         }
+        pods.due.remove(&ordinal);
         Ok(Next::GoOn)
     }
 
     /// Makes the pod of an empty place.
-    fn fill(&mut self, cx: &mut SyncContext<'_>, update: &Update<'_>, slot: &Slot) -> Result<Next, ApiError> {
-        let revision = update.revision_for(slot.ordinal);
+    fn fill(&mut self, cx: &mut SyncContext<'_>, update: &Update<'_>, ordinal: i32) -> Result<Next, ApiError> {
+        let revision = update.revision_for(ordinal);
         let template = self.revisions.template_of(revision);
-        let pod = new_versioned_stateful_set_pod(update.set, &template, &revision.meta.name, slot.ordinal);
-        if pod_claim_is_stale(cx, update.set, &pod.meta.name, slot.ordinal) {
+        let pod = new_versioned_stateful_set_pod(update.set, &template, &revision.meta.name, ordinal);
+        if pod_claim_is_stale(cx, update.set, &pod.meta.name, ordinal) {
             return Ok(Next::Stop);
         }
-        create_stateful_pod(cx, update.set, pod, slot.ordinal)?;
+        create_stateful_pod(cx, update.set, pod, ordinal)?;
         Ok(if update.monotonic { Next::Stop } else { Next::GoOn })
     }
 }
 
-impl<'s> Update<'s> {
-    fn new(set: &'s Arc<StatefulSet>, revisions: Revisions, pods: &[Arc<Pod>]) -> Self {
-        let (start, end) = (start_ordinal(set), end_ordinal(set));
-        let mut replicas: Vec<Slot> = (start..=end).map(|ordinal| Slot { ordinal, pod: None }).collect();
-        let mut condemned: Vec<(i32, Arc<Pod>)> = Vec::new();
-        for pod in pods {
-            let Some(ordinal) = member_ordinal(set, &pod.meta.name) else { continue };
-            let index = usize::try_from(i64::from(ordinal) - i64::from(start)).ok();
-            match index.and_then(|i| replicas.get_mut(i)) {
-                Some(slot) => slot.pod = Some(Arc::clone(pod)),
-                None => condemned.push((ordinal, Arc::clone(pod))),
-            }
+/// Does something for each item until a batch fails, whose other items still have their turn; an item is in the batch of
+/// its place among all there are. What steps say is left aside.
+fn in_batches<T>(
+    items: impl Iterator<Item = (usize, T)>,
+    mut step: impl FnMut(T) -> Result<Next, ApiError>,
+) -> Result<Next, ApiError> {
+    let mut failed: Option<(ApiError, usize)> = None;
+    for (index, item) in items {
+        if failed.as_ref().is_some_and(|(_, end)| index >= *end) {
+            break;
         }
-        condemned.sort_by_key(|(ordinal, _)| std::cmp::Reverse(*ordinal));
-        Self {
-            set,
-            revisions,
-            replicas,
-            condemned: condemned.into_iter().map(|(_, pod)| pod).collect(),
-            monotonic: is_monotonic(set),
-            min_ready_seconds: min_ready_seconds(set),
+        if let Err(error) = step(item)
+            && failed.is_none()
+        {
+            failed = Some((error, batch_end(index)));
         }
     }
+    failed.map_or(Ok(Next::GoOn), |(error, _)| Err(error))
+}
 
-    /// Does something for each of a number of places: in order until one says stop, or in batches that grow until one
-    /// fails. Mirrors `runForAll`.
-    fn run_for_all(
-        &self,
-        count: usize,
-        mut step: impl FnMut(usize) -> Result<Next, ApiError>,
-    ) -> Result<Next, ApiError> {
-        if self.monotonic {
-            for index in 0..count {
-                if step(index)? == Next::Stop {
-                    return Ok(Next::Stop);
-                }
-            }
-            return Ok(Next::GoOn);
-        }
-        let (mut done, mut batch) = (0, 1);
-        while done < count {
-            let end = count.min(done + batch);
-            let mut first_error = None;
-            for index in done..end {
-                if let Err(error) = step(index) {
-                    first_error.get_or_insert(error);
-                }
-            }
-            if let Some(error) = first_error {
-                return Err(error);
-            }
-            (done, batch) = (end, (2 * batch).min(BATCH_SIZE_MAX));
-        }
-        Ok(Next::GoOn)
+/// Where the batch of a place ends: batches are of 1, 2, 4 ... 256, 500, 500 ... places.
+fn batch_end(index: usize) -> usize {
+    let (mut end, mut size) = (1, 1);
+    while end <= index {
+        size = (2 * size).min(BATCH_SIZE_MAX);
+        end += size;
     }
+    end
+}
 
+impl Update<'_> {
     /// Which revision a new pod is made from. Mirrors `newVersionedStatefulSetPod`.
     fn revision_for(&self, ordinal: i32) -> &seatrial_api::ControllerRevision {
         let spec = spec_of(self.set);
@@ -210,31 +217,45 @@ impl<'s> Update<'s> {
             &self.revisions.update
         }
     }
-
-    /// The first pod that is not available: in order of the replicas, or else the lowest of the condemned.
-    fn is_first_unavailable(&self, pod: &Pod, now: seatrial_api::Time) -> bool {
-        let unavailable = |p: &Pod| is_unavailable(p, self.min_ready_seconds, now);
-        let replica_is = self.replicas.iter().any(|s| s.pod.as_ref().is_none_or(|p| unavailable(p)));
-        !replica_is && self.condemned.iter().rev().find(|p| unavailable(p)).is_some_and(|p| p.meta.uid == pod.meta.uid)
-    }
 }
 
-/// Gives the claims of a pod that is to go the owners that the policy wants.
-fn fix_pod_claim(cx: &mut SyncContext<'_>, update: &Update<'_>, pod: &Arc<Pod>) -> Result<Next, ApiError> {
-    if !claims_match_retention_policy(cx, update.set, pod) {
-        update_pod_claim_for_retention_policy(cx, update.set, pod)?;
+/// Pods out of range, the highest first: their claims get the owners that the policy wants, then they go.
+fn run_condemned(cx: &mut SyncContext<'_>, update: &Update<'_>, pods: &mut SetPods) -> Result<Next, ApiError> {
+    let due: Vec<Arc<Pod>> = pods.condemned_due.iter().rev().filter_map(|o| pods.get(*o)).cloned().collect();
+    let fix = |cx: &mut SyncContext<'_>, pod: &Arc<Pod>| {
+        if !claims_match_retention_policy(cx, update.set, pod) {
+            update_pod_claim_for_retention_policy(cx, update.set, pod)?;
+        }
+        Ok(Next::GoOn)
+    };
+    if update.monotonic {
+        for pod in &due {
+            fix(cx, pod)?;
+        }
+        let last = pods.last_condemned().cloned();
+        let next = last.map_or(Ok(Next::GoOn), |pod| process_condemned(cx, update, pods, &pod))?;
+        pods.condemned_due.clear();
+        return Ok(next);
     }
+    in_batches(due.iter().enumerate(), |pod| fix(cx, pod))?;
+    in_batches(due.iter().enumerate(), |pod| process_condemned(cx, update, pods, pod))?;
+    pods.condemned_due.clear();
     Ok(Next::GoOn)
 }
 
 /// Mirrors `processCondemned`.
-fn process_condemned(cx: &mut SyncContext<'_>, update: &Update<'_>, index: usize) -> Result<Next, ApiError> {
-    let (pod, now) = (&update.condemned[index], cx.clock().time());
+fn process_condemned(
+    cx: &mut SyncContext<'_>,
+    update: &Update<'_>,
+    pods: &SetPods,
+    pod: &Arc<Pod>,
+) -> Result<Next, ApiError> {
+    let (seconds, now) = (update.min_ready_seconds, cx.clock().time());
     if pod.meta.is_deleting() {
         return Ok(Next::Stop);
     }
-    let healthy = is_running_and_ready(pod) && is_running_and_available(pod, update.min_ready_seconds, now);
-    if update.monotonic && !healthy && !update.is_first_unavailable(pod, now) {
+    let healthy = is_running_and_ready(pod) && is_running_and_available(pod, seconds, now);
+    if update.monotonic && !healthy && !pods.is_first_unavailable(pod, seconds, now) {
         return Ok(Next::Stop);
     }
     delete_stateful_pod(cx, update.set, pod)?;
@@ -242,26 +263,47 @@ fn process_condemned(cx: &mut SyncContext<'_>, update: &Update<'_>, index: usize
 }
 
 /// Takes the highest pod of another revision, if all above it are well. Mirrors the end of `updateStatefulSet`.
-fn roll(cx: &mut SyncContext<'_>, update: &Update<'_>, counts: &mut Counts) -> Result<(), ApiError> {
+fn roll(
+    cx: &mut SyncContext<'_>,
+    update: &Update<'_>,
+    pods: &mut SetPods,
+    counts: &mut Counts,
+) -> Result<(), ApiError> {
     let spec = spec_of(update.set);
     let strategy = spec.update_strategy.as_ref();
     if strategy.and_then(|s| s.type_.as_deref()) == Some("OnDelete") {
         return Ok(());
     }
     let partition = strategy.and_then(|s| s.rolling_update.as_ref()).and_then(|r| r.partition).unwrap_or(0);
-    let first = usize::try_from(partition).unwrap_or(0).min(update.replicas.len());
-    let now = cx.clock().time();
-    for slot in update.replicas[first..].iter().rev() {
+    let first = start_ordinal(update.set).saturating_add(partition.max(0));
+    let (mut last, now) = (end_ordinal(update.set), cx.clock().time());
+    while let Some(ordinal) = pods.next_to_roll(first, last) {
         // A pod that was only made in this sync is not available yet.
-        let Some(pod) = &slot.pod else { return Ok(()) };
-        if pod_revision(pod) != update.revisions.update.meta.name && !pod.meta.is_deleting() {
-            delete_stateful_pod(cx, update.set, pod)?;
+        let Some(pod) = pods.get(ordinal).map(Arc::clone) else { return Ok(()) };
+        if pod_revision(&pod) != update.revisions.update.meta.name && !pod.meta.is_deleting() {
+            delete_stateful_pod(cx, update.set, &pod)?;
             counts.current -= 1;
             return Ok(());
         }
-        if is_unavailable(pod, update.min_ready_seconds, now) {
+        if is_unavailable(&pod, update.min_ready_seconds, now) {
             return Ok(());
         }
+        pods.unavailable.remove(&ordinal);
+        last = ordinal - 1;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::batch_end;
+
+    #[test]
+    fn batches_double_up_to_five_hundred() {
+        let rows =
+            [(0, 1), (1, 3), (2, 3), (3, 7), (6, 7), (254, 255), (255, 511), (510, 511), (511, 1011), (1011, 1511)];
+        for (index, end) in rows {
+            assert_eq!(batch_end(index), end, "{index}");
+        }
+    }
 }

@@ -2,19 +2,23 @@
 //!
 //! Mirrors pkg/controller/statefulset/stateful_set.go (`sync`) (v1.36).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, LabelSelector, NamespacedName, Pod, StatefulSet};
+use seatrial_api::{ApiError, NamespacedName, Pod, StatefulSet, Uid};
 use seatrial_machinery::{Controller, ControllerRefManager, Delivery, EventContext, Queue, SyncContext};
 
+use super::pods::SetPods;
 use super::revisions::RevisionCache;
-use super::utils::{member_ordinal, spec_of};
+use super::utils::member_ordinal;
 
 /// The StatefulSet controller.
 #[derive(Debug, Default)]
 pub struct StatefulSetController {
     pub(super) queue: Queue,
     pub(super) revisions: RevisionCache,
+    /// The pods of the sets that were synced.
+    pub(super) pods: BTreeMap<Uid, Box<SetPods>>,
 }
 
 impl Controller for StatefulSetController {
@@ -32,27 +36,44 @@ impl Controller for StatefulSetController {
         let Some(set) = cx.informers.stateful_sets.get(&key.namespace, &key.name).map(Arc::clone) else {
             return Ok(());
         };
-        let selector = LabelSelector::from_api(spec_of(&set).selector.clone());
-        self.adopt_orphan_revisions(cx, &set, &selector)?;
-        let pods = claim_pods(cx, &set, &selector)?;
-        self.update_stateful_set(cx, &set, pods)
+        let owned = || cx.informers.pods.owned_by(&set.meta.uid).into_iter().flat_map(|owned| owned.pods());
+        // Nothing is delivered during a sync.
+        let mut pods = self.pods.remove(&set.meta.uid).unwrap_or_else(|| Box::new(SetPods::new(&set, owned())));
+        let result = self.sync_pods(cx, &set, &mut pods);
+        self.pods.insert(set.meta.uid.clone(), pods);
+        result
     }
 }
 
-/// Adopts orphans that match and are named as members, releases pods that no longer match; returns those owned.
-/// Mirrors `getPodsForStatefulSet`.
-fn claim_pods(
-    cx: &mut SyncContext<'_>,
-    set: &Arc<StatefulSet>,
-    selector: &LabelSelector,
-) -> Result<Vec<Arc<Pod>>, ApiError> {
-    let mut manager = ControllerRefManager::new(&**set, selector);
-    let is_member = |pod: &&Arc<Pod>| member_ordinal(set, &pod.meta.name).is_some();
-    let owned = cx.informers.pods.owned_by(&set.meta.uid).map_or(&[][..], |owned| owned.pods());
-    let candidates = owned.iter().chain(cx.informers.pods.orphans(&set.meta.namespace)).filter(is_member);
-    let mut claimed = Vec::new();
-    for pod in candidates {
-        claimed.extend(manager.claim_object(&mut cx.client, pod)?);
+impl StatefulSetController {
+    fn sync_pods(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        set: &Arc<StatefulSet>,
+        pods: &mut SetPods,
+    ) -> Result<(), ApiError> {
+        self.adopt_orphan_revisions(cx, set, pods.selector())?;
+        claim_pods(cx, set, pods)?;
+        self.update_stateful_set(cx, set, pods)
     }
-    Ok(claimed)
+}
+
+/// Adopts orphans that match and are named as members, releases pods that no longer match.
+/// Mirrors `getPodsForStatefulSet`.
+fn claim_pods(cx: &mut SyncContext<'_>, set: &Arc<StatefulSet>, pods: &mut SetPods) -> Result<(), ApiError> {
+    let unmatched = pods.unmatched();
+    let orphans = cx.informers.pods.orphans(&set.meta.namespace);
+    let members: Vec<Arc<Pod>> =
+        orphans.filter(|pod| member_ordinal(&set.meta.name, &pod.meta.name).is_some()).cloned().collect();
+    if unmatched.is_empty() && members.is_empty() {
+        return Ok(());
+    }
+    let selector = pods.selector().clone();
+    let mut manager = ControllerRefManager::new(&**set, &selector);
+    for pod in unmatched.iter().chain(&members) {
+        if let Some(adopted) = manager.claim_object(&mut cx.client, pod)? {
+            pods.put(&adopted);
+        }
+    }
+    Ok(())
 }

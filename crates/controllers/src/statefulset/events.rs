@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seatrial_api::selector::Selector;
-use seatrial_api::{NamespacedName, Object, ObjectMeta, Pod, Resource, StatefulSet};
+use seatrial_api::{NamespacedName, Object, ObjectMeta, PersistentVolumeClaim, Pod, Resource, StatefulSet};
 use seatrial_machinery::{Delivery, EventContext, Informers};
 
 use super::controller::StatefulSetController;
-use super::utils::{min_ready_seconds, spec_of};
+use super::utils::{min_ready_seconds, parent_name_and_ordinal, spec_of};
 
 impl StatefulSetController {
     pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
@@ -18,18 +18,56 @@ impl StatefulSetController {
             Some(Object::StatefulSet(set)) => {
                 if delivery.new.is_none() {
                     self.revisions.forget(&set.meta.uid);
+                    self.pods.remove(&set.meta.uid);
                 }
                 self.queue.add(set.namespaced_name(), cx.cause);
             }
             // Where there is nobody to own pods, they are nobody's.
-            Some(Object::Pod(_)) if cx.informers.stateful_sets.is_empty() => {}
-            Some(Object::Pod(_)) => match (delivery.old_as::<Pod>(), delivery.new_as::<Pod>()) {
+            Some(Object::Pod(_)) if cx.informers.stateful_sets.is_empty() && self.pods.is_empty() => {}
+            Some(Object::PersistentVolumeClaim(_)) => self.note_claim(delivery),
+            Some(Object::Pod(_)) => match self.note_pod(delivery) {
                 (None, Some(new)) => self.add_pod(cx, new),
                 (Some(old), Some(new)) => self.update_pod(cx, old, new),
                 (Some(old), None) => self.delete_pod(cx, old),
                 (None, None) => {}
             },
             _ => {}
+        }
+    }
+
+    /// Keeps the pods of sets that were synced.
+    fn note_pod<'d>(&mut self, delivery: &'d Delivery) -> (Option<&'d Arc<Pod>>, Option<&'d Arc<Pod>>) {
+        let (old, new) = (delivery.old_as::<Pod>(), delivery.new_as::<Pod>());
+        if self.pods.is_empty() {
+            return (old, new);
+        }
+        let owner = |pod: &Arc<Pod>| pod.meta.controller_of().map(|owner| owner.uid.clone());
+        let (before, after) = (old.and_then(owner), new.and_then(owner));
+        if let Some((pod, pods)) =
+            old.zip(before.filter(|b| after.as_ref() != Some(b)).and_then(|b| self.pods.get_mut(&b)))
+        {
+            pods.remove(pod);
+        }
+        if let Some((pod, pods)) = new.zip(after.and_then(|after| self.pods.get_mut(&after))) {
+            pods.put(pod);
+        }
+        (old, new)
+    }
+
+    /// Claims wake nobody, but the next sync looks at the pods of those that came, went or got other owners.
+    fn note_claim(&mut self, delivery: &Delivery) {
+        let (old, new) = (delivery.old_as::<PersistentVolumeClaim>(), delivery.new_as::<PersistentVolumeClaim>());
+        if let (Some(old), Some(new)) = (old, new)
+            && old.meta.owner_references == new.meta.owner_references
+            && old.meta.is_deleting() == new.meta.is_deleting()
+        {
+            return;
+        }
+        let Some(claim) = new.or(old) else { return };
+        let Some((rest, ordinal)) = parent_name_and_ordinal(&claim.meta.name) else { return };
+        // Which set it is of cannot be told from the name alone.
+        for pods in self.pods.values_mut().filter(|pods| pods.has_claims_named(&claim.meta.namespace, rest)) {
+            pods.note(ordinal);
         }
     }
 

@@ -7,6 +7,7 @@ mod control;
 mod controller;
 mod events;
 mod pod_control;
+mod pods;
 mod revisions;
 mod status;
 mod utils;

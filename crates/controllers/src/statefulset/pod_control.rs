@@ -64,7 +64,7 @@ fn volumes(set: &StatefulSet, ordinal: i32, of_template: Option<Vec<corev1::Volu
 
 /// Whether a pod mounts the claims of its ordinal. Mirrors `storageMatches`.
 pub(super) fn storage_matches(set: &StatefulSet, pod: &Pod) -> bool {
-    let Some(ordinal) = member_ordinal(set, &pod.meta.name) else { return false };
+    let Some(ordinal) = member_ordinal(&set.meta.name, &pod.meta.name) else { return false };
     let volumes = pod.spec.api().volumes.as_deref().unwrap_or_default();
     spec_of(set).volume_claim_templates.iter().flatten().all(|template| {
         let name = template.metadata.name.as_deref().unwrap_or_default();
@@ -110,7 +110,7 @@ pub(super) fn create_stateful_pod(
 /// What the API server answered.
 pub(super) fn update_stateful_pod(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &Pod) -> Result<(), ApiError> {
     let name = pod.meta.name.clone();
-    let Some(ordinal) = member_ordinal(set, &name) else { return Ok(()) };
+    let Some(ordinal) = member_ordinal(&set.meta.name, &name) else { return Ok(()) };
     let mut new = pod.clone();
     if !identity_matches(set, pod) {
         new.meta.labels.insert(POD_NAME_LABEL, name.as_str());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as corev1;
 use rustc_hash::FxHashMap;
 use seatrial_api::{
-    ApiError, ControllerRevision, Kind, LabelSelector, ObjectKey, Pod, PodTemplateSpec, StatefulSet, StrMap, Uid,
+    ApiError, ControllerRevision, Kind, LabelSelector, ObjectKey, PodTemplateSpec, StatefulSet, StrMap, Uid,
 };
 use seatrial_machinery::history::{
     canonical_json, create_controller_revision, data_of, new_controller_revision, next_revision,
@@ -19,7 +19,8 @@ use seatrial_machinery::{ControllerRefManager, SyncContext};
 use serde_json::{Value, json};
 
 use super::controller::StatefulSetController;
-use super::utils::{pod_revision, spec_of};
+use super::pods::SetPods;
+use super::utils::spec_of;
 
 /// What is remembered of sets and revisions, so that a sync makes no JSON.
 #[derive(Debug, Default)]
@@ -28,6 +29,8 @@ pub(super) struct RevisionCache {
     data: FxHashMap<Uid, (i64, Arc<Data>)>,
     /// By revision: the template in it.
     templates: FxHashMap<Uid, Arc<PodTemplateSpec>>,
+    /// By revision: its data.
+    texts: FxHashMap<Uid, Arc<str>>,
 }
 
 /// A set's revision as it would be stored.
@@ -56,6 +59,12 @@ impl RevisionCache {
         let data = Arc::new(Data { text: canonical_json(&value), value });
         self.data.insert(set.meta.uid.clone(), (set.meta.generation, Arc::clone(&data)));
         data
+    }
+
+    /// A revision's data as text, which never changes.
+    fn text_of(&mut self, revision: &ControllerRevision) -> Arc<str> {
+        let of = || canonical_json(data_of(revision)).into();
+        Arc::clone(self.texts.entry(revision.meta.uid.clone()).or_insert_with(of))
     }
 
     /// The template in a revision. Mirrors `ApplyRevision`.
@@ -112,9 +121,9 @@ impl StatefulSetController {
         let status = set.body.status.as_ref();
         let mut collision_count = status.and_then(|s| s.collision_count).unwrap_or(0);
         let data = self.revisions.data_of(set);
-        let is_equal = |r: &Arc<ControllerRevision>| canonical_json(data_of(r)) == data.text;
+        let texts: Vec<Arc<str>> = revisions.iter().map(|r| self.revisions.text_of(r)).collect();
         let number = next_revision(revisions);
-        let update = match revisions.iter().rposition(is_equal) {
+        let update = match texts.iter().rposition(|text| **text == *data.text) {
             // The set says what its last revision says.
             Some(last) if last + 1 == revisions.len() => Arc::clone(&revisions[last]),
             // It says what an older one says: that one becomes the last.
@@ -137,7 +146,7 @@ impl StatefulSetController {
         &mut self,
         cx: &mut SyncContext<'_>,
         set: &StatefulSet,
-        pods: &[Arc<Pod>],
+        pods: &SetPods,
         revisions: &[Arc<ControllerRevision>],
         in_use: &Revisions,
     ) -> Result<(), ApiError> {
@@ -146,13 +155,14 @@ impl StatefulSetController {
         if revisions.len() <= limit {
             return Ok(());
         }
-        let mut live: BTreeSet<&str> = pods.iter().map(|p| pod_revision(p)).collect();
+        let mut live: BTreeSet<&str> = pods.revisions().collect();
         live.extend([in_use.current.meta.name.as_str(), in_use.update.meta.name.as_str()]);
         let history: Vec<_> = revisions.iter().filter(|r| !live.contains(r.meta.name.as_str())).collect();
         for revision in &history[..history.len().saturating_sub(limit)] {
             let key = ObjectKey::new(Kind::ControllerRevision, &revision.meta.namespace, &revision.meta.name);
             cx.client.delete(&key, &Default::default())?;
             self.revisions.templates.remove(&revision.meta.uid);
+            self.revisions.texts.remove(&revision.meta.uid);
         }
         Ok(())
     }

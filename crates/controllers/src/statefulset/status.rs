@@ -7,16 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSetStatus;
-use seatrial_api::{ApiError, ControllerRevision, Pod, Resource, StatefulSet, Time};
+use seatrial_api::{ApiError, ControllerRevision, Resource, StatefulSet, Time};
 use seatrial_machinery::SyncContext;
 use seatrial_machinery::history::sort_controller_revisions;
 
 use super::control::Update;
 use super::controller::StatefulSetController;
+use super::pods::SetPods;
 use super::revisions::Revisions;
-use super::utils::{
-    is_running_and_available, is_running_and_ready, min_ready_seconds, pod_revision, replicas_of, spec_of,
-};
+use super::utils::{min_ready_seconds, replicas_of, spec_of};
 
 /// What a sync found of the set's pods.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,20 +34,11 @@ pub(super) struct Counts {
 
 impl Counts {
     /// Mirrors `updateStatus`.
-    pub(super) fn of(update: &Update<'_>, now: Time) -> Self {
-        let seconds = min_ready_seconds(update.set);
+    pub(super) fn of(update: &Update<'_>, pods: &SetPods, now: Time) -> Self {
         let Revisions { current, update: wanted, .. } = &update.revisions;
-        let mut counts = Self::default();
-        for pod in update.replicas.iter().filter_map(|s| s.pod.as_ref()).chain(&update.condemned) {
-            counts.replicas += 1;
-            counts.ready += i32::from(is_running_and_ready(pod));
-            counts.available += i32::from(is_running_and_available(pod, seconds, now));
-            if !pod.meta.is_deleting() {
-                counts.current += i32::from(pod_revision(pod) == current.meta.name);
-                counts.updated += i32::from(pod_revision(pod) == wanted.meta.name);
-            }
-        }
-        counts
+        let (replicas, ready, available) = pods.counts(update.set, now);
+        let (current, updated) = (pods.living_of(&current.meta.name), pods.living_of(&wanted.meta.name));
+        Self { replicas, ready, available, current, updated }
     }
 }
 
@@ -85,16 +75,12 @@ impl StatefulSetController {
     }
 
     /// Comes back when the next ready pod becomes available.
-    pub(super) fn requeue_for_availability(&mut self, cx: &SyncContext<'_>, update: &Update<'_>, pods: &[Arc<Pod>]) {
+    pub(super) fn requeue_for_availability(&mut self, cx: &SyncContext<'_>, update: &Update<'_>, pods: &SetPods) {
         let seconds = min_ready_seconds(update.set);
         if seconds <= 0 {
             return;
         }
-        let now = cx.clock().time();
-        let ready = pods.iter().filter(|p| is_running_and_ready(p) && !is_running_and_available(p, seconds, now));
-        let next = ready.filter_map(|p| p.ready_since()).min();
-        if let Some(since) = next {
-            let due = since.plus_seconds(i64::from(seconds));
+        if let Some(due) = pods.next_available(seconds, cx.clock().time()) {
             let delay = cx.clock().until(due).max(Duration::from_millis(1));
             self.queue.add_after(update.set.namespaced_name(), delay, cx.clock().now());
         }

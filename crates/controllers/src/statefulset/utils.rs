@@ -60,13 +60,13 @@ pub(super) fn parent_name_and_ordinal(pod: &str) -> Option<(&str, i32)> {
 }
 
 /// The ordinal of a pod, if its name is one of the set's. Mirrors `getOrdinal` and `isMemberOf`.
-pub(super) fn member_ordinal(set: &StatefulSet, pod: &str) -> Option<i32> {
-    parent_name_and_ordinal(pod).filter(|(parent, _)| *parent == set.meta.name.as_str()).map(|(_, ordinal)| ordinal)
+pub(super) fn member_ordinal(set: &str, pod: &str) -> Option<i32> {
+    parent_name_and_ordinal(pod).filter(|(parent, _)| *parent == set).map(|(_, ordinal)| ordinal)
 }
 
 /// Mirrors `identityMatches`: the name is the set's, and the label tells it.
 pub(super) fn identity_matches(set: &StatefulSet, pod: &Pod) -> bool {
-    member_ordinal(set, &pod.meta.name).is_some()
+    member_ordinal(&set.meta.name, &pod.meta.name).is_some()
         && pod.meta.namespace == set.meta.namespace
         && pod.meta.labels.get(POD_NAME_LABEL) == Some(pod.meta.name.as_str())
 }

@@ -6,6 +6,7 @@ mod cron_job;
 mod daemon_set;
 mod job;
 mod measured;
+mod stateful_set;
 mod workload;
 
 pub use measured::Measured;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seatrial_api::Deployment;
 
-use super::{cron_job, daemon_set};
+use super::{cron_job, daemon_set, stateful_set};
 use crate::cluster::{Cluster, DEFAULT_NAMESPACE, Error, Node};
 
 const NAME: &str = "web";
@@ -26,6 +26,10 @@ pub enum Workload {
     Noop,
     /// A DaemonSet comes up, one pod a node.
     DaemonSet,
+    /// A StatefulSet with a claim a pod comes up, all pods at once.
+    StatefulSet,
+    /// The same, one pod after the other.
+    OrderedSet,
     /// An indexed Job runs every index once, five thousand at a time.
     Job,
     /// A CronJob makes Jobs, every five minutes of virtual time, a year of them where nothing is said.
@@ -34,7 +38,16 @@ pub enum Workload {
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Deployment, Self::Rollout, Self::Noop, Self::DaemonSet, Self::Job, Self::CronJob];
+    pub const ALL: [Self; 8] = [
+        Self::Deployment,
+        Self::Rollout,
+        Self::Noop,
+        Self::DaemonSet,
+        Self::Job,
+        Self::CronJob,
+        Self::StatefulSet,
+        Self::OrderedSet,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -44,6 +57,8 @@ impl Workload {
             Self::Noop => "noop",
             Self::DaemonSet => "daemonset",
             Self::CronJob => "cronjob",
+            Self::StatefulSet => "statefulset",
+            Self::OrderedSet => "statefulset-ordered",
             Self::Job => "job",
         }
     }
@@ -118,7 +133,11 @@ impl Bench {
         let pods = if workload == Workload::DaemonSet { nodes } else { pods };
         let mut bench = Self { workload, pods: u64::from(pods), nodes: u64::from(nodes), cluster };
         match workload {
-            Workload::Deployment | Workload::DaemonSet | Workload::CronJob => {}
+            Workload::Deployment
+            | Workload::DaemonSet
+            | Workload::CronJob
+            | Workload::StatefulSet
+            | Workload::OrderedSet => {}
             Workload::Job => super::job::prepare(&mut bench.cluster),
             Workload::Rollout | Workload::Noop => {
                 bench.create(progress)?;
@@ -139,6 +158,8 @@ impl Bench {
             Workload::DaemonSet => daemon_set::bring_up(&mut self.cluster, self.pods, progress)?,
             Workload::CronJob => cron_job::run(&mut self.cluster, self.pods, progress)?,
             Workload::Job => super::job::run(&mut self.cluster, self.pods, progress)?,
+            Workload::StatefulSet => stateful_set::bring_up(&mut self.cluster, self.pods, "Parallel", progress)?,
+            Workload::OrderedSet => stateful_set::bring_up(&mut self.cluster, self.pods, "OrderedReady", progress)?,
             Workload::Rollout => {
                 self.cluster.set_image(&format!("deployment/{NAME}"), "c", "app:2")?;
                 self.wait(progress)?;
@@ -205,7 +226,7 @@ mod tests {
 
     #[test]
     fn workloads_run_at_a_smoke_size_and_come_to_the_same_twice() {
-        for workload in [Workload::Deployment, Workload::Rollout, Workload::DaemonSet] {
+        for workload in [Workload::Deployment, Workload::Rollout, Workload::DaemonSet, Workload::StatefulSet] {
             let pods = if workload == Workload::DaemonSet { 3 } else { 20 };
             let once = work(workload, 20, 3);
             assert_eq!((once.pods, once.nodes), (pods, 3));

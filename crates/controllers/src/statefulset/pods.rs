@@ -1,0 +1,247 @@
+//! A set's pods, kept from what the watch told, so that a sync looks at those that changed and not at all of them.
+//!
+//! Stands for the slots and counts that upstream makes anew in every sync (`newReplicas`, `updateStatus`).
+//! Invariant: what a sync decides is what it would decide if it looked at every pod.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use seatrial_api::{LabelSelector, Pod, StatefulSet, Str, Time};
+
+use super::utils::{
+    end_ordinal, is_running_and_ready, is_unavailable, member_ordinal, min_ready_seconds, pod_revision, spec_of,
+    start_ordinal,
+};
+
+/// How many pods there are, and how they are.
+#[derive(Debug, Default)]
+struct Tally {
+    total: i32,
+    ready: i32,
+    /// Ready pods by the second in which they became so.
+    ready_since: BTreeMap<Time, i32>,
+    /// By revision: all pods, and those that are not on their way out.
+    revisions: Vec<(Str, i32, i32)>,
+}
+
+impl Tally {
+    fn count(&mut self, pod: &Pod, by: i32) {
+        self.total += by;
+        if let Some(since) = pod.ready_since().filter(|_| is_running_and_ready(pod)) {
+            self.ready += by;
+            let count = self.ready_since.entry(since).or_default();
+            *count += by;
+            if *count == 0 {
+                self.ready_since.remove(&since);
+            }
+        }
+        let revision = pod_revision(pod);
+        let active = if pod.meta.is_deleting() { 0 } else { by };
+        match self.revisions.iter().position(|(name, ..)| *name == *revision) {
+            Some(place) => {
+                let (_, all, living) = &mut self.revisions[place];
+                (*all, *living) = (*all + by, *living + active);
+                if *all == 0 {
+                    self.revisions.swap_remove(place);
+                }
+            }
+            None => self.revisions.push((revision.into(), by, active)),
+        }
+    }
+}
+
+/// The pods of one set.
+#[derive(Debug)]
+pub(super) struct SetPods {
+    namespace: Str,
+    name: Str,
+    selector: LabelSelector,
+    pods: BTreeMap<i32, Arc<Pod>>,
+    /// Owned pods that the set no longer selects.
+    unmatched: BTreeMap<i32, Arc<Pod>>,
+    tally: Tally,
+    /// The generation and update revision that the rest was made for.
+    made_for: Option<(i64, Str)>,
+    start: i32,
+    end: i32,
+    /// Places to look at: something happened to their pods or claims since they were looked at, or they have no pod.
+    pub(super) due: BTreeSet<i32>,
+    /// Places whose pods may not be available, or are not there.
+    pub(super) unavailable: BTreeSet<i32>,
+    /// Places whose pods are not of the update revision.
+    outdated: BTreeSet<i32>,
+    /// Pods out of range, and those of them to look at.
+    condemned: BTreeSet<i32>,
+    pub(super) condemned_due: BTreeSet<i32>,
+}
+
+impl SetPods {
+    /// The pods that a set owns now.
+    pub(super) fn new<'a>(set: &StatefulSet, owned: impl Iterator<Item = &'a Arc<Pod>>) -> Self {
+        let mut pods = Self {
+            namespace: set.meta.namespace.clone(),
+            name: set.meta.name.clone(),
+            selector: LabelSelector::from_api(spec_of(set).selector.clone()),
+            pods: BTreeMap::new(),
+            unmatched: BTreeMap::new(),
+            tally: Tally::default(),
+            made_for: None,
+            start: 0,
+            end: -1,
+            due: BTreeSet::new(),
+            unavailable: BTreeSet::new(),
+            outdated: BTreeSet::new(),
+            condemned: BTreeSet::new(),
+            condemned_due: BTreeSet::new(),
+        };
+        owned.for_each(|pod| pods.put(pod));
+        pods
+    }
+
+    /// Whether claims of the set are named so, with a number behind it.
+    pub(super) fn has_claims_named(&self, namespace: &str, name: &str) -> bool {
+        self.namespace == namespace && name.strip_suffix(self.name.as_str()).is_some_and(|rest| rest.ends_with('-'))
+    }
+
+    /// What the set selects.
+    pub(super) fn selector(&self) -> &LabelSelector {
+        &self.selector
+    }
+
+    /// A pod that the set owns is new, or changed.
+    pub(super) fn put(&mut self, pod: &Arc<Pod>) {
+        let Some(ordinal) = member_ordinal(&self.name, &pod.meta.name) else { return };
+        self.take(ordinal);
+        if !self.selector.matches(&pod.meta.labels) {
+            self.unmatched.insert(ordinal, Arc::clone(pod));
+            return;
+        }
+        self.tally.count(pod, 1);
+        self.pods.insert(ordinal, Arc::clone(pod));
+        self.note(ordinal);
+    }
+
+    /// A pod is gone, or no longer the set's.
+    pub(super) fn remove(&mut self, pod: &Pod) {
+        let Some(ordinal) = member_ordinal(&self.name, &pod.meta.name) else { return };
+        let is_same = |other: &Arc<Pod>| other.meta.uid == pod.meta.uid;
+        if self.pods.get(&ordinal).or(self.unmatched.get(&ordinal)).is_some_and(is_same) {
+            self.take(ordinal);
+            self.note(ordinal);
+        }
+    }
+
+    fn take(&mut self, ordinal: i32) {
+        self.unmatched.remove(&ordinal);
+        if let Some(old) = self.pods.remove(&ordinal) {
+            self.tally.count(&old, -1);
+        }
+    }
+
+    /// Something happened at a place.
+    pub(super) fn note(&mut self, ordinal: i32) {
+        let Some((_, update)) = &self.made_for else { return };
+        let pod = self.pods.get(&ordinal);
+        let is_outdated = pod.is_some_and(|pod| pod_revision(pod) != *update);
+        if (self.start..=self.end).contains(&ordinal) {
+            self.due.insert(ordinal);
+            self.unavailable.insert(ordinal);
+            if is_outdated {
+                self.outdated.insert(ordinal);
+            } else {
+                self.outdated.remove(&ordinal);
+            }
+        } else if pod.is_some() {
+            self.condemned.insert(ordinal);
+            self.condemned_due.insert(ordinal);
+        } else {
+            self.condemned.remove(&ordinal);
+            self.condemned_due.remove(&ordinal);
+        }
+    }
+
+    /// Where the set or its revision is another, every place is looked at.
+    pub(super) fn prepare(&mut self, set: &StatefulSet, update: &Str) {
+        let is_same = |(generation, revision): &(i64, Str)| *generation == set.meta.generation && revision == update;
+        if self.made_for.as_ref().is_some_and(is_same) {
+            return;
+        }
+        self.made_for = Some((set.meta.generation, update.clone()));
+        (self.start, self.end) = (start_ordinal(set), end_ordinal(set));
+        for places in
+            [&mut self.due, &mut self.unavailable, &mut self.outdated, &mut self.condemned, &mut self.condemned_due]
+        {
+            places.clear();
+        }
+        let outside = self.pods.keys().copied().filter(|ordinal| !(self.start..=self.end).contains(ordinal));
+        let all: Vec<i32> = (self.start..=self.end).chain(outside).collect();
+        all.into_iter().for_each(|ordinal| self.note(ordinal));
+    }
+
+    /// The pod of a place.
+    pub(super) fn get(&self, ordinal: i32) -> Option<&Arc<Pod>> {
+        self.pods.get(&ordinal)
+    }
+
+    /// Owned pods that the set no longer selects.
+    pub(super) fn unmatched(&self) -> Vec<Arc<Pod>> {
+        self.unmatched.values().cloned().collect()
+    }
+
+    /// The next place from one on that is to be looked at, or may stop a set that goes one by one.
+    pub(super) fn next_in_order(&self, from: i32) -> Option<i32> {
+        let next = |places: &BTreeSet<i32>| places.range(from..).next().copied();
+        [next(&self.due), next(&self.unavailable)].into_iter().flatten().min()
+    }
+
+    /// The highest place up to one, but not below another, whose pod is outdated or may not be available.
+    pub(super) fn next_to_roll(&self, first: i32, last: i32) -> Option<i32> {
+        if first > last {
+            return None;
+        }
+        let last_of = |places: &BTreeSet<i32>| places.range(first..=last).next_back().copied();
+        [last_of(&self.outdated), last_of(&self.unavailable)].into_iter().flatten().max()
+    }
+
+    /// The condemned pod with the highest ordinal.
+    pub(super) fn last_condemned(&self) -> Option<&Arc<Pod>> {
+        self.pods.get(self.condemned.last()?)
+    }
+
+    /// Whether this is the first pod that is not available: no replica is, and it is the lowest of the condemned.
+    pub(super) fn is_first_unavailable(&self, pod: &Pod, min_ready_seconds: i32, now: Time) -> bool {
+        let unavailable = |p: &Arc<Pod>| is_unavailable(p, min_ready_seconds, now);
+        let replica_is = self.unavailable.iter().any(|o| self.pods.get(o).is_none_or(unavailable));
+        let mut condemned = self.condemned.iter().filter_map(|o| self.pods.get(o));
+        !replica_is && condemned.find(|p| unavailable(p)).is_some_and(|p| p.meta.uid == pod.meta.uid)
+    }
+
+    /// All pods, those running and ready, and those available.
+    pub(super) fn counts(&self, set: &StatefulSet, now: Time) -> (i32, i32, i32) {
+        let younger = match min_ready_seconds(set) {
+            seconds if seconds <= 0 => 0,
+            seconds => {
+                let latest = now.plus_seconds(-i64::from(seconds));
+                self.tally.ready_since.range(latest.plus_seconds(1)..).map(|(_, count)| count).sum()
+            }
+        };
+        (self.tally.total, self.tally.ready, self.tally.ready - younger)
+    }
+
+    /// How many pods of a revision are not on their way out.
+    pub(super) fn living_of(&self, revision: &str) -> i32 {
+        self.tally.revisions.iter().find(|(name, ..)| *name == *revision).map_or(0, |(.., living)| *living)
+    }
+
+    /// The revisions that pods are of.
+    pub(super) fn revisions(&self) -> impl Iterator<Item = &str> {
+        self.tally.revisions.iter().map(|(name, ..)| name.as_str())
+    }
+
+    /// When the next ready pod has been ready for so many seconds.
+    pub(super) fn next_available(&self, seconds: i32, now: Time) -> Option<Time> {
+        let latest = now.plus_seconds(-i64::from(seconds));
+        let (since, _) = self.tally.ready_since.range(latest.plus_seconds(1)..).next()?;
+        Some(since.plus_seconds(i64::from(seconds)))
+    }
+}
