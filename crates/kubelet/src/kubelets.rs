@@ -10,6 +10,7 @@ use crate::conditions::Memo;
 use crate::container::Container;
 use crate::node::NodeState;
 use crate::plan::Plans;
+use crate::volumes::{FORCED_DETACH_AFTER, Volumes};
 use crate::worker::{PodWorker, Stage, Turn, WorkerEvent};
 
 /// How a container ended that nobody saw end, as a runtime tells it after a restart of the machine.
@@ -29,6 +30,11 @@ pub enum KubeletEvent {
     },
     /// A pod is gone while containers of it run.
     Removed {
+        /// The number of its worker.
+        number: u32,
+    },
+    /// The volumes of a pod that is gone are detached from a node that does not answer.
+    Detach {
         /// The number of its worker.
         number: u32,
     },
@@ -58,6 +64,7 @@ pub struct Kubelets {
     /// Workers of pods that are gone, until they have noticed, by number.
     leaving: FxHashMap<u32, PodWorker>,
     behaviors: Vec<Arc<Behavior>>,
+    volumes: Volumes,
     plans: Plans,
     memo: Memo,
     pub(crate) timers: Vec<KubeletTimer>,
@@ -149,6 +156,13 @@ impl Kubelets {
         self.workers.get(pod.meta.slot).filter(|worker| worker.pod.meta.uid == pod.meta.uid)
     }
 
+    /// A pod needs its volumes no more: who waited for them goes on.
+    fn detach(&mut self, now: SimTime, number: u32) {
+        for event in self.volumes.release(number) {
+            self.set_now(now, event);
+        }
+    }
+
     fn set_now(&mut self, now: SimTime, event: KubeletEvent) {
         self.timers.push(KubeletTimer { due: now, background: false, event });
     }
@@ -162,13 +176,24 @@ impl Kubelets {
     pub fn fire(&mut self, client: &mut Client<'_>, event: KubeletEvent) {
         match event {
             KubeletEvent::Heartbeat => self.heartbeat(client),
+            KubeletEvent::Detach { number } => self.detach(client.clock().now(), number),
             KubeletEvent::Removed { number } => {
                 let Some(worker) = self.leaving.remove(&number) else { return };
                 let Some(node) = self.nodes.get_mut(worker.pod.node_name.as_str()).filter(|n| !n.failed) else {
+                    if self.volumes.has(number) {
+                        let due = client.clock().now() + FORCED_DETACH_AFTER;
+                        self.timers.push(KubeletTimer {
+                            due,
+                            background: true,
+                            event: KubeletEvent::Detach { number },
+                        });
+                    }
                     return;
                 };
-                let (behaviors, memo, timers) = (&self.behaviors[..], &mut self.memo, &mut self.timers);
-                worker.removed(&mut Turn::new(client, behaviors, node, (memo, timers), &worker.pod));
+                let behaviors = &self.behaviors[..];
+                let parts = (&mut self.memo, &mut self.timers, &mut self.volumes);
+                worker.removed(&mut Turn::new(client, behaviors, node, parts, &worker.pod));
+                self.detach(client.clock().now(), number);
             }
             KubeletEvent::Pod { slot, number, event } => {
                 let here = self.workers.get_mut(slot).filter(|w| w.number == number);
@@ -186,9 +211,13 @@ impl Kubelets {
                         .is_ok_and(|live| Arc::ptr_eq(&live, &worker.pod)),
                     "a kubelet hears of a write before it acts again"
                 );
-                let (behaviors, memo, timers) = (&self.behaviors[..], &mut self.memo, &mut self.timers);
-                let mut turn = Turn::new(client, behaviors, node, (memo, timers), &worker.pod);
+                let behaviors = &self.behaviors[..];
+                let parts = (&mut self.memo, &mut self.timers, &mut self.volumes);
+                let mut turn = Turn::new(client, behaviors, node, parts, &worker.pod);
                 worker.fire(&mut turn, event);
+                if worker.stage == Stage::Finished {
+                    self.detach(client.clock().now(), number);
+                }
             }
         }
     }

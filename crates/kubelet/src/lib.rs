@@ -25,6 +25,7 @@ mod status;
 mod sync;
 mod termination;
 mod usage;
+mod volumes;
 mod worker;
 
 pub use behavior::Behavior;

@@ -7,6 +7,8 @@ use seatrial_api::{
     ContainerId, ContainerIdentity, ContainerState, ContainerStatus, PodSpec, RareStr, SharedList, Str,
 };
 
+use crate::volumes::mounted_volumes;
+
 /// How many plans are kept: pods of one spec come in a row.
 const PLANS_MAX: usize = 32;
 
@@ -39,6 +41,8 @@ pub(crate) struct PodPlan {
     pub(crate) containers: Vec<ContainerPlan>,
     pub(crate) init_count: usize,
     pub(crate) has_sidecars: bool,
+    /// The places of the volumes that are mounted and may not be there.
+    doubtful_volumes: Box<[usize]>,
     /// The pod's own containers in the order of their names, as their statuses are.
     pub(crate) by_name: Vec<usize>,
     /// The statuses before anything was started: of init containers, and of the others.
@@ -63,11 +67,23 @@ impl PodPlan {
         Self {
             spec: Arc::clone(spec),
             init_count,
+            doubtful_volumes: mounted_volumes(api).into(),
             has_sidecars: containers.iter().any(|c| c.role == Role::Sidecar),
             by_name,
             waiting: statuses,
             containers,
         }
+    }
+
+    /// The volumes that are mounted and may not be there.
+    pub(crate) fn mounted_volumes(&self) -> impl Iterator<Item = &corev1::Volume> {
+        let volumes = self.spec.api().volumes.as_deref().unwrap_or_default();
+        self.doubtful_volumes.iter().filter_map(|place| volumes.get(*place))
+    }
+
+    /// Whether there are any.
+    pub(crate) fn has_doubtful_volumes(&self) -> bool {
+        !self.doubtful_volumes.is_empty()
     }
 
     /// The spec.

@@ -13,6 +13,7 @@ use crate::behavior::{DEFAULT_START, When};
 use crate::images::Pulling;
 use crate::plan::Role;
 use crate::probe::{ProbeKind, Worker};
+use crate::volumes::Mounts;
 use crate::worker::{PodWorker, Stage, Turn, WorkerEvent};
 
 /// The wait after a sync that failed.
@@ -189,6 +190,14 @@ impl PodWorker {
                 }
                 Step::Sandbox if self.has_sandbox || run.actions.start.is_empty() => run.step = Step::Start,
                 Step::Sandbox => {
+                    match self.mount_all(turn) {
+                        Mounts::Done => {}
+                        Mounts::Waits => return false,
+                        Mounts::Failed => {
+                            run.failed = true;
+                            return true;
+                        }
+                    }
                     run.step = Step::SandboxComing;
                     let wait = self.sandbox_wait(turn);
                     if wait != Some(Duration::ZERO) {

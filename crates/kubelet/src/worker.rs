@@ -17,6 +17,7 @@ use crate::node::NodeState;
 use crate::plan::PodPlan;
 use crate::probe::ProbeKind;
 use crate::sync::SyncRun;
+use crate::volumes::Volumes;
 
 /// Something in a pod's life on its node. Events of a container carry the life they are about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -327,6 +328,7 @@ pub(crate) struct Turn<'a, 'c> {
     pub(crate) node: &'a mut NodeState,
     pub(crate) memo: &'a mut Memo,
     pub(crate) timers: &'a mut Vec<KubeletTimer>,
+    pub(crate) volumes: &'a mut Volumes,
     /// The pod as it was when the moment began.
     pub(crate) pod: Arc<Pod>,
     /// The pod as this moment's writes have left it.
@@ -340,11 +342,11 @@ impl<'a, 'c> Turn<'a, 'c> {
         client: &'a mut Client<'c>,
         behaviors: &'a [Arc<Behavior>],
         node: &'a mut NodeState,
-        (memo, timers): (&'a mut Memo, &'a mut Vec<KubeletTimer>),
+        (memo, timers, volumes): (&'a mut Memo, &'a mut Vec<KubeletTimer>, &'a mut Volumes),
         pod: &Arc<Pod>,
     ) -> Self {
         let (now, pod, live) = (client.clock().now(), Arc::clone(pod), Arc::clone(pod));
-        Self { client, behaviors, node, memo, timers, pod, live, now }
+        Self { client, behaviors, node, memo, timers, volumes, pod, live, now }
     }
 
     /// Writes the pod's status. The next event of the pod's life writes again what a conflict refuses here.
