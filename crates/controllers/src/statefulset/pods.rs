@@ -112,12 +112,12 @@ impl SetPods {
     pub(super) fn put(&mut self, pod: &Arc<Pod>) {
         let Some(ordinal) = member_ordinal(&self.name, &pod.meta.name) else { return };
         self.take(ordinal);
-        if !self.selector.matches(&pod.meta.labels) {
+        if self.selector.matches(&pod.meta.labels) {
+            self.tally.count(pod, 1);
+            self.pods.insert(ordinal, Arc::clone(pod));
+        } else {
             self.unmatched.insert(ordinal, Arc::clone(pod));
-            return;
         }
-        self.tally.count(pod, 1);
-        self.pods.insert(ordinal, Arc::clone(pod));
         self.note(ordinal);
     }
 
@@ -245,3 +245,6 @@ impl SetPods {
         Some(since.plus_seconds(i64::from(seconds)))
     }
 }
+
+#[cfg(test)]
+mod tests;
