@@ -44,8 +44,8 @@ fn check(kept: &SetPods, all: &BTreeMap<i32, Arc<Pod>>, set: &StatefulSet, repli
         let living = count(&|p| pod_revision(p) == revision && !p.meta.is_deleting());
         assert_eq!(kept.living_of(revision), living, "{revision}");
     }
-    let outside = members.iter().filter(|(ordinal, _)| **ordinal >= replicas).map(|(_, p)| p.meta.name.clone());
-    assert_eq!(kept.last_condemned().map(|p| p.meta.name.clone()), outside.last());
+    let mut outside = members.iter().filter(|(ordinal, _)| **ordinal >= replicas).map(|(_, p)| p.meta.name.clone());
+    assert_eq!(kept.last_condemned().map(|p| p.meta.name.clone()), outside.next_back());
     let unmatched = all.values().filter(|p| p.meta.labels.get("app") != Some("db")).count();
     assert_eq!(kept.unmatched().len(), unmatched);
     let outdated = members.iter().rev().find(|(o, p)| **o < replicas && pod_revision(p) != "db-2").map(|(o, _)| **o);
