@@ -67,7 +67,7 @@ fn bench_file(args: &Args, output: &mut Output) -> Exit {
         Ok(input) => input,
         Err(error) => {
             let exit = bad_input(&error, output);
-            output.message("hint: a built-in workload is one of deployment, rollout, noop, daemonset, statefulset, statefulset-ordered, job");
+            output.message("hint: a built-in workload is one of deployment, rollout, noop, daemonset, statefulset, statefulset-ordered, job, cronjob");
             return exit;
         }
     };
