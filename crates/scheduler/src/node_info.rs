@@ -64,6 +64,11 @@ impl PodTable {
         self.place(uid).ok().map(|at| self.0.remove(at).1)
     }
 
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Uid, &CountedPod)> {
         self.0.iter().map(|(uid, pod)| (uid, pod))
     }
