@@ -25,7 +25,7 @@ fn cluster() -> Cache {
 }
 
 fn place(cache: &mut Cache, node: &str, labels: Value, spec: Value) {
-    let count = cache.nodes.iter().map(|n| n.pods.values().count()).sum::<usize>();
+    let count = cache.nodes.iter().map(|n| n.pods.len()).sum::<usize>();
     let pod = pod(&format!("placed-{count}"), labels, spec);
     let counted = PodKinds::default().count(&pod, || PodTerms::of(&pod).map(Arc::new));
     let index = cache.index_of[node];
