@@ -80,12 +80,14 @@ proptest! {
         for count in &seen[2..] {
             prop_assert!((case.min..=case.max).contains(count), "{count} of {}..={}: {seen:?}", case.min, case.max);
         }
-        // In a minute, which is four looks, no policy lets more come or go.
-        for minute in seen[2..].windows(5) {
-            let pairs = || minute.windows(2).map(|pair| pair[1] - pair[0]);
-            let (added, removed): (i32, i32) = (pairs().filter(|d| *d > 0).sum(), -pairs().filter(|d| *d < 0).sum::<i32>());
-            // What went in the minute may come back, and the other way round.
-            prop_assert!(added <= case.up + removed && removed <= case.down + added, "{minute:?}: {case:?}");
+        // In a minute, which is four looks, no policy lets more come or go. What went in the minute before a change may come
+        // back with it, and the other way round: a policy counts from what was there when its period began.
+        for looks in seen[2..].windows(9) {
+            let changes = |looks: &[i32]| looks.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>();
+            let sum = |changes: &[i32], sign: i32| changes.iter().map(|d| (d * sign).max(0)).sum::<i32>();
+            let (before, minute) = (changes(looks), changes(&looks[4..]));
+            let (added, removed) = (sum(&minute, 1), sum(&minute, -1));
+            prop_assert!(added <= case.up + sum(&before, -1) && removed <= case.down + sum(&before, 1), "{looks:?}: {case:?}");
         }
         // The last load holds for ten minutes: it is met, within the tolerance and the limits.
         let load = loads.last().copied().expect("a load");

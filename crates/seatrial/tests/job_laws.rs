@@ -77,7 +77,8 @@ fn spec() -> impl Strategy<Value = Value> {
         } else if patient {
             spec["podReplacementPolicy"] = json!("Failed");
         }
-        let policy = if on_failure && !fails { "OnFailure" } else { "Never" };
+        // A limit for each index does not count restarts: with them a Job whose containers always fail never ends.
+        let policy = if on_failure && !fails && per_index.is_none() { "OnFailure" } else { "Never" };
         spec["template"] = json!({"spec": {"restartPolicy": policy, "containers": [{"name": "c", "image": "app:1"}]}});
         spec
     })
@@ -287,8 +288,12 @@ impl World {
         let mut waited = Duration::ZERO;
         while !is_finished(&self.job().status.unwrap_or_default()) {
             assert!(waited < PATIENCE, "the Job does not end: {:?}", self.job().status);
-            self.advance(Duration::from_millis(500));
-            waited += Duration::from_millis(500);
+            // What has not ended within the hour is looked at now and then: a Job that hangs must not hang the test.
+            let step = if waited < Duration::from_secs(3600) { 500 } else { 3_600_000 };
+            let step = Duration::from_millis(step);
+            self.cluster.advance(step).expect("time passes");
+            self.check();
+            waited += step;
         }
         self.advance(Duration::from_secs(3));
     }
@@ -325,7 +330,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn every_job_comes_to_one_end_that_adds_up(spec in spec(), ops in prop::collection::vec(op(), 0..16)) {

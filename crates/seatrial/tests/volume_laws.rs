@@ -243,6 +243,13 @@ fn comes_to_rest(cluster: &mut Cluster, down: &Down) -> (usize, usize) {
         .patch("sts/db", PatchType::Merge, &json!({"spec": {"updateStrategy": {"rollingUpdate": {"partition": 0}}}}))
         .expect("it is there");
     cluster.scale("sts/db", 4).expect("it is there");
+    cluster.advance(Duration::from_secs(900)).expect("the laws hold");
+    // A kubelet starts no pod whose claim is being deleted, and the claim waits for the pod: somebody has to let go.
+    let stuck: Vec<_> =
+        cluster.pods().iter().filter(|pod| !see(pod).1.is_ready).map(|pod| pod.metadata.name.clone()).collect();
+    for name in stuck.into_iter().flatten() {
+        cluster.delete(&format!("pod/{name}")).expect("it is there");
+    }
     cluster.advance(Duration::from_secs(1800)).expect("the laws hold");
     let ready = cluster.pods().iter().filter(|pod| see(pod).1.is_ready).count();
     let bound = cluster.list::<PersistentVolumeClaim>().into_iter().filter(|claim| {
