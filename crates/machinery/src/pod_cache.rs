@@ -36,8 +36,8 @@ pub struct PodCache {
 pub struct OwnedPods {
     pods: Vec<Arc<Pod>>,
     groups: Vec<LabelGroup>,
-    /// Whether the pods are a Job's: its controller counts them itself, and each may have labels of its own.
-    is_job: bool,
+    /// Whether the pods are of a Job or a StatefulSet: its controller counts them itself, and each may have labels of its own.
+    are_counted_by_owner: bool,
     /// How many pods were handed out one by one.
     walked: Cell<u64>,
 }
@@ -107,13 +107,13 @@ impl OwnedPods {
         self.pods.is_empty()
     }
 
-    /// The counts by label set; of a Job's pods there are none.
+    /// The counts by label set; of the pods of Jobs and StatefulSets there are none.
     pub fn groups(&self) -> &[LabelGroup] {
         &self.groups
     }
 
     fn count(&mut self, pod: &Pod, by: i32) {
-        if self.is_job {
+        if self.are_counted_by_owner {
             return;
         }
         let labels = &pod.meta.labels;
@@ -268,8 +268,11 @@ impl PodCache {
         let owned = match self.owned.get_mut(owner) {
             Some(owned) => owned,
             None => {
-                let is_job = pod.meta.controller_of().is_some_and(|owner| owner.kind == "Job");
-                self.owned.entry(owner.clone()).or_insert_with(|| OwnedPods { is_job, ..OwnedPods::default() })
+                let are_counted_by_owner =
+                    pod.meta.controller_of().is_some_and(|owner| owner.kind == "Job" || owner.kind == "StatefulSet");
+                self.owned
+                    .entry(owner.clone())
+                    .or_insert_with(|| OwnedPods { are_counted_by_owner, ..OwnedPods::default() })
             }
         };
         owned.replace(&mut self.positions, old, new);
