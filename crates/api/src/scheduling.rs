@@ -8,13 +8,14 @@ use crate::StrMap;
 
 /// Whether a toleration covers a taint. Mirrors `Toleration.ToleratesTaint`.
 pub fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
-    let text = |value: &'_ Option<String>| value.as_deref().unwrap_or_default().to_owned();
     let is_any_or = |value: &Option<String>, wanted: &str| value.as_deref().is_none_or(|v| v.is_empty() || v == wanted);
     if !is_any_or(&toleration.effect, &taint.effect) || !is_any_or(&toleration.key, &taint.key) {
         return false;
     }
     match toleration.operator.as_deref() {
-        None | Some("" | "Equal") => text(&toleration.value) == text(&taint.value),
+        None | Some("" | "Equal") => {
+            toleration.value.as_deref().unwrap_or_default() == taint.value.as_deref().unwrap_or_default()
+        }
         operator => operator == Some("Exists"),
     }
 }
@@ -35,10 +36,11 @@ pub fn matches_required_node_affinity(spec: &PodSpec, node_name: &str, labels: &
 
 /// Whether one of the terms holds for a node. Mirrors `nodeaffinity.NodeSelector.Match`.
 pub fn matches_node_selector(selector: &NodeSelector, node_name: &str, labels: &StrMap) -> bool {
-    selector.node_selector_terms.iter().any(|term| matches_term(term, node_name, labels))
+    selector.node_selector_terms.iter().any(|term| matches_node_selector_term(term, node_name, labels))
 }
 
-fn matches_term(term: &NodeSelectorTerm, node_name: &str, labels: &StrMap) -> bool {
+/// Whether all requirements of a term hold for a node. Mirrors `nodeSelectorTerm.match`.
+pub fn matches_node_selector_term(term: &NodeSelectorTerm, node_name: &str, labels: &StrMap) -> bool {
     let expressions = term.match_expressions.as_deref().unwrap_or_default();
     let fields = term.match_fields.as_deref().unwrap_or_default();
     // A term without requirements selects nothing.

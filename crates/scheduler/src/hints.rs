@@ -5,11 +5,12 @@
 
 use k8s_openapi::api::core::v1::{Taint, Toleration};
 use seatrial_api::Pod;
+use seatrial_api::scheduling::tolerates;
 use seatrial_machinery::volumes::claims_of_pod;
 
 use crate::node_info::{NodeInfo, host_ports};
 use crate::plugin::Plugin;
-use crate::plugins::{PodInfo, fits_empty_node, matches_node_selection, tolerates, untolerated};
+use crate::plugins::{PodInfo, fits_empty_node, matches_node_selection, untolerated};
 use crate::queue::QueuedPod;
 use crate::terms::{NamespaceLabels, PodTerms, Spread, Term};
 

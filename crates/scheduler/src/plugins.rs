@@ -4,7 +4,10 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm, Taint, Toleration};
+use k8s_openapi::api::core::v1::{Taint, Toleration};
+use seatrial_api::scheduling::{
+    matches_node_selector_term, matches_required_node_affinity, tolerates, untolerated_taint,
+};
 use seatrial_api::{Pod, PodRequests};
 
 use crate::hints::tolerates_unschedulable;
@@ -112,21 +115,7 @@ pub(crate) fn required_node_names(pod: &Pod) -> NodeNames<'_> {
 }
 
 pub(crate) fn untolerated<'n>(pod: &PodInfo<'_>, taints: &'n [Taint]) -> Option<&'n Taint> {
-    let hard = taints.iter().filter(|t| t.effect == "NoSchedule" || t.effect == "NoExecute");
-    hard.into_iter().find(|taint| !pod.tolerations.iter().any(|t| tolerates(t, taint)))
-}
-
-/// Mirrors `Toleration.ToleratesTaint`.
-pub(crate) fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
-    let (effect, key) =
-        (toleration.effect.as_deref().unwrap_or_default(), toleration.key.as_deref().unwrap_or_default());
-    if (!effect.is_empty() && effect != taint.effect) || (!key.is_empty() && key != taint.key) {
-        return false;
-    }
-    match toleration.operator.as_deref() {
-        Some("Exists") => true,
-        _ => toleration.value.as_deref().unwrap_or_default() == taint.value.as_deref().unwrap_or_default(),
-    }
+    untolerated_taint(taints, pod.tolerations, &["NoSchedule", "NoExecute"])
 }
 
 /// Mirrors `fitsRequest`: every resource that is short is a reason.
@@ -157,43 +146,8 @@ fn fits_resources(requests: &PodRequests, node: &NodeInfo) -> Result<(), Misfit>
 }
 
 pub(crate) fn matches_node_selection(pod: &Pod, node: &NodeInfo) -> bool {
-    let spec = pod.spec.api();
-    let selected = spec.node_selector.iter().flatten().all(|(k, v)| node.labels.get(k) == Some(v));
-    let required = spec
-        .affinity
-        .as_ref()
-        .and_then(|a| a.node_affinity.as_ref())
-        .and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
-    selected
-        && pod.pinned_to.as_deref().is_none_or(|only| *only == node.name)
-        && required.is_none_or(|s| s.node_selector_terms.iter().any(|t| matches_term(t, node)))
-}
-
-pub(crate) fn matches_term(term: &NodeSelectorTerm, node: &NodeInfo) -> bool {
-    let expressions = term.match_expressions.as_deref().unwrap_or_default();
-    let fields = term.match_fields.as_deref().unwrap_or_default();
-    // A term without requirements selects nothing.
-    (!expressions.is_empty() || !fields.is_empty())
-        && expressions.iter().all(|e| matches_requirement(e, node.labels.get(&e.key)))
-        && fields.iter().all(|f| f.key == "metadata.name" && matches_requirement(f, Some(&node.name)))
-}
-
-fn matches_requirement(requirement: &NodeSelectorRequirement, value: Option<&str>) -> bool {
-    let values = requirement.values.as_deref().unwrap_or_default();
-    let number = |text: &str| text.parse::<i64>().ok();
-    let compare = |holds: fn(i64, i64) -> bool| {
-        let pair = value.and_then(number).zip(values.first().and_then(|v| number(v)));
-        pair.is_some_and(|(have, than)| holds(have, than))
-    };
-    match requirement.operator.as_str() {
-        "In" => value.is_some_and(|v| values.iter().any(|w| w == v)),
-        "NotIn" => value.is_none_or(|v| !values.iter().any(|w| w == v)),
-        "Exists" => value.is_some(),
-        "DoesNotExist" => value.is_none(),
-        "Gt" => compare(|have, than| have > than),
-        "Lt" => compare(|have, than| have < than),
-        _ => false,
-    }
+    pod.pinned_to.as_deref().is_none_or(|only| *only == node.name)
+        && matches_required_node_affinity(pod.spec.api(), &node.name, &node.labels)
 }
 
 /// A node's score by itself, as [`scores`] would have it among any others; `None` where theirs count too.
@@ -266,7 +220,12 @@ fn intolerable_soft_taints(pod: &PodInfo<'_>, node: &NodeInfo) -> i64 {
 fn preferred_weight(pod: &Pod, node: &NodeInfo) -> i64 {
     let affinity = pod.spec.api().affinity.as_ref().and_then(|a| a.node_affinity.as_ref());
     let terms = affinity.and_then(|a| a.preferred_during_scheduling_ignored_during_execution.as_ref());
-    terms.into_iter().flatten().filter(|t| matches_term(&t.preference, node)).map(|t| i64::from(t.weight)).sum()
+    terms
+        .into_iter()
+        .flatten()
+        .filter(|t| matches_node_selector_term(&t.preference, &node.name, &node.labels))
+        .map(|t| i64::from(t.weight))
+        .sum()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use seatrial_api::scheduling::matches_node_selector;
 use seatrial_api::{PersistentVolume, PersistentVolumeClaim, Pod, StorageClass, Str};
 use seatrial_machinery::volumes::{
     ANN_SELECTED_NODE, NO_PROVISIONER, PodsByClaim, READ_WRITE_ONCE_POD, VolumeIndex, WAIT_FOR_FIRST_CONSUMER,
@@ -15,7 +16,6 @@ use seatrial_machinery::{Client, class_of_claim, requested_storage};
 
 use crate::node_info::NodeInfo;
 use crate::plugin::{Misfit, Plugin};
-use crate::plugins::matches_term;
 
 const UNBOUND_IMMEDIATE: &str = "pod has unbound immediate PersistentVolumeClaims";
 const NODE_CONFLICT: &str = "node(s) didn't match PersistentVolume's node affinity";
@@ -253,7 +253,7 @@ fn is_placed(volume: &PersistentVolume) -> bool {
 pub(crate) fn matches_node_affinity(volume: &PersistentVolume, node: &NodeInfo) -> bool {
     let affinity = volume.body.spec.as_ref().and_then(|spec| spec.node_affinity.as_ref());
     let required = affinity.and_then(|affinity| affinity.required.as_ref());
-    required.is_none_or(|required| required.node_selector_terms.iter().any(|term| matches_term(term, node)))
+    required.is_none_or(|required| matches_node_selector(required, &node.name, &node.labels))
 }
 
 /// A volume's zones are one label, parted by `__`. Nodes that say of no zone take every volume.

@@ -47,19 +47,9 @@ impl Controller for EndpointController {
 
     fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
         match delivery.object() {
-            Some(Object::Pod(_)) => {
+            Some(Object::Pod(_) | Object::Service(_)) => {
                 let Self { queue, services, .. } = self;
-                services.pod_changed(delivery.old_as(), delivery.new_as(), |key| queue.add(key, cx.cause));
-            }
-            Some(Object::Service(service)) => {
-                self.services.service_changed(
-                    cx.informers,
-                    delivery.old_as::<Service>().map(|s| &**s),
-                    delivery.new_as::<Service>().map(|s| &**s),
-                );
-                if delivery.new.is_none() || spec_of(service).selector.is_some() {
-                    self.queue.add(service.namespaced_name(), cx.cause);
-                }
+                services.on_delivery(cx.informers, delivery, |key| queue.add(key, cx.cause));
             }
             // One that somebody deletes is made again.
             Some(Object::Endpoints(endpoints)) if delivery.new.is_none() => {

@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHasher};
-use seatrial_api::{NamespacedName, Pod, Service, Str, StrMap};
-use seatrial_machinery::Informers;
+use seatrial_api::{NamespacedName, Object, Pod, Resource, Service, Str, StrMap};
+use seatrial_machinery::{Delivery, Informers};
 
 use super::pods::PodChange;
 use super::spec_of;
@@ -105,8 +105,28 @@ impl NamespaceServices {
 }
 
 impl ServicePods {
+    /// A pod or a Service came, changed or went: tells which Services to sync.
+    pub(crate) fn on_delivery(
+        &mut self,
+        informers: &Informers,
+        delivery: &Delivery,
+        mut wake: impl FnMut(NamespacedName),
+    ) {
+        match delivery.object() {
+            Some(Object::Pod(_)) => self.pod_changed(delivery.old_as(), delivery.new_as(), wake),
+            Some(Object::Service(service)) => {
+                let (old, new) = (delivery.old_as::<Service>(), delivery.new_as::<Service>());
+                self.service_changed(informers, old.map(|s| &**s), new.map(|s| &**s));
+                if new.is_none() || spec_of(service).selector.is_some() {
+                    wake(service.namespaced_name());
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// A Service came, changed or went.
-    pub(crate) fn service_changed(&mut self, informers: &Informers, old: Option<&Service>, new: Option<&Service>) {
+    fn service_changed(&mut self, informers: &Informers, old: Option<&Service>, new: Option<&Service>) {
         let Some(service) = new.or(old) else { return };
         let meta = &service.meta;
         let selector = new.and_then(|new| {
@@ -144,12 +164,7 @@ impl ServicePods {
     }
 
     /// A pod came, changed or went: tells which Services to sync. Mirrors `GetServicesToUpdateOnPodChange`.
-    pub(crate) fn pod_changed(
-        &mut self,
-        old: Option<&Arc<Pod>>,
-        new: Option<&Arc<Pod>>,
-        mut wake: impl FnMut(NamespacedName),
-    ) {
+    fn pod_changed(&mut self, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>, mut wake: impl FnMut(NamespacedName)) {
         let Some(pod) = new.or(old) else { return };
         // Nearly every cluster of a benchmark ends here.
         let Some(services) = self.namespaces.get_mut(&pod.meta.namespace) else { return };

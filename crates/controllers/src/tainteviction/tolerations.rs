@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node, Taint, Toleration};
+use seatrial_api::scheduling::tolerates;
 
 /// For how long a pod may stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,18 +35,5 @@ pub(super) fn stay(taints: &[Taint], tolerations: &[Toleration]) -> Stay {
     match shortest.map(u64::try_from) {
         None => Stay::Forever,
         Some(seconds) => Stay::For(Duration::from_secs(seconds.unwrap_or(0))),
-    }
-}
-
-/// Mirrors `Toleration.ToleratesTaint`.
-fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
-    let text = |t: &Option<String>| t.as_deref().unwrap_or_default().to_owned();
-    let (effect, key) = (text(&toleration.effect), text(&toleration.key));
-    if !effect.is_empty() && effect != taint.effect || !key.is_empty() && key != taint.key {
-        return false;
-    }
-    match toleration.operator.as_deref() {
-        None | Some("" | "Equal") => text(&toleration.value) == taint.value.as_deref().unwrap_or_default(),
-        operator => operator == Some("Exists"),
     }
 }
