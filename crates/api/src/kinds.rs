@@ -16,6 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as metav1;
 use serde_json::Value;
 
 use crate::group::{GroupKind, GroupResource};
+use crate::objects::parts::Parts;
 use crate::objects::plain::Plain;
 use crate::schema::{print_zero_times, type_named};
 use crate::{ApiError, NamespacedName, ObjectMeta, Str};
@@ -48,9 +49,9 @@ pub type Namespace = Plain<corev1::Namespace>;
 /// A Node.
 pub type Node = Plain<corev1::Node>;
 /// A PersistentVolume.
-pub type PersistentVolume = Plain<corev1::PersistentVolume>;
+pub type PersistentVolume = Plain<Parts<corev1::PersistentVolumeSpec, corev1::PersistentVolumeStatus>>;
 /// A PersistentVolumeClaim.
-pub type PersistentVolumeClaim = Plain<corev1::PersistentVolumeClaim>;
+pub type PersistentVolumeClaim = Plain<Parts<corev1::PersistentVolumeClaimSpec, corev1::PersistentVolumeClaimStatus>>;
 /// A PodDisruptionBudget.
 pub type PodDisruptionBudget = Plain<policyv1::PodDisruptionBudget>;
 /// A PodTemplate.
@@ -66,7 +67,7 @@ pub type Service = Plain<corev1::Service>;
 /// A ServiceAccount.
 pub type ServiceAccount = Plain<corev1::ServiceAccount>;
 /// A StatefulSet.
-pub type StatefulSet = Plain<appsv1::StatefulSet>;
+pub type StatefulSet = Plain<Parts<appsv1::StatefulSetSpec, appsv1::StatefulSetStatus>>;
 /// A StorageClass.
 pub type StorageClass = Plain<storagev1::StorageClass>;
 

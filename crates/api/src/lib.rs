@@ -39,8 +39,9 @@ pub use objects::container_status::{
 pub use objects::deployment::{DeploymentSpec, DeploymentStatus, DeploymentStrategy};
 pub use objects::endpoints::EndpointSubset;
 pub use objects::event::{BriefEvent, EventBody, EventSource, EventTemplate, ObjectReference};
+pub use objects::parts::Parts;
 pub use objects::plain::Plain;
-pub use objects::pod::{PodPhase, PodStatus, condition_type as pod_condition};
+pub use objects::pod::{PodPhase, PodStatus, condition_type as pod_condition, own_claim_name};
 pub use objects::replica_set::{ReplicaSetSpec, ReplicaSetStatus};
 pub use objects::shared::Shared;
 pub use pod_template::{PodHostname, PodSpec, PodTemplateSpec};

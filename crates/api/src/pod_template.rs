@@ -10,7 +10,9 @@ use crate::resources::{PodRequests, QosClass};
 
 /// The part of a pod's spec that all pods of a template share: all of it but `nodeName`.
 ///
-/// The k8s-openapi value is what users see; `requests` and `qos_class` are computed once, here, instead of once a pod.
+/// The k8s-openapi value is what users see, but for claims named after the pod, as those of a StatefulSet are: their names
+/// are left empty, which no valid spec has, and [`crate::Pod::claim_of`] tells them. `requests` and `qos_class` are
+/// computed once, here, instead of once a pod.
 #[derive(Clone, Debug)]
 pub struct PodSpec {
     api: corev1::PodSpec,

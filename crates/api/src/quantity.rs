@@ -66,7 +66,10 @@ impl Quantity {
     /// # Errors
     /// As upstream's `ParseQuantity`.
     pub fn parse(text: &str) -> Result<Self, QuantityError> {
-        parse::parse(text).map(|read| read.quantity)
+        match parse::parse_usual(text) {
+            Some(quantity) => Ok(quantity),
+            None => parse::parse(text).map(|read| read.quantity),
+        }
     }
 
     /// A whole number of units. Mirrors `NewQuantity`.

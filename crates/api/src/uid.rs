@@ -60,6 +60,15 @@ impl Uid {
         }
     }
 
+    /// Whether a text is this uid's.
+    pub fn is(&self, text: &str) -> bool {
+        match &self.0 {
+            Repr::Other(None) => text.is_empty(),
+            Repr::Uuid(high, low) => uuid_text(high.get(), *low) == *text.as_bytes(),
+            Repr::Other(Some(own)) => ***own == *text,
+        }
+    }
+
     /// A number that tells this uid from others, for hashes and trees of random streams.
     pub fn as_u64(&self) -> u64 {
         match &self.0 {
@@ -109,19 +118,22 @@ fn parse_uuid(text: &str) -> Option<(u64, u64)> {
     Some(((bits >> 64) as u64, bits as u64))
 }
 
+/// The text of a UUID.
+fn uuid_text(high: u64, low: u64) -> [u8; UUID_LENGTH] {
+    let mut text = [b'-'; UUID_LENGTH];
+    let mut bits = u128::from(high) << 64 | u128::from(low);
+    for index in (0..UUID_LENGTH).rev().filter(|index| !DASHES.contains(index)) {
+        text[index] = b"0123456789abcdef"[(bits & 0xf) as usize];
+        bits >>= 4;
+    }
+    text
+}
+
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Other(None) => Ok(()),
-            Repr::Uuid(high, low) => write!(
-                f,
-                "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-                high.get() >> 32,
-                high.get() >> 16 & 0xffff,
-                high.get() & 0xffff,
-                low >> 48,
-                low & 0xffff_ffff_ffff
-            ),
+            Repr::Uuid(high, low) => f.write_str(std::str::from_utf8(&uuid_text(high.get(), *low)).unwrap_or_default()),
             Repr::Other(Some(text)) => f.write_str(text),
         }
     }
@@ -177,6 +189,7 @@ mod tests {
                 (text, compact)
             );
             assert_eq!(uid.is_nil(), text.is_empty());
+            assert!(uid.is(text) && !uid.is(&format!("{text}1")), "{text}");
             let json = serde_json::to_string(&uid).expect("a uid always prints");
             assert_eq!(serde_json::from_str::<Uid>(&json).ok(), Some(uid), "{json}");
         }

@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1 as corev1;
 use rustc_hash::FxHashMap;
 use seatrial_api::{ConfigMap, Kind, PersistentVolume, PersistentVolumeClaim, Secret, Str};
 use seatrial_machinery::volumes::{is_mode_in, volume_name};
-use seatrial_machinery::{Client, EventText, ObjectRef, SimTime};
+use seatrial_machinery::{Client, EventText, ObjectRef, Piece, SimTime};
 
 use crate::kubelets::KubeletEvent;
 use crate::worker::{PodWorker, Turn, WorkerEvent};
@@ -181,11 +181,8 @@ impl PodWorker {
 
     fn trouble_with(&self, turn: &mut Turn<'_, '_>, volume: &corev1::Volume) -> Option<Trouble> {
         let namespace = turn.pod.meta.namespace.clone();
-        if let Some(source) = &volume.persistent_volume_claim {
-            return self.trouble_with_claim(turn, &source.claim_name);
-        }
-        if volume.ephemeral.is_some() {
-            return self.trouble_with_claim(turn, &format!("{}-{}", turn.pod.meta.name, volume.name));
+        if let Some((claim, _)) = turn.pod.claim_of(volume) {
+            return self.trouble_with_claim(turn, &claim);
         }
         missing_content(turn.client, &namespace, volume).map(Trouble::Unmounted)
     }
@@ -219,8 +216,12 @@ impl PodWorker {
         match turn.volumes.attach(&volume.meta.name, may_be_shared(&volume), self) {
             Ok(is_new) => {
                 if is_new {
-                    let text = format!("AttachVolume.Attach succeeded for volume {bound_to:?} ");
-                    attach_event(turn, &EventText::normal("SuccessfulAttachVolume", &text));
+                    let pieces = [
+                        Piece::Text("AttachVolume.Attach succeeded for volume \""),
+                        Piece::Arg(bound_to),
+                        Piece::Text("\" "),
+                    ];
+                    attach_event(turn, &EventText::normal_pieces("SuccessfulAttachVolume", &pieces));
                 }
                 None
             }

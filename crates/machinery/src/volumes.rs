@@ -3,6 +3,7 @@
 //! Mirrors component-helpers/storage/volume and pkg/controller/volume/persistentvolume/index.go (v1.36).
 //! Differs: volumes are kept by class, access modes and size, so that a claim looks at those that fit and not at all.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -66,7 +67,7 @@ pub fn is_volume_bound_to_claim(volume: &PersistentVolume, claim: &PersistentVol
     let uid = named.uid.as_deref().unwrap_or_default();
     named.name.as_deref() == Some(claim.meta.name.as_str())
         && named.namespace.as_deref() == Some(claim.meta.namespace.as_str())
-        && (uid.is_empty() || claim.meta.uid.to_string() == uid)
+        && (uid.is_empty() || claim.meta.uid.is(uid))
 }
 
 /// The volume with the claim it is to have, unless it has it already. Mirrors `GetBindVolumeToClaim`.
@@ -174,7 +175,7 @@ pub fn has_other_attributes_class(volume: &PersistentVolume, claim: &PersistentV
 
 /// Whether a volume is smaller than a claim asks for.
 pub fn is_too_small(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> bool {
-    match (capacity_of(volume), claim.body.spec.as_ref().and_then(requested_storage)) {
+    match (capacity_of(volume), claim.body.spec.as_ref().and_then(|spec| requested_storage(spec))) {
         (Some(size), Some(request)) => size.cmp_value(&request).is_lt(),
         (None, Some(request)) => request.sign() > 0,
         _ => false,
@@ -191,11 +192,16 @@ type BySize = BTreeMap<(i64, Str), Arc<PersistentVolume>>;
 pub struct VolumeIndex {
     unclaimed: BTreeMap<Str, BTreeMap<Modes, BySize>>,
     claimed: FxHashMap<NamespacedName, BySize>,
+    /// How many volumes were looked at for claims.
+    tried: Cell<u64>,
 }
 
 impl VolumeIndex {
     /// Takes a change of a volume over.
     pub fn apply(&mut self, old: Option<&PersistentVolume>, new: Option<&Arc<PersistentVolume>>) {
+        if old.zip(new).is_some_and(|(old, new)| self.replace(old, new)) {
+            return;
+        }
         if let Some(old) = old {
             self.remove(old);
         }
@@ -209,6 +215,16 @@ impl VolumeIndex {
                 class.entry(modes).or_default().insert(size, Arc::clone(new));
             }
         }
+    }
+
+    /// Puts a volume of a claim where its former self is, if nothing by which it is kept is another.
+    fn replace(&mut self, old: &PersistentVolume, new: &Arc<PersistentVolume>) -> bool {
+        let specs = old.body.spec.as_ref().zip(new.body.spec.as_ref());
+        if old.meta.name != new.meta.name || !specs.is_some_and(|(old, new)| old.ptr_eq(new)) {
+            return false;
+        }
+        let place = claim_key(new).and_then(|claim| self.claimed.get_mut(&claim)?.get_mut(&size_key(new)));
+        place.map(|place| *place = Arc::clone(new)).is_some()
     }
 
     fn remove(&mut self, old: &PersistentVolume) {
@@ -234,6 +250,22 @@ impl VolumeIndex {
         if groups.is_empty() {
             self.unclaimed.remove(class);
         }
+    }
+
+    /// How many volumes were looked at one by one for claims.
+    pub fn tried(&self) -> u64 {
+        self.tried.get()
+    }
+
+    /// The volumes from the size on that a claim asks for.
+    fn large_enough<'a>(
+        &'a self,
+        volumes: &'a BySize,
+        claim: &PersistentVolumeClaim,
+    ) -> impl Iterator<Item = &'a Arc<PersistentVolume>> {
+        let request = claim.body.spec.as_ref().and_then(|spec| requested_storage(spec));
+        let from = (request.map_or(0, |request| request.value()), Str::default());
+        volumes.range(from..).map(|(_, volume)| volume).inspect(|_| self.tried.set(self.tried.get() + 1))
     }
 
     /// The volumes that name a claim, by size and name.
@@ -263,7 +295,7 @@ impl VolumeIndex {
         let selector = selector_of(claim);
         let groups = self.unclaimed.get(class_of_claim(claim))?.iter();
         let mut groups = groups.filter(|((_, modes), _)| modes & wanted == wanted);
-        groups.find_map(|(_, volumes)| large_enough(volumes, claim).find(|v| is_free_for(v, claim, &selector)))
+        groups.find_map(|(_, volumes)| self.large_enough(volumes, claim).find(|v| is_free_for(v, claim, &selector)))
     }
 
     /// The smallest volume for a claim among those that a node can use and that are not excluded.
@@ -294,7 +326,7 @@ impl VolumeIndex {
                 && has_access_modes(v, claim)
                 && is_usable(v)
         };
-        groups.filter_map(|volumes| large_enough(volumes, claim).find(fits)).min_by_key(|v| size_key(v))
+        groups.filter_map(|volumes| self.large_enough(volumes, claim).find(fits)).min_by_key(|v| size_key(v))
     }
 }
 
@@ -314,15 +346,6 @@ fn selector_of(claim: &PersistentVolumeClaim) -> Selector {
         .map_or(Selector::everything(), |s| Selector::from_label_selector(s).unwrap_or_else(|_| Selector::nothing()))
 }
 
-/// The volumes from the size on that a claim asks for.
-fn large_enough<'a>(
-    volumes: &'a BySize,
-    claim: &PersistentVolumeClaim,
-) -> impl Iterator<Item = &'a Arc<PersistentVolume>> {
-    let request = claim.body.spec.as_ref().and_then(requested_storage).map_or(0, |request| request.value());
-    volumes.range((request, Str::default())..).map(|(_, volume)| volume)
-}
-
 /// What a volume has to be whether it names the claim or none.
 fn fits_by_itself(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> bool {
     !is_too_small(volume, claim)
@@ -333,15 +356,6 @@ fn fits_by_itself(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> b
 
 fn is_free_for(volume: &PersistentVolume, claim: &PersistentVolumeClaim, selector: &Selector) -> bool {
     volume_phase(volume) == "Available" && fits_by_itself(volume, claim) && selector.matches(&volume.meta.labels)
-}
-
-/// The claims that a pod's volumes name, those made for the pod itself too, each with whether it is such a one.
-pub fn claims_of_pod(pod: &Pod) -> impl Iterator<Item = (std::borrow::Cow<'_, str>, bool)> {
-    let volumes = pod.spec.api().volumes.iter().flatten();
-    volumes.filter_map(|volume| match &volume.persistent_volume_claim {
-        Some(source) => Some((source.claim_name.as_str().into(), false)),
-        None => volume.ephemeral.as_ref().map(|_| (format!("{}-{}", pod.meta.name, volume.name).into(), true)),
-    })
 }
 
 /// Which pods name which claim. Stands for the informers' index of pods by claim.
@@ -364,7 +378,7 @@ impl PodsByClaim {
             return;
         }
         if let Some(old) = old {
-            for (claim, _) in claims_of_pod(old) {
+            for (claim, _) in old.claims() {
                 let key = NamespacedName::new(&old.meta.namespace, &*claim);
                 if let Some(pods) = self.claims.get_mut(&key) {
                     pods.remove(&old.meta.name);
@@ -375,7 +389,7 @@ impl PodsByClaim {
             }
         }
         if let Some(new) = new {
-            for (claim, _) in claims_of_pod(new) {
+            for (claim, _) in new.claims() {
                 let key = NamespacedName::new(&new.meta.namespace, &*claim);
                 self.claims.entry(key).or_default().insert(new.meta.name.clone());
             }

@@ -6,7 +6,6 @@
 use k8s_openapi::api::core::v1::{Taint, Toleration};
 use seatrial_api::Pod;
 use seatrial_api::scheduling::tolerates;
-use seatrial_machinery::volumes::claims_of_pod;
 
 use crate::node_info::{NodeInfo, host_ports};
 use crate::plugin::Plugin;
@@ -114,7 +113,7 @@ fn is_worth_after_node(queued: &QueuedPod, pod: &Pod, old: Option<&NodeInfo>, ne
 /// Whether both name a claim.
 fn shares_claim(pod: &Pod, other: &Pod) -> bool {
     pod.meta.namespace == other.meta.namespace
-        && claims_of_pod(pod).any(|(claim, _)| claims_of_pod(other).any(|(its, _)| its == claim))
+        && pod.claims().any(|(claim, _)| other.claims().any(|(its, _)| its == claim))
 }
 
 /// Mirrors `haveAnyRequestedResourcesIncreased`.

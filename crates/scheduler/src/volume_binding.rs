@@ -10,7 +10,7 @@ use seatrial_api::scheduling::matches_node_selector;
 use seatrial_api::{PersistentVolume, PersistentVolumeClaim, Pod, StorageClass, Str};
 use seatrial_machinery::volumes::{
     ANN_SELECTED_NODE, NO_PROVISIONER, PodsByClaim, READ_WRITE_ONCE_POD, VolumeIndex, WAIT_FOR_FIRST_CONSUMER,
-    bind_volume_to_claim, claim_phase, claims_of_pod, is_claim_fully_bound, is_mode_in, volume_name,
+    bind_volume_to_claim, claim_phase, is_claim_fully_bound, is_mode_in, volume_name,
 };
 use seatrial_machinery::{Client, class_of_claim, requested_storage};
 
@@ -77,7 +77,7 @@ impl PodVolumes {
         let mut volumes = Self::default();
         let claim_of = |name: &str| client.get_live::<PersistentVolumeClaim>(&pod.meta.namespace, name).ok();
         let mut claims = Vec::new();
-        for (name, is_own) in claims_of_pod(pod) {
+        for (name, is_own) in pod.claims() {
             match claim_of(&name) {
                 Some(claim) => claims.push((claim, is_own)),
                 None if is_own => {
@@ -116,7 +116,7 @@ impl PodVolumes {
             return Err((Plugin::VolumeBinding, UNBOUND_IMMEDIATE.to_owned()));
         }
         volumes.delayed.sort_by_cached_key(|(claim, _)| {
-            claim.body.spec.as_ref().and_then(requested_storage).map_or(0, |size| size.value())
+            claim.body.spec.as_ref().and_then(|spec| requested_storage(spec)).map_or(0, |size| size.value())
         });
         Ok(volumes)
     }

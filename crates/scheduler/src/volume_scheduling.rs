@@ -19,6 +19,11 @@ use crate::volume_binding::PodVolumes;
 const POST_FILTER_NOT_FOUND: &str = "not found";
 
 impl Scheduler {
+    /// How many volumes were looked at one by one for claims.
+    pub fn volumes_tried(&self) -> u64 {
+        self.volumes.index.tried()
+    }
+
     /// Hears of volumes, claims and classes.
     pub(crate) fn on_storage(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
         match delivery.object() {

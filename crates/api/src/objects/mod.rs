@@ -7,6 +7,7 @@ pub(crate) mod endpoint_slice;
 pub(crate) mod endpoints;
 pub(crate) mod event;
 pub(crate) mod nil;
+pub(crate) mod parts;
 pub(crate) mod plain;
 pub(crate) mod pod;
 pub(crate) mod replica_set;

@@ -1,5 +1,6 @@
 //! Pods: the object there are a million of.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -151,6 +152,7 @@ impl Pod {
         let node_name = spec.node_name.take().unwrap_or_default().into();
         let pinned_to = take_pin(&mut spec).map(|node| Arc::new(Str::from(node)));
         let meta = ObjectMeta::from_api(pod.metadata)?;
+        leave_out_own_claims(&mut spec, &meta.name);
         let hostname = place_of_hostname(&meta, spec.hostname.as_deref());
         Ok(Self {
             meta,
@@ -169,6 +171,7 @@ impl Pod {
             pin(&mut spec, node);
         }
         spec.hostname = self.hostname().map(str::to_owned);
+        write_own_claims(&mut spec, &self.meta.name);
         corev1::Pod { metadata: self.meta.to_api(), spec: Some(spec), status: Some(self.status.to_api()) }
     }
 
@@ -179,6 +182,33 @@ impl Pod {
             PodHostname::Name => Some(&self.meta.name),
             PodHostname::GenerateName => self.meta.generate_name.strip_suffix('-'),
         }
+    }
+
+    /// The claim that a volume of the pod is, and whether it is one that was made for the pod itself; `None` where the
+    /// volume is something else.
+    pub fn claim_of<'a>(&self, volume: &'a corev1::Volume) -> Option<(Cow<'a, str>, bool)> {
+        match &volume.persistent_volume_claim {
+            Some(source) if source.claim_name.is_empty() => {
+                Some((own_claim_name(&volume.name, &self.meta.name).into(), false))
+            }
+            Some(source) => Some((source.claim_name.as_str().into(), false)),
+            None => volume.ephemeral.as_ref().map(|_| (format!("{}-{}", self.meta.name, volume.name).into(), true)),
+        }
+    }
+
+    /// The claims of the pod, each with whether it was made for the pod itself.
+    pub fn claims(&self) -> impl Iterator<Item = (Cow<'_, str>, bool)> {
+        self.spec.api().volumes.iter().flatten().filter_map(|volume| self.claim_of(volume))
+    }
+
+    /// Whether both pods, which bear the same name, have the same spec, wherever its parts are written.
+    pub fn has_spec_of(&self, other: &Self) -> bool {
+        let whole = |pod: &Self| {
+            let mut spec = pod.spec.api().clone();
+            write_own_claims(&mut spec, &pod.meta.name);
+            spec
+        };
+        *self.spec == *other.spec || (self.spec.has_hostname_of(&other.spec) && whole(self) == whole(other))
     }
 
     /// The node the pod is on or made for: its own, or else the one it is pinned to. Mirrors `GetTargetNodeName` of the
@@ -195,6 +225,34 @@ fn place_of_hostname(meta: &ObjectMeta, hostname: Option<&str>) -> PodHostname {
         Some(hostname) if *meta.name == *hostname => PodHostname::Name,
         Some(hostname) if meta.generate_name.strip_suffix('-') == Some(hostname) => PodHostname::GenerateName,
         Some(_) => PodHostname::Spec,
+    }
+}
+
+/// The name of a claim that is named after its pod. Mirrors `getPersistentVolumeClaimName` of the StatefulSet controller.
+pub fn own_claim_name(volume: &str, pod: &str) -> String {
+    let mut name = String::with_capacity(volume.len() + 1 + pod.len());
+    name.extend([volume, "-", pod]);
+    name
+}
+
+/// Leaves out the names of claims that are named after the pod, so that pods which differ in nothing else share a spec.
+fn leave_out_own_claims(spec: &mut corev1::PodSpec, pod: &str) {
+    let is_own = |volume: &str, claim: &str| {
+        !pod.is_empty() && claim.strip_prefix(volume).and_then(|rest| rest.strip_prefix('-')) == Some(pod)
+    };
+    for volume in spec.volumes.iter_mut().flatten() {
+        if let Some(source) = volume.persistent_volume_claim.as_mut().filter(|s| is_own(&volume.name, &s.claim_name)) {
+            source.claim_name = String::new();
+        }
+    }
+}
+
+/// Writes the names of claims that are named after the pod: the opposite of [`leave_out_own_claims`].
+fn write_own_claims(spec: &mut corev1::PodSpec, pod: &str) {
+    for volume in spec.volumes.iter_mut().flatten() {
+        if let Some(source) = volume.persistent_volume_claim.as_mut().filter(|s| s.claim_name.is_empty()) {
+            source.claim_name = own_claim_name(&volume.name, pod);
+        }
     }
 }
 

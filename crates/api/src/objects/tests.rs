@@ -1,8 +1,9 @@
 //! Objects come back from their compact form as they were.
 
+use k8s_openapi::api::core::v1 as corev1;
 use serde_json::{Value, json};
 
-use crate::{Condition, ConditionStatus, Conditions, Event, Kind, Object, ObjectMeta, Pod, Resource, Time};
+use crate::{Condition, ConditionStatus, Conditions, Event, Kind, Object, ObjectMeta, Pod, PodSpec, Resource, Time};
 
 fn round_trip<R: Resource>(value: Value) {
     let api: R::Api = serde_json::from_value(value.clone()).expect("the JSON is of the kind");
@@ -249,4 +250,38 @@ fn hostnames_that_follow_from_a_name_are_held_beside_the_shared_spec() {
         assert_eq!((read.spec.hostname(), read.hostname()), (at, hostname), "{name} {prefix} {hostname:?}");
         round_trip::<Pod>(value);
     }
+}
+
+#[test]
+fn pods_whose_claims_are_named_after_them_share_a_spec() {
+    let pod = |name: &str, claim: &str| {
+        let value = serde_json::json!({"metadata": {"name": name}, "spec": {"containers": [], "hostname": name,
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]}});
+        let api: corev1::Pod = serde_json::from_value(value).expect("a pod");
+        let pod = Pod::from_api(api.clone()).expect("it converts");
+        let volumes = |pod: &corev1::Pod| pod.spec.as_ref().and_then(|spec| spec.volumes.clone());
+        assert_eq!(volumes(&pod.to_api()), volumes(&api), "{name} {claim}");
+        assert_eq!(pod.claims().collect::<Vec<_>>(), [(claim.into(), false)]);
+        pod
+    };
+    let (first, second) = (pod("db-0", "data-db-0"), pod("db-1", "data-db-1"));
+    assert_eq!(first.spec, second.spec);
+    // Not their own: of another pod, of another volume, or without a dash between.
+    for (name, claim) in
+        [("db-0", "data-db-1"), ("db-0", "logs-db-0"), ("db-0", "datadb-0"), ("db-0", "db-0"), ("0", "data-db-0")]
+    {
+        assert_ne!(pod(name, claim).spec, first.spec, "{name} {claim}");
+    }
+}
+
+#[test]
+fn a_spec_is_the_same_wherever_the_names_of_claims_are_written() {
+    let value = serde_json::json!({"metadata": {"name": "db-0"}, "spec": {"containers": [],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}]}});
+    let api: corev1::Pod = serde_json::from_value(value).expect("a pod");
+    let pod = Pod::from_api(api.clone()).expect("it converts");
+    let written = Pod { spec: std::sync::Arc::new(PodSpec::new(api.spec.unwrap_or_default())), ..pod.clone() };
+    assert!(pod.spec != written.spec && pod.has_spec_of(&written));
+    let other = Pod { meta: crate::ObjectMeta { name: "db-1".into(), ..pod.meta.clone() }, ..pod.clone() };
+    assert!(!other.has_spec_of(&written));
 }

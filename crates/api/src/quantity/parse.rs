@@ -36,6 +36,24 @@ const DIGITS_SHORT: i64 = 18;
 const BINARY_DIGITS_SHORT: i64 = 14;
 const SCALE_MIN: i64 = -9;
 
+/// Reads what most quantities are: up to nine digits and a common suffix, which no rule below is about.
+pub(super) fn parse_usual(text: &str) -> Option<Quantity> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    if !(1..=9).contains(&digits) || text.starts_with('0') {
+        return None;
+    }
+    let (unit, format) = match &text[digits..] {
+        "" => (NANO, Format::DecimalSi),
+        "m" => (NANO / 1000, Format::DecimalSi),
+        "Ki" => (NANO << 10, Format::BinarySi),
+        "Mi" => (NANO << 20, Format::BinarySi),
+        "Gi" => (NANO << 30, Format::BinarySi),
+        _ => return None,
+    };
+    let number = text.bytes().take(digits).fold(0i128, |number, digit| number * 10 + i128::from(digit - b'0'));
+    Some(Quantity { nanos: number * unit, format })
+}
+
 pub(super) fn parse(text: &str) -> Result<Read, QuantityError> {
     let parts = split(text)?;
     let factor = interpret(parts.suffix).ok_or(QuantityError::Suffix)?;

@@ -230,3 +230,19 @@ fn json_takes_texts_and_numbers() {
     let api = ApiQuantity::from(Quantity::from_milli(1500));
     assert_eq!((api.0.as_str(), Quantity::try_from(&api)), ("1500m", Ok(Quantity::from_milli(1500))));
 }
+
+#[test]
+fn the_usual_spellings_are_read_as_the_rules_read_them() {
+    let numbers = ["0", "1", "8", "9", "10", "100", "1000", "1024", "250", "123456789", "1234567890", "007", ""];
+    let mut usual = 0;
+    for number in numbers {
+        for suffix in ["", "m", "n", "k", "M", "Ki", "Mi", "Gi", "Ti", "K", " ", "e3", "mm"] {
+            let text = format!("{number}{suffix}");
+            if let Some(quantity) = parse::parse_usual(&text) {
+                usual += 1;
+                assert_eq!(Ok(quantity), parse::parse(&text).map(|read| read.quantity), "{text}");
+            }
+        }
+    }
+    assert_eq!(usual, 9 * 5);
+}

@@ -108,7 +108,7 @@ pub(crate) fn validate_pod_limits(spec: &PodSpec, ranges: &[&Arc<LimitRange>]) -
 /// Refuses a claim that asks for too much or too little.
 pub(crate) fn check_claim(claim: &seatrial_api::PersistentVolumeClaim, store: &Store) -> Result<(), ApiError> {
     let meta = &claim.meta;
-    validate_claim_limits(&claim.body, &limit_ranges(store, &meta.namespace))
+    validate_claim_limits(&claim.to_api(), &limit_ranges(store, &meta.namespace))
         .map_err(|text| ApiError::forbidden(&Kind::PersistentVolumeClaim.resource(), &meta.name, &text))
 }
 

@@ -30,7 +30,9 @@ pub(crate) fn set_default_storage_class(claim: &mut PersistentVolumeClaim, store
         return;
     }
     let classes = store.list_as::<StorageClass>(None).into_iter().map(|class| &**class);
-    spec.storage_class_name = default_storage_class(classes).map(|class| class.meta.name.to_string());
+    if let Some(class) = default_storage_class(classes) {
+        spec.storage_class_name = Some(class.meta.name.to_string());
+    }
 }
 
 /// The default among some classes: of several the newest, then the first by name. Mirrors `GetDefaultClass`.
@@ -54,7 +56,7 @@ pub(crate) fn check_claim_resize(
     store: &Store,
 ) -> Result<(), ApiError> {
     let size = |claim: &PersistentVolumeClaim| {
-        let request = claim.body.spec.as_ref().and_then(requested_storage);
+        let request = claim.body.spec.as_ref().and_then(|spec| requested_storage(spec));
         request.unwrap_or_else(|| Quantity::from_i64(0, Format::BinarySi))
     };
     if size(new).cmp_value(&size(old)).is_le() {

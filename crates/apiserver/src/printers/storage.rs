@@ -53,8 +53,8 @@ pub(super) const PERSISTENT_VOLUME_COLUMNS: &[Column] = &[
 ];
 
 pub(super) fn persistent_volume_cells(volume: &PersistentVolume, now: Time) -> Cells {
-    let spec = volume.body.spec.clone().unwrap_or_default();
-    let status = volume.body.status.clone().unwrap_or_default();
+    let spec = volume.body.spec.clone().unwrap_or_default().into_inner();
+    let status = volume.body.status.clone().unwrap_or_default().into_inner();
     let claim = spec.claim_ref.map(|claim| {
         format!("{}/{}", claim.namespace.as_deref().unwrap_or_default(), claim.name.as_deref().unwrap_or_default())
     });
@@ -86,8 +86,8 @@ pub(super) const PERSISTENT_VOLUME_CLAIM_COLUMNS: &[Column] = &[
 ];
 
 pub(super) fn persistent_volume_claim_cells(claim: &PersistentVolumeClaim, now: Time) -> Cells {
-    let spec = claim.body.spec.clone().unwrap_or_default();
-    let status = claim.body.status.clone().unwrap_or_default();
+    let spec = claim.body.spec.clone().unwrap_or_default().into_inner();
+    let status = claim.body.status.clone().unwrap_or_default().into_inner();
     let volume = spec.volume_name.unwrap_or_default();
     let (capacity, modes) = if volume.is_empty() {
         Default::default()

@@ -19,11 +19,12 @@ impl Strategy for PersistentVolume {
     }
 
     fn prepare_for_create(&mut self) {
-        self.body.status = Some(PersistentVolumeStatus {
+        let status = PersistentVolumeStatus {
             phase: Some("Pending".to_owned()),
             last_phase_transition_time: self.meta.creation_timestamp.map(Into::into),
             ..PersistentVolumeStatus::default()
-        });
+        };
+        self.body.status = Some(status.into());
     }
 
     fn prepare_for_update(&mut self, old: &Self) {
@@ -38,13 +39,13 @@ impl Strategy for PersistentVolume {
     fn stamp_status_update(&mut self, old: &Self, now: Time) {
         let old = old.body.status.clone().unwrap_or_default();
         let new = self.body.status.get_or_insert_default();
-        let time = &mut new.last_phase_transition_time;
+        let (time, before) = (&new.last_phase_transition_time, &old.last_phase_transition_time);
         if new.phase == old.phase {
-            if time.is_none() {
-                *time = old.last_phase_transition_time;
+            if time.is_none() && before.is_some() {
+                new.last_phase_transition_time.clone_from(before);
             }
-        } else if time.is_none() || *time == old.last_phase_transition_time {
-            *time = Some(now.into());
+        } else if time.is_none() || time == before {
+            new.last_phase_transition_time = Some(now.into());
         }
     }
 

@@ -27,14 +27,14 @@ impl Strategy for PersistentVolumeClaim {
 
     fn prepare_for_create(&mut self) {
         let phase = Some("Pending".to_owned());
-        self.body.status = Some(PersistentVolumeClaimStatus { phase, ..PersistentVolumeClaimStatus::default() });
-        normalize_data_sources(self.body.spec.get_or_insert_default(), false);
+        self.body.status = Some(PersistentVolumeClaimStatus { phase, ..PersistentVolumeClaimStatus::default() }.into());
+        normalize(self, false);
     }
 
     fn prepare_for_update(&mut self, old: &Self) {
         self.body.status.clone_from(&old.body.status);
         let had_source = old.body.spec.as_ref().is_some_and(|spec| spec.data_source.is_some());
-        normalize_data_sources(self.body.spec.get_or_insert_default(), had_source);
+        normalize(self, had_source);
     }
 
     fn prepare_for_status_update(&mut self, old: &Self) {
@@ -66,6 +66,14 @@ impl Strategy for PersistentVolumeClaim {
 
     fn validate_status_update(new: &Api, old: &Api) -> ErrorList {
         validation::validate_persistent_volume_claim_status_update(new, old)
+    }
+}
+
+/// A claim without a source, as nearly all are, goes on sharing its spec.
+fn normalize(claim: &mut PersistentVolumeClaim, had_source: bool) {
+    let spec = claim.body.spec.get_or_insert_default();
+    if spec.data_source.is_some() || spec.data_source_ref.is_some() {
+        normalize_data_sources(spec, had_source);
     }
 }
 

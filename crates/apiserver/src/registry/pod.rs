@@ -43,7 +43,7 @@ impl Strategy for Pod {
             // No write that is accepted changes it; the prefix it may be written in is the stored one.
             self.spec = Arc::new(self.spec.with_hostname_of(&old.spec));
         }
-        if *self.spec == *old.spec {
+        if self.has_spec_of(old) {
             self.spec = Arc::clone(&old.spec);
         }
         if self.pinned_to == old.pinned_to {
@@ -227,9 +227,9 @@ fn resources_of(spec: &PodSpec) -> Vec<Option<&ResourceRequirements>> {
 
 /// What validation says of a spec with what LimitRanger filled in, which may not fit what was there.
 fn invalid_parts(pod: &Pod, spec: &k8s_openapi::api::core::v1::PodSpec) -> ErrorList {
-    let mut metadata = pod.meta.to_api();
-    metadata.name.get_or_insert_with(|| "x".to_owned());
-    let mut spec = spec.clone();
-    spec.node_name = (!pod.node_name.is_empty()).then(|| pod.node_name.to_string());
-    validation::validate_pod_create(&Api { metadata, spec: Some(spec), status: None })
+    let spec = Arc::new(PodSpec::new(spec.clone()).with_hostname(pod.spec.hostname()));
+    let mut api = Pod { spec, ..pod.clone() }.to_api();
+    api.metadata.name.get_or_insert_with(|| "x".to_owned());
+    api.status = None;
+    validation::validate_pod_create(&api)
 }

@@ -89,11 +89,17 @@ fn max_unavailable(set: &StatefulSet) -> Option<&IntOrString> {
 
 /// The count of available pods is printed when it is 0, unlike the others.
 fn print_available_replicas(set: &mut StatefulSet) {
-    set.body.status.get_or_insert_default().available_replicas.get_or_insert(0);
+    let status = set.body.status.get_or_insert_default();
+    if status.available_replicas.is_none() {
+        status.available_replicas = Some(0);
+    }
 }
 
 /// The feature gate `MaxUnavailableStatefulSet` is off. Mirrors `dropStatefulSetDisabledFields`.
 fn drop_max_unavailable(set: &mut StatefulSet) {
+    if max_unavailable(set).is_none() {
+        return;
+    }
     let strategy = set.body.spec.as_mut().and_then(|spec| spec.update_strategy.as_mut());
     if let Some(update) = strategy.and_then(|strategy| strategy.rolling_update.as_mut()) {
         update.max_unavailable = None;

@@ -119,7 +119,6 @@ fn template_generation(ds: &DaemonSet) -> Str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use seatrial_api::Plain;
     use serde_json::{Value, json};
 
     const NOWHERE: (bool, bool) = (false, false);
@@ -135,7 +134,7 @@ mod tests {
         let set = DaemonSet::from_api(serde_json::from_value(set).expect("a set")).expect("it converts");
         let node = json!({"metadata": {"name": "n-1", "labels": node["labels"]},
             "spec": {"taints": node["taints"], "unschedulable": node["unschedulable"]}, "status": {"conditions": node["conditions"]}});
-        let node: Node = Plain::from_api(serde_json::from_value(node).expect("a node")).expect("it converts");
+        let node = Node::from_api(serde_json::from_value(node).expect("a node")).expect("it converts");
         let Wanted { should_run, should_continue } = Facts::of(&set).node_should_run_daemon_pod(&node);
         (should_run, should_continue)
     }

@@ -61,7 +61,7 @@ impl PersistentVolumeController {
         }
         match cx.informers.persistent_volumes.get("", name).cloned() {
             None => lost(cx, ("ClaimLost", LOST_VOLUME)),
-            Some(volume) if claim_ref(&volume).is_none() || claim.meta.uid.to_string() == claim_uid(&volume) => {
+            Some(volume) if claim_ref(&volume).is_none() || claim.meta.uid.is(claim_uid(&volume)) => {
                 bind(cx, &volume, claim)
             }
             Some(_) => lost(cx, ("ClaimMisbound", MISBOUND)),

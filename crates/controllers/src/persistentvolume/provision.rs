@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use seatrial_api::{ApiError, PersistentVolumeClaim};
 use seatrial_machinery::volumes::{ANN_BETA_STORAGE_PROVISIONER, ANN_STORAGE_PROVISIONER};
-use seatrial_machinery::{EventText, ObjectRef, SyncContext, class_of_claim};
+use seatrial_machinery::{EventText, ObjectRef, Piece, SyncContext, class_of_claim};
 
 /// In-tree plugins and the drivers that took over from them.
 const MIGRATED: [(&str, &str); 7] = [
@@ -29,12 +29,15 @@ pub(super) fn provision_claim(cx: &mut SyncContext<'_>, claim: &Arc<PersistentVo
     match provisioner_of(cx, claim) {
         Ok(provisioner) => {
             let claim = set_claim_provisioner(cx, claim, &provisioner)?;
-            let message = format!(
-                "Waiting for a volume to be created either by the external provisioner '{provisioner}' or manually by \
-                 the system administrator. If volume creation is delayed, please verify that the provisioner is \
-                 running and correctly registered."
-            );
-            cx.client.event(&ObjectRef::of(&*claim), &EventText::normal("ExternalProvisioning", &message));
+            let pieces = [
+                Piece::Text("Waiting for a volume to be created either by the external provisioner '"),
+                Piece::Text(&provisioner),
+                Piece::Text(
+                    "' or manually by the system administrator. If volume creation is delayed, please verify that \
+                     the provisioner is running and correctly registered.",
+                ),
+            ];
+            cx.client.event(&ObjectRef::of(&*claim), &EventText::normal_pieces("ExternalProvisioning", &pieces));
         }
         Err(why) => {
             cx.client.event(&ObjectRef::of(&**claim), &EventText::warning("ProvisioningFailed", &why));

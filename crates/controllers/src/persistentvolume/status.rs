@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaimStatus, PersistentVolumeStatus};
+use seatrial_api::{ApiError, PersistentVolume, PersistentVolumeClaim, Shared};
 use seatrial_machinery::volumes::{claim_phase, volume_phase};
 use seatrial_machinery::{EventText, ObjectRef, SyncContext};
 
@@ -26,25 +27,40 @@ pub(super) fn update_claim_status(
     phase: &str,
     volume: Option<&PersistentVolume>,
 ) -> Result<Arc<PersistentVolumeClaim>, ApiError> {
-    let old = claim.body.status.clone().unwrap_or_default();
-    let mut new = old.clone();
-    new.phase = Some(phase.to_owned());
-    match volume.map(|volume| volume.body.spec.clone().unwrap_or_default()) {
-        None => (new.access_modes, new.capacity) = (None, None),
-        Some(spec) => {
-            new.access_modes = spec.access_modes;
+    let none = PersistentVolumeClaimStatus::default();
+    let old = claim.body.status.as_deref().unwrap_or(&none);
+    let spec = volume.map(|volume| volume.body.spec.as_deref());
+    let modes = spec.flatten().and_then(|spec| spec.access_modes.as_ref());
+    let (mut capacity, mut class) = (None, old.current_volume_attributes_class_name.as_ref());
+    if let Some(spec) = spec {
+        (capacity, class) = match old.capacity.as_ref() {
             // Once bound, the size is the resizer's to tell.
-            if old.capacity.is_none() || old.phase.as_deref() == Some(CLAIM_PENDING) {
-                new.capacity = spec.capacity;
-                new.current_volume_attributes_class_name = spec.volume_attributes_class_name;
-            }
-        }
+            Some(told) if old.phase.as_deref() != Some(CLAIM_PENDING) => (Some(told), class),
+            _ => (
+                spec.and_then(|spec| spec.capacity.as_ref()),
+                spec.and_then(|spec| spec.volume_attributes_class_name.as_ref()),
+            ),
+        };
     }
-    if new == old {
+    let is_same = old.phase.as_deref() == Some(phase)
+        && old.access_modes.as_ref() == modes
+        && old.capacity.as_ref() == capacity
+        && old.current_volume_attributes_class_name.as_ref() == class;
+    if is_same {
         return Ok(Arc::clone(claim));
     }
+    let new = PersistentVolumeClaimStatus {
+        phase: Some(phase.to_owned()),
+        access_modes: modes.cloned(),
+        capacity: capacity.cloned(),
+        current_volume_attributes_class_name: class.cloned(),
+        allocated_resource_statuses: old.allocated_resource_statuses.clone(),
+        allocated_resources: old.allocated_resources.clone(),
+        conditions: old.conditions.clone(),
+        modify_volume_status: old.modify_volume_status.clone(),
+    };
     let mut changed = PersistentVolumeClaim::clone(claim);
-    changed.body.status = Some(new);
+    changed.body.status = Some(new.into());
     cx.client.update_status(changed)
 }
 
@@ -80,9 +96,13 @@ pub(super) fn update_volume_phase(
         return Ok(Arc::clone(volume));
     }
     let mut changed = PersistentVolume::clone(volume);
-    let status = changed.body.status.get_or_insert_default();
-    status.phase = Some(phase.to_owned());
-    status.message = (!message.is_empty()).then(|| message.to_owned());
+    let old = changed.body.status.take();
+    changed.body.status = Some(Shared::new(PersistentVolumeStatus {
+        phase: Some(phase.to_owned()),
+        message: (!message.is_empty()).then(|| message.to_owned()),
+        reason: old.as_ref().and_then(|status| status.reason.clone()),
+        last_phase_transition_time: old.and_then(|status| status.last_phase_transition_time.clone()),
+    }));
     cx.client.update_status(changed)
 }
 

@@ -28,7 +28,7 @@ impl PersistentVolumeController {
         };
         let claim = cx.informers.persistent_volume_claims.get(&key.namespace, &key.name).cloned();
         // A claim of the name that is another one is as good as none.
-        let Some(claim) = claim.filter(|claim| claim.meta.uid.to_string() == uid) else {
+        let Some(claim) = claim.filter(|claim| claim.meta.uid.is(uid)) else {
             return release(cx, volume);
         };
         let named = volume_name(&claim);

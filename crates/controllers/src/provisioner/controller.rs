@@ -9,9 +9,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use seatrial_api::quantity::{Format, Quantity};
 use seatrial_api::{ApiError, NamespacedName, PersistentVolume, PersistentVolumeClaim, Pod, PodPhase, Resource, Str};
-use seatrial_machinery::volumes::{
-    ANN_DYNAMICALLY_PROVISIONED, capacity_of, claims_of_pod, class_of_volume, volume_name,
-};
+use seatrial_machinery::volumes::{ANN_DYNAMICALLY_PROVISIONED, capacity_of, class_of_volume, volume_name};
 use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
 
 use super::behavior::{Operation, Place, ProvisionerBehavior};
@@ -125,7 +123,10 @@ impl VolumeProvisioner {
         old: Option<&Arc<PersistentVolume>>,
         new: Option<&Arc<PersistentVolume>>,
     ) {
-        if let Some((old, true)) = old.map(|old| (old, is_provisioned(old))) {
+        // A write of the status alone changes no size.
+        let has_same_spec =
+            old.zip(new).is_some_and(|(old, new)| is_provisioned(old) == is_provisioned(new) && shares_spec(old, new));
+        if let Some(old) = old.filter(|old| !has_same_spec && is_provisioned(old)) {
             self.count(old, Quantity::sub);
         }
         let Some(new) = new else {
@@ -136,7 +137,9 @@ impl VolumeProvisioner {
             return;
         };
         if is_provisioned(new) {
-            self.count(new, Quantity::add);
+            if !has_same_spec {
+                self.count(new, Quantity::add);
+            }
             self.queue.add(new.namespaced_name(), cx.cause);
         }
     }
@@ -173,7 +176,7 @@ impl VolumeProvisioner {
         if pod.status.phase != PodPhase::Running {
             return;
         }
-        for (claim, _) in claims_of_pod(pod) {
+        for (claim, _) in pod.claims() {
             let key = NamespacedName::new(&pod.meta.namespace, &*claim);
             if self.waits_for_node.contains(&key) {
                 self.queue.add(key, cx.cause);
@@ -232,6 +235,11 @@ impl VolumeProvisioner {
     pub(super) fn forget(&mut self, key: &NamespacedName) {
         self.attempts.remove(key);
     }
+}
+
+fn shares_spec(a: &PersistentVolume, b: &PersistentVolume) -> bool {
+    let specs = a.body.spec.as_ref().zip(b.body.spec.as_ref());
+    specs.is_some_and(|(a, b)| a.ptr_eq(b)) && class_of_volume(a) == class_of_volume(b)
 }
 
 fn is_provisioned(volume: &PersistentVolume) -> bool {

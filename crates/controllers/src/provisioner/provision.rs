@@ -2,20 +2,20 @@
 //!
 //! Mirrors `provisionClaimOperation` of sig-storage-lib-external-provisioner and `Provision` of external-provisioner.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as corev1;
 use seatrial_api::quantity::Quantity;
 use seatrial_api::{
-    ApiError, Finalizers, ObjectMeta, PersistentVolume, PersistentVolumeClaim, Plain, Resource, StorageClass, Str,
-    StrMap,
+    ApiError, Finalizers, ObjectMeta, Parts, PersistentVolume, PersistentVolumeClaim, Plain, Resource, StorageClass,
+    Str, StrMap,
 };
 use seatrial_machinery::volumes::{
     ANN_DYNAMICALLY_PROVISIONED, ANN_SELECTED_NODE, WAIT_FOR_FIRST_CONSUMER, reference_to, storage_provisioner,
     volume_name,
 };
-use seatrial_machinery::{EventText, ObjectRef, SyncContext, class_of_claim, requested_storage};
+use seatrial_machinery::{EventText, ObjectRef, Piece, SyncContext, class_of_claim, requested_storage};
 
 use super::behavior::{Place, ProvisionerBehavior, RECORDED_PROVISIONER};
 use super::controller::{Progress, VolumeProvisioner};
@@ -82,8 +82,8 @@ impl VolumeProvisioner {
                 }
                 let volume = self.volume_for(cx, (claim, &class, provisioner), name, &behavior);
                 let made = cx.client.create(volume)?;
-                let text = format!("Successfully provisioned volume {}", made.meta.name);
-                cx.client.event(&ObjectRef::of(&**claim), &EventText::normal("ProvisioningSucceeded", &text));
+                let pieces = [Piece::Text("Successfully provisioned volume "), Piece::Arg(&made.meta.name)];
+                cx.client.event(&ObjectRef::of(&**claim), &EventText::normal_pieces("ProvisioningSucceeded", &pieces));
                 Ok(())
             }
         }
@@ -110,11 +110,14 @@ impl VolumeProvisioner {
         name: Str,
         behavior: &ProvisionerBehavior,
     ) -> PersistentVolume {
-        let wanted = claim.body.spec.clone().unwrap_or_default();
-        let requests = wanted.resources.and_then(|resources| resources.requests);
+        let none = corev1::PersistentVolumeClaimSpec::default();
+        let wanted = claim.body.spec.as_deref().unwrap_or(&none);
+        let requests = wanted.resources.as_ref().and_then(|resources| resources.requests.as_ref());
+        let storage =
+            |all: &BTreeMap<String, _>| all.get_key_value("storage").map(|(k, v)| (k.clone(), Clone::clone(v)));
         let spec = corev1::PersistentVolumeSpec {
-            access_modes: wanted.access_modes,
-            capacity: requests.map(|all| all.into_iter().filter(|(what, _)| what == "storage").collect()),
+            access_modes: wanted.access_modes.clone(),
+            capacity: requests.map(|all| storage(all).into_iter().collect()),
             claim_ref: Some(reference_to(claim)),
             csi: Some(corev1::CSIPersistentVolumeSource {
                 driver: provisioner.to_owned(),
@@ -125,8 +128,8 @@ impl VolumeProvisioner {
             node_affinity: behavior.topology.as_ref().and_then(|key| self.reach_of(cx, claim, class, key)),
             persistent_volume_reclaim_policy: class.body.reclaim_policy.clone().or(Some("Delete".to_owned())),
             storage_class_name: Some(class.meta.name.to_string()),
-            volume_attributes_class_name: wanted.volume_attributes_class_name,
-            volume_mode: wanted.volume_mode.or(Some("Filesystem".to_owned())),
+            volume_attributes_class_name: wanted.volume_attributes_class_name.clone(),
+            volume_mode: wanted.volume_mode.clone().or(Some("Filesystem".to_owned())),
             ..Default::default()
         };
         let finalizers = (provisioner != RECORDED_PROVISIONER).then(|| Str::new_static(FINALIZER));
@@ -136,7 +139,7 @@ impl VolumeProvisioner {
             finalizers: Finalizers::from_iter(finalizers),
             ..ObjectMeta::default()
         };
-        Plain { meta, body: corev1::PersistentVolume { spec: Some(spec), ..Default::default() } }
+        Plain { meta, body: Parts { spec: Some(spec.into()), status: None } }
     }
 
     /// From where a volume can be reached: the place of the pod's node, or else one that the class allows.
@@ -174,13 +177,18 @@ impl VolumeProvisioner {
 }
 
 fn request_of(claim: &PersistentVolumeClaim) -> Option<Quantity> {
-    claim.body.spec.as_ref().and_then(requested_storage)
+    claim.body.spec.as_ref().and_then(|spec| requested_storage(spec))
 }
 
 fn say_it_begins(cx: &mut SyncContext<'_>, claim: &PersistentVolumeClaim) {
-    let (namespace, name) = (&claim.meta.namespace, &claim.meta.name);
-    let text = format!("External provisioner is provisioning volume for claim \"{namespace}/{name}\"");
-    cx.client.event(&ObjectRef::of(claim), &EventText::normal("Provisioning", &text));
+    let pieces = [
+        Piece::Text("External provisioner is provisioning volume for claim \""),
+        Piece::Text(&claim.meta.namespace),
+        Piece::Text("/"),
+        Piece::Name,
+        Piece::Text("\""),
+    ];
+    cx.client.event(&ObjectRef::of(claim), &EventText::normal_pieces("Provisioning", &pieces));
 }
 
 fn say_it_failed(cx: &mut SyncContext<'_>, claim: &PersistentVolumeClaim, class: &str, text: &str) {

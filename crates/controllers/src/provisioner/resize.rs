@@ -28,7 +28,7 @@ impl VolumeProvisioner {
     pub(super) fn wants_more(claim: &PersistentVolumeClaim) -> bool {
         let status = claim.body.status.as_ref();
         let has = status.and_then(|s| Quantity::try_from(s.capacity.as_ref()?.get(STORAGE)?).ok());
-        let wants = claim.body.spec.as_ref().and_then(requested_storage);
+        let wants = claim.body.spec.as_ref().and_then(|spec| requested_storage(spec));
         has.zip(wants).is_some_and(|(has, wants)| wants.cmp_value(&has).is_gt())
     }
 
@@ -41,7 +41,8 @@ impl VolumeProvisioner {
         let key = claim.namespaced_name();
         let volume = cx.informers.persistent_volumes.get("", volume_name(claim)).cloned();
         let volume = volume.filter(|volume| is_volume_bound_to_claim(volume, claim) && Self::wants_more(claim));
-        let Some((volume, wanted)) = volume.zip(claim.body.spec.as_ref().and_then(requested_storage)) else {
+        let Some((volume, wanted)) = volume.zip(claim.body.spec.as_ref().and_then(|spec| requested_storage(spec)))
+        else {
             self.forget(&key);
             self.waits_for_node.remove(&key);
             return Ok(());

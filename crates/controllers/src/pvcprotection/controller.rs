@@ -55,8 +55,8 @@ impl Controller for PvcProtectionController {
 
 impl PvcProtectionController {
     fn enqueue_claims(&mut self, cx: &EventContext<'_>, pod: &Pod) {
-        for name in claim_names(pod) {
-            self.queue.add(NamespacedName::new(&pod.meta.namespace, &name), cx.cause);
+        for (name, _) in pod.claims() {
+            self.queue.add(NamespacedName::new(&pod.meta.namespace, &*name), cx.cause);
         }
     }
 }
@@ -71,21 +71,6 @@ pub(crate) fn with(meta: &ObjectMeta, finalizer: &'static str) -> Finalizers {
     meta.finalizers.iter().cloned().chain([Str::from(finalizer)]).collect()
 }
 
-/// The claims that a pod's volumes name, those made for the pod itself too.
-fn claim_names(pod: &Pod) -> Vec<String> {
-    let volumes = pod.spec.api().volumes.iter().flatten();
-    volumes
-        .filter_map(|volume| match &volume.persistent_volume_claim {
-            Some(source) => Some(source.claim_name.clone()),
-            None => volume.ephemeral.as_ref().map(|_| ephemeral_claim_name(pod, &volume.name)),
-        })
-        .collect()
-}
-
-fn ephemeral_claim_name(pod: &Pod, volume: &str) -> String {
-    format!("{}-{volume}", pod.meta.name)
-}
-
 /// Whether a pod that has a node names the claim, whatever its phase. Mirrors `isBeingUsed`.
 fn is_being_used(cx: &SyncContext<'_>, claim: &PersistentVolumeClaim) -> bool {
     let names = cx.informers.pods_by_claim.names(&claim.meta.namespace, &claim.meta.name);
@@ -98,15 +83,8 @@ fn pod_uses_claim(pod: &Pod, claim: &PersistentVolumeClaim) -> bool {
     if pod.node_name.is_empty() {
         return false;
     }
-    let name = claim.meta.name.as_str();
-    pod.spec.api().volumes.iter().flatten().any(|volume| match &volume.persistent_volume_claim {
-        Some(source) => source.claim_name == name,
-        None => {
-            volume.ephemeral.is_some()
-                && !is_shut_down(pod)
-                && ephemeral_claim_name(pod, &volume.name) == name
-                && claim.meta.is_controlled_by(&pod.meta.uid)
-        }
+    pod.claims().any(|(name, is_own)| {
+        *name == *claim.meta.name && (!is_own || (!is_shut_down(pod) && claim.meta.is_controlled_by(&pod.meta.uid)))
     })
 }
 

@@ -2,45 +2,67 @@
 //!
 //! Mirrors pkg/controller/statefulset/stateful_pod_control.go and stateful_set_utils.go (claims) (v1.36).
 
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1 as corev1;
 use seatrial_api::{
-    ApiError, ObjectMeta, OwnerReference, OwnerReferences, PersistentVolumeClaim, Plain, Pod, Resource, StatefulSet,
-    StrMap, Uid,
+    ApiError, Finalizers, ObjectMeta, OwnerReference, OwnerReferences, Parts, PersistentVolumeClaim, Plain, Pod,
+    Resource, Shared, StatefulSet, Str, StrMap, Uid, own_claim_name,
 };
-use seatrial_machinery::{EventText, ObjectRef, SyncContext, new_controller_ref};
+use seatrial_machinery::{EventText, ObjectRef, Piece, SyncContext, new_controller_ref};
 
 use super::utils::{end_ordinal, member_ordinal, spec_of, start_ordinal};
 
 const RETAIN: &str = "Retain";
 
-/// The name of a pod's claim. Mirrors `getPersistentVolumeClaimName`.
-pub(super) fn claim_name(set: &StatefulSet, template: &corev1::PersistentVolumeClaim, ordinal: i32) -> String {
-    let name = template.metadata.name.as_deref().unwrap_or_default();
-    format!("{name}-{}-{ordinal}", set.meta.name)
+/// A claim template as the claims of all pods have it in common.
+#[derive(Debug)]
+pub(super) struct ClaimTemplate {
+    /// The template's name, with which the names of its claims begin.
+    pub(super) name: Str,
+    labels: StrMap,
+    annotations: StrMap,
+    finalizers: Finalizers,
+    spec: Option<Shared<corev1::PersistentVolumeClaimSpec>>,
 }
 
-/// The claims of a pod as they are made. Mirrors `getPersistentVolumeClaims`.
-fn claims_of(set: &StatefulSet, ordinal: i32) -> Vec<PersistentVolumeClaim> {
-    let spec = spec_of(set);
-    let templates = spec.volume_claim_templates.iter().flatten();
-    templates
-        .map(|template| {
+impl ClaimTemplate {
+    /// The claim templates of a set.
+    pub(super) fn all_of(set: &StatefulSet) -> Arc<[Self]> {
+        let spec = spec_of(set);
+        let templates = spec.volume_claim_templates.iter().flatten().map(|template| {
             let mut labels = StrMap::from_api(template.metadata.labels.clone());
             for (key, value) in spec.selector.match_labels.iter().flatten() {
                 labels.insert(key.as_str(), value.as_str());
             }
-            let meta = ObjectMeta {
-                name: claim_name(set, template, ordinal).into(),
-                namespace: set.meta.namespace.clone(),
+            Self {
+                name: template.metadata.name.clone().unwrap_or_default().into(),
                 labels,
                 annotations: StrMap::from_api(template.metadata.annotations.clone()),
                 finalizers: template.metadata.finalizers.iter().flatten().map(|f| f.as_str().into()).collect(),
-                ..ObjectMeta::default()
-            };
-            let body = corev1::PersistentVolumeClaim { spec: template.spec.clone(), ..Default::default() };
-            Plain { meta, body }
-        })
-        .collect()
+                spec: template.spec.clone().map(Shared::new),
+            }
+        });
+        templates.collect()
+    }
+
+    /// The name of a pod's claim. Mirrors `getPersistentVolumeClaimName`.
+    pub(super) fn claim_name(&self, pod: &str) -> String {
+        own_claim_name(&self.name, pod)
+    }
+
+    /// The claim of a pod as it is made. Mirrors `getPersistentVolumeClaims`.
+    fn claim(&self, namespace: &Str, name: String) -> PersistentVolumeClaim {
+        let meta = ObjectMeta {
+            name: name.into(),
+            namespace: namespace.clone(),
+            labels: self.labels.clone(),
+            annotations: self.annotations.clone(),
+            finalizers: self.finalizers.clone(),
+            ..ObjectMeta::default()
+        };
+        Plain { meta, body: Parts { spec: self.spec.clone(), status: None } }
+    }
 }
 
 /// Creates the claims of a pod that are not there. Mirrors `createPersistentVolumeClaims`.
@@ -50,17 +72,17 @@ fn claims_of(set: &StatefulSet, ordinal: i32) -> Vec<PersistentVolumeClaim> {
 pub(super) fn create_persistent_volume_claims(
     cx: &mut SyncContext<'_>,
     set: &StatefulSet,
+    templates: &[ClaimTemplate],
     pod: &str,
-    ordinal: i32,
 ) -> Result<(), ApiError> {
     let mut failures = Vec::new();
-    for claim in claims_of(set, ordinal) {
-        let name = claim.meta.name.clone();
+    for template in templates {
+        let name = template.claim_name(pod);
         match cx.informers.persistent_volume_claims.get(&set.meta.namespace, &name) {
             Some(there) if there.meta.is_deleting() => failures.push(format!("pvc {name} is being deleted")),
             Some(_) => {}
             None => {
-                let made = cx.client.create(claim);
+                let made = cx.client.create(template.claim(&set.meta.namespace, name.clone()));
                 if made.as_ref().err().is_none_or(|error| !error.is_already_exists()) {
                     record_claim_event(cx, set, pod, &name, made.as_ref().err());
                 }
@@ -78,12 +100,18 @@ pub(super) fn create_persistent_volume_claims(
 }
 
 fn record_claim_event(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &str, claim: &str, error: Option<&ApiError>) {
-    let set_name = &set.meta.name;
-    let about = ObjectRef::of(set);
+    let (about, set_name) = (ObjectRef::of(set), &set.meta.name);
     match error {
         None => {
-            let message = format!("Create Claim {claim} Pod {pod} in StatefulSet {set_name} success");
-            cx.client.event(&about, &EventText::normal("SuccessfulCreate", &message));
+            let whose = format!("{claim} Pod {pod}");
+            let pieces = [
+                Piece::Text("Create Claim "),
+                Piece::Arg(&whose),
+                Piece::Text(" in StatefulSet "),
+                Piece::Name,
+                Piece::Text(" success"),
+            ];
+            cx.client.event(&about, &EventText::normal_pieces("SuccessfulCreate", &pieces));
         }
         Some(error) => {
             let message = format!("Create Claim {claim} for Pod {pod} in StatefulSet {set_name} failed error: {error}");
@@ -130,28 +158,39 @@ fn is_in_range(set: &StatefulSet, ordinal: i32) -> bool {
 }
 
 /// Whether a claim still belongs to an earlier pod of the name. Mirrors `PodClaimIsStale`.
-pub(super) fn pod_claim_is_stale(cx: &SyncContext<'_>, set: &StatefulSet, pod: &str, ordinal: i32) -> bool {
+pub(super) fn pod_claim_is_stale(
+    cx: &SyncContext<'_>,
+    set: &StatefulSet,
+    templates: &[ClaimTemplate],
+    pod: &str,
+) -> bool {
     if !Policy::of(set).deletes_with_scale {
         return false;
     }
-    let spec = spec_of(set);
-    spec.volume_claim_templates.iter().flatten().any(|template| {
-        let claim = cx.informers.persistent_volume_claims.get(&set.meta.namespace, &claim_name(set, template, ordinal));
+    templates.iter().any(|template| {
+        let claim = cx.informers.persistent_volume_claims.get(&set.meta.namespace, &template.claim_name(pod));
         claim.is_some_and(|c| c.meta.owner_references.iter().any(|r| r.kind == "Pod" && r.name == *pod))
     })
 }
 
 /// A pod's claims whose owners are not as the retention policy wants them, as they should be.
-fn claims_to_update(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &Pod) -> Vec<PersistentVolumeClaim> {
+fn claims_to_update(
+    cx: &mut SyncContext<'_>,
+    set: &StatefulSet,
+    templates: &[ClaimTemplate],
+    pod: &Pod,
+) -> Vec<PersistentVolumeClaim> {
     let Some(ordinal) = member_ordinal(&set.meta.name, &pod.meta.name) else { return Vec::new() };
     let policy = Policy::of(set);
     let wanted = policy.wanted(is_in_range(set, ordinal));
-    let spec = spec_of(set);
     let mut changed = Vec::new();
-    for template in spec.volume_claim_templates.iter().flatten() {
-        let name = claim_name(set, template, ordinal);
+    for template in templates {
+        let name = template.claim_name(&pod.meta.name);
         // A claim that was only just made is seen, as it is by the time upstream has made its pod.
         let Ok(claim) = cx.client.get_live::<PersistentVolumeClaim>(&set.meta.namespace, &name) else { continue };
+        if wanted == Wanted::Nobody && claim.meta.owner_references.is_empty() {
+            continue;
+        }
         let references = owners(set, pod, &claim, wanted);
         let Some(references) = references else {
             if policy.deletes_with_set || policy.deletes_with_scale {
@@ -215,8 +254,13 @@ fn owners(set: &StatefulSet, pod: &Pod, claim: &PersistentVolumeClaim, wanted: W
 }
 
 /// Whether the owners of a pod's claims are as the policy wants them. Mirrors `ClaimsMatchRetentionPolicy`.
-pub(super) fn claims_match_retention_policy(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &Pod) -> bool {
-    claims_to_update(cx, set, pod).is_empty()
+pub(super) fn claims_match_retention_policy(
+    cx: &mut SyncContext<'_>,
+    set: &StatefulSet,
+    templates: &[ClaimTemplate],
+    pod: &Pod,
+) -> bool {
+    claims_to_update(cx, set, templates, pod).is_empty()
 }
 
 /// Gives a pod's claims the owners that the policy wants. Mirrors `UpdatePodClaimForRetentionPolicy`.
@@ -226,9 +270,10 @@ pub(super) fn claims_match_retention_policy(cx: &mut SyncContext<'_>, set: &Stat
 pub(super) fn update_pod_claim_for_retention_policy(
     cx: &mut SyncContext<'_>,
     set: &StatefulSet,
+    templates: &[ClaimTemplate],
     pod: &Pod,
 ) -> Result<(), ApiError> {
-    for claim in claims_to_update(cx, set, pod) {
+    for claim in claims_to_update(cx, set, templates, pod) {
         let name = claim.namespaced_name().name;
         cx.client.update(claim).map_err(|error| {
             ApiError::unknown(format!("could not update claim {name} for delete policy ownerRefs: {error}"))

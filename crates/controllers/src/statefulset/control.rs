@@ -8,7 +8,7 @@ use seatrial_api::{ApiError, Pod, PodPhase, StatefulSet};
 use seatrial_machinery::SyncContext;
 
 use super::claims::{
-    claims_match_retention_policy, create_persistent_volume_claims, pod_claim_is_stale,
+    ClaimTemplate, claims_match_retention_policy, create_persistent_volume_claims, pod_claim_is_stale,
     update_pod_claim_for_retention_policy,
 };
 use super::controller::StatefulSetController;
@@ -20,7 +20,7 @@ use super::revisions::Revisions;
 use super::status::Counts;
 use super::utils::{
     end_ordinal, identity_matches, is_monotonic, is_running_and_available, is_running_and_ready, is_unavailable,
-    min_ready_seconds, pod_revision, spec_of, start_ordinal,
+    min_ready_seconds, pod_name, pod_revision, spec_of, start_ordinal,
 };
 
 /// How many pods a parallel set handles before it looks at failures. Mirrors `slowStartBatch` with `maxBatchSize`.
@@ -38,6 +38,7 @@ enum Next {
 pub(super) struct Update<'s> {
     pub(super) set: &'s Arc<StatefulSet>,
     pub(super) revisions: Revisions,
+    claims: Arc<[ClaimTemplate]>,
     monotonic: bool,
     min_ready_seconds: i32,
 }
@@ -54,14 +55,13 @@ impl StatefulSetController {
         let revisions = self.get_stateful_set_revisions(cx, set, &history)?;
         pods.prepare(set, &revisions.update.meta.name);
         let (monotonic, min_ready_seconds) = (is_monotonic(set), min_ready_seconds(set));
-        let update = Update { set, revisions, monotonic, min_ready_seconds };
+        let update = Update { set, revisions, claims: pods.claim_templates(), monotonic, min_ready_seconds };
         let mut counts = Counts::of(&update, pods, cx.clock().time());
         let result = self.run(cx, &update, pods, &mut counts);
         let updated = self.update_stateful_set_status(cx, &update, counts);
         result?;
         updated?;
         self.requeue_for_availability(cx, &update, pods);
-        let history = Self::with_new(&history, &update.revisions);
         self.truncate_history(cx, set, pods, &history, &update.revisions)
     }
 
@@ -130,7 +130,8 @@ impl StatefulSetController {
         pods: &mut SetPods,
         ordinal: i32,
     ) -> Result<Next, ApiError> {
-        let set = update.set;
+        let (set, claims) = (update.set, &*update.claims);
+        self.visited += 1;
         let Some(pod) = pods.get(ordinal).map(Arc::clone) else { return self.fill(cx, update, ordinal) };
         if pod.status.phase.is_terminal() {
             if !pod.meta.is_deleting() {
@@ -141,17 +142,18 @@ impl StatefulSetController {
             return Ok(Next::Stop);
         }
         if pod.status.phase == PodPhase::Pending {
-            create_persistent_volume_claims(cx, set, &pod.meta.name, ordinal)?;
+            create_persistent_volume_claims(cx, set, claims, &pod_name(set, ordinal))?;
         }
         if !is_unavailable(&pod, update.min_ready_seconds, cx.clock().time()) {
             pods.unavailable.remove(&ordinal);
         } else if update.monotonic {
             return Ok(Next::Stop);
         }
-        let as_it_should_be =
-            identity_matches(set, &pod) && storage_matches(set, &pod) && claims_match_retention_policy(cx, set, &pod);
+        let as_it_should_be = identity_matches(set, &pod)
+            && storage_matches(set, claims, &pod)
+            && claims_match_retention_policy(cx, set, claims, &pod);
         if !as_it_should_be {
-            update_stateful_pod(cx, set, &pod)?;
+            update_stateful_pod(cx, set, claims, &pod)?;
         }
         pods.due.remove(&ordinal);
         Ok(Next::GoOn)
@@ -160,12 +162,12 @@ impl StatefulSetController {
     /// Makes the pod of an empty place.
     fn fill(&mut self, cx: &mut SyncContext<'_>, update: &Update<'_>, ordinal: i32) -> Result<Next, ApiError> {
         let revision = update.revision_for(ordinal);
-        let template = self.revisions.template_of(revision);
-        let pod = new_versioned_stateful_set_pod(update.set, &template, &revision.meta.name, ordinal);
-        if pod_claim_is_stale(cx, update.set, &pod.meta.name, ordinal) {
+        let (template, spec) = self.revisions.template_of(revision, update.set);
+        let pod = new_versioned_stateful_set_pod(update.set, (&template, spec), &revision.meta.name, ordinal);
+        if pod_claim_is_stale(cx, update.set, &update.claims, &pod.meta.name) {
             return Ok(Next::Stop);
         }
-        create_stateful_pod(cx, update.set, pod, ordinal)?;
+        create_stateful_pod(cx, update.set, &update.claims, pod)?;
         Ok(if update.monotonic { Next::Stop } else { Next::GoOn })
     }
 }
@@ -223,8 +225,8 @@ impl Update<'_> {
 fn run_condemned(cx: &mut SyncContext<'_>, update: &Update<'_>, pods: &mut SetPods) -> Result<Next, ApiError> {
     let due: Vec<Arc<Pod>> = pods.condemned_due.iter().rev().filter_map(|o| pods.get(*o)).cloned().collect();
     let fix = |cx: &mut SyncContext<'_>, pod: &Arc<Pod>| {
-        if !claims_match_retention_policy(cx, update.set, pod) {
-            update_pod_claim_for_retention_policy(cx, update.set, pod)?;
+        if !claims_match_retention_policy(cx, update.set, &update.claims, pod) {
+            update_pod_claim_for_retention_policy(cx, update.set, &update.claims, pod)?;
         }
         Ok(Next::GoOn)
     };

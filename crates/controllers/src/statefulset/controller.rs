@@ -19,6 +19,15 @@ pub struct StatefulSetController {
     pub(super) revisions: RevisionCache,
     /// The pods of the sets that were synced.
     pub(super) pods: BTreeMap<Uid, Box<SetPods>>,
+    /// How many places of sets were looked at.
+    pub(super) visited: u64,
+}
+
+impl StatefulSetController {
+    /// How many places of sets were looked at one by one. Tests hold it against the size of the sets.
+    pub fn visited(&self) -> u64 {
+        self.visited
+    }
 }
 
 impl Controller for StatefulSetController {

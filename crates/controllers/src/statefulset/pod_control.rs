@@ -5,40 +5,57 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as corev1;
-use seatrial_api::{ApiError, Kind, ObjectKey, Pod, PodHostname, PodSpec, PodTemplateSpec, StatefulSet};
-use seatrial_machinery::DeleteOptions;
+use seatrial_api::{ApiError, Kind, ObjectKey, Pod, PodHostname, PodSpec, PodTemplateSpec, StatefulSet, Str};
 use seatrial_machinery::pod_control::get_pod_from_template;
-use seatrial_machinery::{EventText, ObjectRef, SyncContext, new_controller_ref};
+use seatrial_machinery::{DeleteOptions, EventText, ObjectRef, Piece, SyncContext, new_controller_ref};
 
 use super::claims::{
-    claim_name, claims_match_retention_policy, create_persistent_volume_claims, update_pod_claim_for_retention_policy,
+    ClaimTemplate, claims_match_retention_policy, create_persistent_volume_claims,
+    update_pod_claim_for_retention_policy,
 };
 use super::utils::{
-    POD_INDEX_LABEL, POD_NAME_LABEL, REVISION_LABEL, identity_matches, member_ordinal, pod_name, spec_of,
+    POD_INDEX_LABEL, POD_NAME_LABEL, REVISION_LABEL, identity_matches, identity_name, member_ordinal, pod_name, spec_of,
 };
+
+/// How events say what was done with a pod.
+struct Done {
+    begins: &'static str,
+    successful: &'static str,
+    failed: &'static str,
+}
+
+const CREATE: &Done = &Done { begins: "Create Pod ", successful: "SuccessfulCreate", failed: "FailedCreate" };
+const UPDATE: &Done = &Done { begins: "Update Pod ", successful: "SuccessfulUpdate", failed: "FailedUpdate" };
+const DELETE: &Done = &Done { begins: "Delete Pod ", successful: "SuccessfulDelete", failed: "FailedDelete" };
+
+/// The spec that the pods of a revision share, but for what follows from their names: the hostname, and the names of the
+/// claims. Mirrors the part of `newVersionedStatefulSetPod` that is the same for all of them.
+pub(super) fn stateful_pod_spec(set: &StatefulSet, template: &PodTemplateSpec) -> PodSpec {
+    let mut spec = template.spec.api().clone();
+    spec.subdomain = spec_of(set).service_name.clone().filter(|s| !s.is_empty());
+    spec.volumes = volumes(set, spec.volumes);
+    PodSpec::new(spec).with_hostname(PodHostname::Name)
+}
 
 /// A pod of a set that is not there yet. Mirrors `newVersionedStatefulSetPod`.
 pub(super) fn new_versioned_stateful_set_pod(
     set: &StatefulSet,
-    template: &PodTemplateSpec,
+    (template, spec): (&PodTemplateSpec, Arc<PodSpec>),
     revision: &str,
     ordinal: i32,
 ) -> Pod {
     let mut pod = get_pod_from_template(template, &set.meta, new_controller_ref(set));
-    let name = pod_name(set, ordinal);
-    pod.meta.labels.insert(POD_NAME_LABEL, name.as_str());
+    let name = Str::from(pod_name(set, ordinal));
+    pod.meta.labels.insert(POD_NAME_LABEL, &name);
     pod.meta.labels.insert(POD_INDEX_LABEL, ordinal.to_string());
     pod.meta.labels.insert(REVISION_LABEL, revision);
-    let mut spec = template.spec.api().clone();
-    spec.subdomain = spec_of(set).service_name.clone().filter(|s| !s.is_empty());
-    spec.volumes = volumes(set, ordinal, spec.volumes);
-    pod.spec = Arc::new(PodSpec::new(spec).with_hostname(PodHostname::Name));
-    pod.meta.name = name.into();
+    pod.meta.name = name;
+    pod.spec = spec;
     pod
 }
 
-/// The claims first, then the template's volumes of other names. Mirrors `updateStorage`.
-fn volumes(set: &StatefulSet, ordinal: i32, of_template: Option<Vec<corev1::Volume>>) -> Option<Vec<corev1::Volume>> {
+/// The claims first, each named after its pod, then the template's volumes of other names. Mirrors `updateStorage`.
+fn volumes(set: &StatefulSet, of_template: Option<Vec<corev1::Volume>>) -> Option<Vec<corev1::Volume>> {
     let spec = spec_of(set);
     let mut volumes: Vec<corev1::Volume> = spec
         .volume_claim_templates
@@ -46,10 +63,7 @@ fn volumes(set: &StatefulSet, ordinal: i32, of_template: Option<Vec<corev1::Volu
         .flatten()
         .map(|template| corev1::Volume {
             name: template.metadata.name.clone().unwrap_or_default(),
-            persistent_volume_claim: Some(corev1::PersistentVolumeClaimVolumeSource {
-                claim_name: claim_name(set, template, ordinal),
-                read_only: None,
-            }),
+            persistent_volume_claim: Some(corev1::PersistentVolumeClaimVolumeSource::default()),
             ..Default::default()
         })
         .collect();
@@ -63,15 +77,16 @@ fn volumes(set: &StatefulSet, ordinal: i32, of_template: Option<Vec<corev1::Volu
 }
 
 /// Whether a pod mounts the claims of its ordinal. Mirrors `storageMatches`.
-pub(super) fn storage_matches(set: &StatefulSet, pod: &Pod) -> bool {
-    let Some(ordinal) = member_ordinal(&set.meta.name, &pod.meta.name) else { return false };
+pub(super) fn storage_matches(set: &StatefulSet, templates: &[ClaimTemplate], pod: &Pod) -> bool {
+    let Some(name) = identity_name(&set.meta.name, &pod.meta.name) else { return false };
     let volumes = pod.spec.api().volumes.as_deref().unwrap_or_default();
-    spec_of(set).volume_claim_templates.iter().flatten().all(|template| {
-        let name = template.metadata.name.as_deref().unwrap_or_default();
-        let volume = volumes.iter().rfind(|v| v.name == name);
-        volume
-            .and_then(|v| v.persistent_volume_claim.as_ref())
-            .is_some_and(|c| c.claim_name == claim_name(set, template, ordinal))
+    templates.iter().all(|template| {
+        let volume = volumes.iter().rfind(|v| template.name == v.name);
+        let source = volume.and_then(|v| v.persistent_volume_claim.as_ref());
+        source.is_some_and(|source| match source.claim_name.as_str() {
+            "" => *name == *pod.meta.name,
+            claim => claim == template.claim_name(&name),
+        })
     })
 }
 
@@ -82,23 +97,23 @@ pub(super) fn storage_matches(set: &StatefulSet, pod: &Pod) -> bool {
 pub(super) fn create_stateful_pod(
     cx: &mut SyncContext<'_>,
     set: &StatefulSet,
+    templates: &[ClaimTemplate],
     pod: Pod,
-    ordinal: i32,
 ) -> Result<(), ApiError> {
     let name = pod.meta.name.clone();
-    if let Err(error) = create_persistent_volume_claims(cx, set, &name, ordinal) {
-        record_pod_event(cx, set, "Create", &name, Some(&error));
+    if let Err(error) = create_persistent_volume_claims(cx, set, templates, &name) {
+        record_pod_event(cx, set, CREATE, &name, Some(&error));
         return Err(error);
     }
     match cx.client.create(pod) {
         Err(error) if error.is_already_exists() => Err(error),
         Err(error) => {
-            record_pod_event(cx, set, "Create", &name, Some(&error));
+            record_pod_event(cx, set, CREATE, &name, Some(&error));
             Err(error)
         }
         Ok(made) => {
-            let updated = update_pod_claim_for_retention_policy(cx, set, &made);
-            record_pod_event(cx, set, "Create", &name, updated.as_ref().err());
+            let updated = update_pod_claim_for_retention_policy(cx, set, templates, &made);
+            record_pod_event(cx, set, CREATE, &name, updated.as_ref().err());
             updated
         }
     }
@@ -108,31 +123,37 @@ pub(super) fn create_stateful_pod(
 ///
 /// # Errors
 /// What the API server answered.
-pub(super) fn update_stateful_pod(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &Pod) -> Result<(), ApiError> {
+pub(super) fn update_stateful_pod(
+    cx: &mut SyncContext<'_>,
+    set: &StatefulSet,
+    templates: &[ClaimTemplate],
+    pod: &Pod,
+) -> Result<(), ApiError> {
     let name = pod.meta.name.clone();
     let Some(ordinal) = member_ordinal(&set.meta.name, &name) else { return Ok(()) };
+    let own_name = pod_name(set, ordinal);
     let mut new = pod.clone();
     if !identity_matches(set, pod) {
         new.meta.labels.insert(POD_NAME_LABEL, name.as_str());
         new.meta.labels.insert(POD_INDEX_LABEL, ordinal.to_string());
     }
-    if !storage_matches(set, pod) {
+    if !storage_matches(set, templates, pod) {
         let mut spec = pod.spec.api().clone();
-        spec.volumes = volumes(set, ordinal, spec.volumes);
+        spec.volumes = volumes(set, spec.volumes);
         new.spec = Arc::new(PodSpec::new(spec).with_hostname(pod.spec.hostname()));
-        if let Err(error) = create_persistent_volume_claims(cx, set, &name, ordinal) {
-            record_pod_event(cx, set, "Update", &name, Some(&error));
+        if let Err(error) = create_persistent_volume_claims(cx, set, templates, &own_name) {
+            record_pod_event(cx, set, UPDATE, &name, Some(&error));
             return Err(error);
         }
     }
-    if !claims_match_retention_policy(cx, set, pod)
-        && let Err(error) = update_pod_claim_for_retention_policy(cx, set, pod)
+    if !claims_match_retention_policy(cx, set, templates, pod)
+        && let Err(error) = update_pod_claim_for_retention_policy(cx, set, templates, pod)
     {
-        record_pod_event(cx, set, "Update", &name, Some(&error));
+        record_pod_event(cx, set, UPDATE, &name, Some(&error));
         return Err(error);
     }
     let result = cx.client.update(new).map(drop);
-    record_pod_event(cx, set, "Update", &name, result.as_ref().err());
+    record_pod_event(cx, set, UPDATE, &name, result.as_ref().err());
     result
 }
 
@@ -143,21 +164,27 @@ pub(super) fn update_stateful_pod(cx: &mut SyncContext<'_>, set: &StatefulSet, p
 pub(super) fn delete_stateful_pod(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &Pod) -> Result<(), ApiError> {
     let key = ObjectKey::new(Kind::Pod, &pod.meta.namespace, &pod.meta.name);
     let result = cx.client.delete(&key, &DeleteOptions::default());
-    record_pod_event(cx, set, "Delete", &pod.meta.name, result.as_ref().err());
+    record_pod_event(cx, set, DELETE, &pod.meta.name, result.as_ref().err());
     result
 }
 
 /// Mirrors `recordPodEvent`.
-fn record_pod_event(cx: &mut SyncContext<'_>, set: &StatefulSet, verb: &str, pod: &str, error: Option<&ApiError>) {
+fn record_pod_event(cx: &mut SyncContext<'_>, set: &StatefulSet, done: &Done, pod: &str, error: Option<&ApiError>) {
     let (about, set_name) = (ObjectRef::of(set), &set.meta.name);
     match error {
         None => {
-            let message = format!("{verb} Pod {pod} in StatefulSet {set_name} successful");
-            cx.client.event(&about, &EventText::normal(&format!("Successful{verb}"), &message));
+            let pieces = [
+                Piece::Text(done.begins),
+                Piece::Arg(pod),
+                Piece::Text(" in StatefulSet "),
+                Piece::Name,
+                Piece::Text(" successful"),
+            ];
+            cx.client.event(&about, &EventText::normal_pieces(done.successful, &pieces));
         }
         Some(error) => {
-            let message = format!("{verb} Pod {pod} in StatefulSet {set_name} failed error: {error}");
-            cx.client.event(&about, &EventText::warning(&format!("Failed{verb}"), &message));
+            let message = format!("{}{pod} in StatefulSet {set_name} failed error: {error}", done.begins);
+            cx.client.event(&about, &EventText::warning(done.failed, &message));
         }
     }
 }

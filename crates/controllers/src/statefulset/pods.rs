@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use seatrial_api::{LabelSelector, Pod, StatefulSet, Str, Time};
 
+use super::claims::ClaimTemplate;
 use super::utils::{
     end_ordinal, is_running_and_ready, is_unavailable, member_ordinal, min_ready_seconds, pod_revision, spec_of,
     start_ordinal,
@@ -57,6 +58,8 @@ pub(super) struct SetPods {
     name: Str,
     selector: LabelSelector,
     pods: BTreeMap<i32, Arc<Pod>>,
+    /// What the pods' claims have in common; made anew with the generation.
+    claims: Arc<[ClaimTemplate]>,
     /// Owned pods that the set no longer selects.
     unmatched: BTreeMap<i32, Arc<Pod>>,
     tally: Tally,
@@ -83,6 +86,7 @@ impl SetPods {
             name: set.meta.name.clone(),
             selector: LabelSelector::from_api(spec_of(set).selector.clone()),
             pods: BTreeMap::new(),
+            claims: ClaimTemplate::all_of(set),
             unmatched: BTreeMap::new(),
             tally: Tally::default(),
             made_for: None,
@@ -166,6 +170,9 @@ impl SetPods {
         if self.made_for.as_ref().is_some_and(is_same) {
             return;
         }
+        if self.made_for.as_ref().is_none_or(|(generation, _)| *generation != set.meta.generation) {
+            self.claims = ClaimTemplate::all_of(set);
+        }
         self.made_for = Some((set.meta.generation, update.clone()));
         (self.start, self.end) = (start_ordinal(set), end_ordinal(set));
         for places in
@@ -176,6 +183,11 @@ impl SetPods {
         let outside = self.pods.keys().copied().filter(|ordinal| !(self.start..=self.end).contains(ordinal));
         let all: Vec<i32> = (self.start..=self.end).chain(outside).collect();
         all.into_iter().for_each(|ordinal| self.note(ordinal));
+    }
+
+    /// What the pods' claims have in common.
+    pub(super) fn claim_templates(&self) -> Arc<[ClaimTemplate]> {
+        Arc::clone(&self.claims)
     }
 
     /// The pod of a place.

@@ -3,13 +3,13 @@
 //! Mirrors pkg/controller/statefulset/stateful_set_control.go (`getStatefulSetRevisions`, `truncateHistory`) and
 //! stateful_set_utils.go (`getPatch`, `ApplyRevision`) (v1.36).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as corev1;
 use rustc_hash::FxHashMap;
 use seatrial_api::{
-    ApiError, ControllerRevision, Kind, LabelSelector, ObjectKey, PodTemplateSpec, StatefulSet, StrMap, Uid,
+    ApiError, ControllerRevision, Kind, LabelSelector, ObjectKey, PodSpec, PodTemplateSpec, StatefulSet, StrMap, Uid,
 };
 use seatrial_machinery::history::{
     canonical_json, create_controller_revision, data_of, new_controller_revision, next_revision,
@@ -19,6 +19,7 @@ use seatrial_machinery::{ControllerRefManager, SyncContext};
 use serde_json::{Value, json};
 
 use super::controller::StatefulSetController;
+use super::pod_control::stateful_pod_spec;
 use super::pods::SetPods;
 use super::utils::spec_of;
 
@@ -27,8 +28,8 @@ use super::utils::spec_of;
 pub(super) struct RevisionCache {
     /// By set: the generation that was looked at, and its revision's data.
     data: FxHashMap<Uid, (i64, Arc<Data>)>,
-    /// By revision: the template in it.
-    templates: FxHashMap<Uid, Arc<PodTemplateSpec>>,
+    /// By revision and set: the template in it, and the spec of the set's pods.
+    templates: BTreeMap<(Uid, Uid), (Arc<PodTemplateSpec>, Arc<PodSpec>)>,
     /// By revision: its data.
     texts: FxHashMap<Uid, Arc<str>>,
 }
@@ -44,6 +45,7 @@ impl RevisionCache {
     /// A set is gone.
     pub(super) fn forget(&mut self, set: &Uid) {
         self.data.remove(set);
+        self.templates.retain(|(_, of), _| of != set);
     }
 
     /// Mirrors `getPatch`: the template, to replace whatever is there.
@@ -67,14 +69,22 @@ impl RevisionCache {
         Arc::clone(self.texts.entry(revision.meta.uid.clone()).or_insert_with(of))
     }
 
-    /// The template in a revision. Mirrors `ApplyRevision`.
-    pub(super) fn template_of(&mut self, revision: &ControllerRevision) -> Arc<PodTemplateSpec> {
+    /// The template in a revision, and the spec of a set's pods that are made from it. Mirrors `ApplyRevision`.
+    pub(super) fn template_of(
+        &mut self,
+        revision: &ControllerRevision,
+        set: &StatefulSet,
+    ) -> (Arc<PodTemplateSpec>, Arc<PodSpec>) {
         let of = || {
             let template = data_of(revision).pointer("/spec/template").cloned().unwrap_or_default();
             let api: corev1::PodTemplateSpec = serde_json::from_value(template).unwrap_or_default();
-            Arc::new(PodTemplateSpec::from_api(api))
+            let template = PodTemplateSpec::from_api(api);
+            let spec = stateful_pod_spec(set, &template);
+            (Arc::new(template), Arc::new(spec))
         };
-        Arc::clone(self.templates.entry(revision.meta.uid.clone()).or_insert_with(of))
+        let (template, spec) =
+            self.templates.entry((revision.meta.uid.clone(), set.meta.uid.clone())).or_insert_with(of);
+        (Arc::clone(template), Arc::clone(spec))
     }
 }
 
@@ -147,11 +157,16 @@ impl StatefulSetController {
         cx: &mut SyncContext<'_>,
         set: &StatefulSet,
         pods: &SetPods,
-        revisions: &[Arc<ControllerRevision>],
+        history: &[Arc<ControllerRevision>],
         in_use: &Revisions,
     ) -> Result<(), ApiError> {
         let limit = spec_of(set).revision_history_limit.unwrap_or(10);
         let Ok(limit) = usize::try_from(limit) else { return Ok(()) };
+        // One may have been made in this sync.
+        if history.len() < limit {
+            return Ok(());
+        }
+        let revisions = with_new(history, in_use);
         if revisions.len() <= limit {
             return Ok(());
         }
@@ -161,9 +176,18 @@ impl StatefulSetController {
         for revision in &history[..history.len().saturating_sub(limit)] {
             let key = ObjectKey::new(Kind::ControllerRevision, &revision.meta.namespace, &revision.meta.name);
             cx.client.delete(&key, &Default::default())?;
-            self.revisions.templates.remove(&revision.meta.uid);
+            self.revisions.templates.remove(&(revision.meta.uid.clone(), set.meta.uid.clone()));
             self.revisions.texts.remove(&revision.meta.uid);
         }
         Ok(())
     }
+}
+
+/// The history with what this sync made or moved.
+fn with_new(history: &[Arc<ControllerRevision>], revisions: &Revisions) -> Vec<Arc<ControllerRevision>> {
+    let update = &revisions.update;
+    let mut all: Vec<_> = history.iter().filter(|r| r.meta.uid != update.meta.uid).map(Arc::clone).collect();
+    all.push(Arc::clone(update));
+    sort_controller_revisions(&mut all);
+    all
 }

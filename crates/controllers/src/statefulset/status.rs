@@ -3,13 +3,11 @@
 //! Mirrors pkg/controller/statefulset/stateful_set_control.go (`updateStatus`, `completeRollingUpdate`) and
 //! stateful_set_status_updater.go (v1.36).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSetStatus;
-use seatrial_api::{ApiError, ControllerRevision, Resource, StatefulSet, Time};
+use seatrial_api::{ApiError, Resource, Shared, StatefulSet, Str, Time};
 use seatrial_machinery::SyncContext;
-use seatrial_machinery::history::sort_controller_revisions;
 
 use super::control::Update;
 use super::controller::StatefulSetController;
@@ -51,17 +49,20 @@ impl StatefulSetController {
         counts: Counts,
     ) -> Result<(), ApiError> {
         let set = update.set;
-        let old = set.body.status.clone().unwrap_or_default();
-        let status = status_of(update, &old, counts);
-        if !is_inconsistent(&old, &status) {
+        let none = StatefulSetStatus::default();
+        let old = set.body.status.as_deref().unwrap_or(&none);
+        let found = Found::of(update, counts);
+        if !found.differs_from(old) {
             return Ok(());
         }
+        let status = found.status(old);
         let negative = [status.current_replicas, status.updated_replicas].into_iter().flatten().any(|n| n < 0);
         if negative {
             // The pods of one revision went while those of another were counted; the API server refuses such a status.
             return Err(ApiError::unknown("status.currentReplicas: must be greater than or equal to 0"));
         }
         let mut new = StatefulSet::clone(set);
+        let status = Shared::new(status);
         new.body.status = Some(status.clone());
         match cx.client.update_status(new) {
             Err(error) if error.is_conflict() => {
@@ -85,51 +86,59 @@ impl StatefulSetController {
             self.queue.add_after(update.set.namespaced_name(), delay, cx.clock().now());
         }
     }
-
-    /// The history with what this sync made or moved.
-    pub(super) fn with_new(history: &[Arc<ControllerRevision>], revisions: &Revisions) -> Vec<Arc<ControllerRevision>> {
-        let update = &revisions.update;
-        let mut all: Vec<_> = history.iter().filter(|r| r.meta.uid != update.meta.uid).map(Arc::clone).collect();
-        all.push(Arc::clone(update));
-        sort_controller_revisions(&mut all);
-        all
-    }
 }
 
-/// The status to be, with a rollout that is done noted as such. Mirrors `completeRollingUpdate`.
-fn status_of(update: &Update<'_>, old: &StatefulSetStatus, counts: Counts) -> StatefulSetStatus {
-    let name = |r: &ControllerRevision| Some(r.meta.name.to_string());
-    let some = |n: i32| (n != 0).then_some(n);
-    let mut status = StatefulSetStatus {
-        replicas: counts.replicas,
-        ready_replicas: some(counts.ready),
-        available_replicas: Some(counts.available),
-        current_replicas: some(counts.current),
-        updated_replicas: some(counts.updated),
-        current_revision: name(&update.revisions.current),
-        update_revision: name(&update.revisions.update),
-        observed_generation: Some(update.set.meta.generation),
-        collision_count: Some(update.revisions.collision_count),
-        conditions: old.conditions.clone(),
-    };
-    let spec = spec_of(update.set);
-    let is_rolling = spec.update_strategy.as_ref().and_then(|s| s.type_.as_deref()) != Some("OnDelete");
-    let wanted = replicas_of(update.set);
-    if is_rolling && [counts.updated, counts.ready, counts.replicas].iter().all(|n| *n == wanted) {
-        status.current_replicas = status.updated_replicas;
-        status.current_revision.clone_from(&status.update_revision);
-    }
-    status
+/// The status to be.
+struct Found<'a> {
+    counts: Counts,
+    current_revision: &'a Str,
+    update_revision: &'a Str,
+    observed_generation: i64,
+    collision_count: i32,
 }
 
-/// Mirrors `inconsistentStatus`.
-fn is_inconsistent(old: &StatefulSetStatus, new: &StatefulSetStatus) -> bool {
-    new.observed_generation > old.observed_generation
-        || new.replicas != old.replicas
-        || new.current_replicas.unwrap_or(0) != old.current_replicas.unwrap_or(0)
-        || new.ready_replicas.unwrap_or(0) != old.ready_replicas.unwrap_or(0)
-        || new.available_replicas.unwrap_or(0) != old.available_replicas.unwrap_or(0)
-        || new.updated_replicas.unwrap_or(0) != old.updated_replicas.unwrap_or(0)
-        || new.current_revision != old.current_revision
-        || new.update_revision != old.update_revision
+impl<'a> Found<'a> {
+    /// A rollout that is done is noted as such. Mirrors `completeRollingUpdate`.
+    fn of(update: &'a Update<'_>, mut counts: Counts) -> Self {
+        let Revisions { current, update: wanted, collision_count } = &update.revisions;
+        let (mut current_revision, update_revision) = (&current.meta.name, &wanted.meta.name);
+        let spec = spec_of(update.set);
+        let is_rolling = spec.update_strategy.as_ref().and_then(|s| s.type_.as_deref()) != Some("OnDelete");
+        let replicas = replicas_of(update.set);
+        if is_rolling && [counts.updated, counts.ready, counts.replicas].iter().all(|n| *n == replicas) {
+            counts.current = counts.updated;
+            current_revision = update_revision;
+        }
+        let observed_generation = update.set.meta.generation;
+        Self { counts, current_revision, update_revision, observed_generation, collision_count: *collision_count }
+    }
+
+    /// Mirrors `inconsistentStatus`.
+    fn differs_from(&self, old: &StatefulSetStatus) -> bool {
+        let Counts { replicas, ready, available, current, updated } = self.counts;
+        old.observed_generation.is_none_or(|observed| self.observed_generation > observed)
+            || replicas != old.replicas
+            || current != old.current_replicas.unwrap_or(0)
+            || ready != old.ready_replicas.unwrap_or(0)
+            || available != old.available_replicas.unwrap_or(0)
+            || updated != old.updated_replicas.unwrap_or(0)
+            || old.current_revision.as_deref() != Some(self.current_revision)
+            || old.update_revision.as_deref() != Some(self.update_revision)
+    }
+
+    fn status(&self, old: &StatefulSetStatus) -> StatefulSetStatus {
+        let some = |n: i32| (n != 0).then_some(n);
+        StatefulSetStatus {
+            replicas: self.counts.replicas,
+            ready_replicas: some(self.counts.ready),
+            available_replicas: Some(self.counts.available),
+            current_replicas: some(self.counts.current),
+            updated_replicas: some(self.counts.updated),
+            current_revision: Some(self.current_revision.to_string()),
+            update_revision: Some(self.update_revision.to_string()),
+            observed_generation: Some(self.observed_generation),
+            collision_count: Some(self.collision_count),
+            conditions: old.conditions.clone(),
+        }
+    }
 }

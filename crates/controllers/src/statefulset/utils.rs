@@ -2,6 +2,8 @@
 //!
 //! Mirrors pkg/controller/statefulset/stateful_set_utils.go (v1.36).
 
+use std::borrow::Cow;
+
 use k8s_openapi::api::apps::v1::StatefulSetSpec;
 use seatrial_api::{Pod, PodPhase, StatefulSet, Time};
 
@@ -13,10 +15,10 @@ pub(super) const POD_INDEX_LABEL: &str = "apps.kubernetes.io/pod-index";
 pub(super) const REVISION_LABEL: &str = "controller-revision-hash";
 
 /// A set's spec; the API server lets none be without.
-pub(super) fn spec_of(set: &StatefulSet) -> std::borrow::Cow<'_, StatefulSetSpec> {
+pub(super) fn spec_of(set: &StatefulSet) -> Cow<'_, StatefulSetSpec> {
     match &set.body.spec {
-        Some(spec) => std::borrow::Cow::Borrowed(spec),
-        None => std::borrow::Cow::Owned(StatefulSetSpec::default()),
+        Some(spec) => Cow::Borrowed(spec),
+        None => Cow::Owned(StatefulSetSpec::default()),
     }
 }
 
@@ -64,6 +66,14 @@ pub(super) fn member_ordinal(set: &str, pod: &str) -> Option<i32> {
     parent_name_and_ordinal(pod).filter(|(parent, _)| *parent == set).map(|(_, ordinal)| ordinal)
 }
 
+/// The name of the pod that has the ordinal in a pod's name: its own, unless it was made by hand with zeros before it.
+pub(super) fn identity_name<'a>(set: &str, pod: &'a str) -> Option<Cow<'a, str>> {
+    let ordinal = member_ordinal(set, pod)?;
+    let digits = &pod[set.len() + 1..];
+    let is_own = digits.len() == 1 || !digits.starts_with('0');
+    Some(if is_own { pod.into() } else { format!("{set}-{ordinal}").into() })
+}
+
 /// Mirrors `identityMatches`: the name is the set's, and the label tells it.
 pub(super) fn identity_matches(set: &StatefulSet, pod: &Pod) -> bool {
     member_ordinal(&set.meta.name, &pod.meta.name).is_some()
@@ -96,7 +106,7 @@ pub(super) fn is_unavailable(pod: &Pod, min_ready_seconds: i32, now: Time) -> bo
 
 #[cfg(test)]
 mod tests {
-    use super::parent_name_and_ordinal;
+    use super::{identity_name, parent_name_and_ordinal};
 
     #[test]
     fn names_are_split_at_their_last_number() {
@@ -110,6 +120,20 @@ mod tests {
         ];
         for (name, want) in rows {
             assert_eq!(parent_name_and_ordinal(name), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_pod_stands_for_its_ordinal() {
+        let rows = [
+            ("web-0", Some("web-0")),
+            ("web-10", Some("web-10")),
+            ("web-01", Some("web-1")),
+            ("web-00", Some("web-0")),
+            ("api-1", None),
+        ];
+        for (name, want) in rows {
+            assert_eq!(identity_name("web", name).as_deref(), want, "{name}");
         }
     }
 }

@@ -47,7 +47,7 @@ impl Controller for VolumeExpandController {
 }
 
 fn request(claim: &PersistentVolumeClaim) -> Option<Quantity> {
-    claim.body.spec.as_ref().and_then(requested_storage)
+    claim.body.spec.as_ref().and_then(|spec| requested_storage(spec))
 }
 
 fn capacity(claim: &PersistentVolumeClaim) -> Option<Quantity> {

@@ -100,12 +100,16 @@ pub struct Cluster {
 }
 
 /// How many objects were looked at one by one since the cluster was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LookedAt {
     /// Pods that syncs walked over, where they did not find them counted.
     pub pods: u64,
     /// Nodes that the scheduler filtered and scored.
     pub nodes: u64,
+    /// Places of StatefulSets, with or without a pod.
+    pub replicas: u64,
+    /// Volumes that were tried for claims.
+    pub volumes: u64,
 }
 
 impl Cluster {
@@ -153,6 +157,8 @@ impl Cluster {
         LookedAt {
             pods: self.informers.pods.walked() + self.scheduler.counts_added_up(),
             nodes: self.scheduler.nodes_evaluated(),
+            replicas: self.controllers.as_ref().map_or(0, |controllers| controllers.stateful_set.visited()),
+            volumes: self.informers.volumes.tried() + self.scheduler.volumes_tried(),
         }
     }
 

@@ -56,7 +56,7 @@ fn daemon_set_status(set: &DaemonSet) -> Result<(String, bool), RolloutError> {
 /// Mirrors `StatefulSetStatusViewer.Status`.
 fn stateful_set_status(set: &StatefulSet) -> Result<(String, bool), RolloutError> {
     let (no_spec, none) = Default::default();
-    let (spec, status) = (set.body.spec.as_ref().unwrap_or(&no_spec), set.body.status.as_ref().unwrap_or(&none));
+    let (spec, status) = (set.body.spec.as_deref().unwrap_or(&no_spec), set.body.status.as_deref().unwrap_or(&none));
     let strategy = spec.update_strategy.as_ref();
     if strategy.and_then(|s| s.type_.as_deref()) != Some("RollingUpdate") {
         return Err(only_rolling());

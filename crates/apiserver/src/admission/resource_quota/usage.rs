@@ -106,7 +106,7 @@ impl QuotaUsage {
             Object::Pod(pod) => Self::of_pod(pod, Some(now)),
             Object::Service(service) => Self::of_service(&service.body),
             Object::PersistentVolumeClaim(claim) => {
-                Self::of_claim(&claim.body, claim.meta.annotations.get(BETA_STORAGE_CLASS_ANNOTATION))
+                Self::of_claim(&claim.to_api(), claim.meta.annotations.get(BETA_STORAGE_CLASS_ANNOTATION))
             }
             _ => Self::default(),
         };

@@ -56,7 +56,7 @@ fn is_read_only(volume: &corev1::Volume) -> bool {
 /// Where a volume's bytes are, the folder there, what `df` calls it, and its size.
 fn disk(cluster: &Cluster, pod: &Pod, volume: &corev1::Volume) -> (Place, String, String, u64) {
     let root = || "/".to_owned();
-    if let Some(claim) = claim_name(pod, volume)
+    if let Some((claim, _)) = pod.claim_of(volume)
         && let Some(found) = volume_of_claim(cluster, pod, &claim)
     {
         return disk_of(found, pod, &claim);
@@ -76,14 +76,6 @@ fn disk(cluster: &Cluster, pod: &Pod, volume: &corev1::Volume) -> (Place, String
     let device = if is_memory { "tmpfs" } else { "/dev/sda1" };
     let size = if is_memory { limit.unwrap_or(TMPFS_BYTES) } else { NODE_DISK_BYTES };
     (own, root(), device.to_owned(), size)
-}
-
-fn claim_name(pod: &Pod, volume: &corev1::Volume) -> Option<String> {
-    match (&volume.persistent_volume_claim, &volume.ephemeral) {
-        (Some(source), _) => Some(source.claim_name.clone()),
-        (None, Some(_)) => Some(format!("{}-{}", pod.meta.name, volume.name)),
-        _ => None,
-    }
 }
 
 fn volume_of_claim<'a>(cluster: &'a Cluster, pod: &Pod, claim: &str) -> Option<&'a PersistentVolume> {
