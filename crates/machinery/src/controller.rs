@@ -1,6 +1,6 @@
 //! What every controller has: a queue, handlers of deliveries, and a sync of one key.
 
-use seatrial_api::{ApiError, NamespacedName};
+use seatrial_api::{ApiError, Kind, NamespacedName};
 
 use crate::client::Client;
 use crate::clock::Clock;
@@ -60,11 +60,13 @@ pub struct Synced {
 pub trait Controller {
     /// The name in events and in the field manager, as in `deployment-controller`.
     const NAME: &'static str;
+    /// The kinds whose changes it is told of: those that it has informers for.
+    const WATCHES: &'static [Kind];
 
     /// Its queue.
     fn queue(&mut self) -> &mut Queue;
 
-    /// Something it watches changed: decides which keys to sync.
+    /// Something of a kind that it watches changed: decides which keys to sync.
     fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery);
 
     /// Brings one key closer to what is wanted.

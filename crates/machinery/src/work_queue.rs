@@ -18,7 +18,7 @@ use crate::small_map::SmallMap;
 /// How many keys the queue keeps room for when it is empty.
 const ROOM_KEPT: usize = 1024;
 
-/// What the queue knows of a key that is queued or being processed.
+/// What the queue knows of a key that is queued or being processed, or was so lately.
 #[derive(Clone, Debug)]
 struct Slot<K> {
     key: K,
@@ -143,20 +143,30 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
         let Some(place) = place else { return };
         let Some(slot) = &mut self.slots[place] else { return };
         let was_processing = std::mem::take(&mut slot.processing);
-        if !slot.dirty {
-            let hash = slot.hash;
-            if let Ok(entry) = self.by_key.find_entry(hash, |other| *other == place) {
-                entry.remove();
+        if slot.dirty {
+            if was_processing {
+                self.queue.push_back(place);
             }
-            self.slots[place] = None;
-            self.free.push(place);
-            if self.by_key.is_empty() && self.slots.len() > ROOM_KEPT {
-                // A burst is over: its room would otherwise stay as long as the queue.
-                (self.slots, self.free, self.by_key) = Default::default();
-                self.queue.shrink_to(ROOM_KEPT);
+        } else if self.slots.len() > ROOM_KEPT {
+            self.forget_slot(place);
+        }
+        // Of few keys the same ones come again and again: they keep their slots.
+    }
+
+    fn forget_slot(&mut self, place: usize) {
+        let Some(slot) = self.slots[place].take() else { return };
+        if let Ok(entry) = self.by_key.find_entry(slot.hash, |other| *other == place) {
+            entry.remove();
+        }
+        self.free.push(place);
+        if self.queue.is_empty() {
+            // A burst is over: its room would otherwise stay as long as the queue.
+            let slots = std::mem::take(&mut self.slots);
+            (self.free, self.by_key, self.taken) = Default::default();
+            self.queue.shrink_to(ROOM_KEPT);
+            for slot in slots.into_iter().flatten().filter(|slot| slot.processing || slot.dirty) {
+                self.insert(slot);
             }
-        } else if was_processing {
-            self.queue.push_back(place);
         }
     }
 
@@ -246,7 +256,7 @@ mod tests {
         queue.done(&"a");
         assert_eq!((queue.len(), queue.get()), (1, Some(("a", 2))));
         queue.done(&"a");
-        assert_eq!((queue.get(), queue.by_key.len(), queue.free.len()), (None, 0, queue.slots.len()));
+        assert_eq!((queue.get(), queue.by_key.len(), queue.slots.len()), (None, 1, 1));
     }
 
     #[test]
@@ -285,6 +295,32 @@ mod tests {
             again.iter().for_each(|key| queue.done(key));
             assert_eq!((queue.by_key.len(), queue.slots.len(), queue.free.len(), queue.get()), (0, 0, 0, None));
         }
+    }
+
+    #[test]
+    fn few_keys_keep_their_slots_and_many_strangers_do_not_stay() {
+        let mut queue: WorkQueue<u64> = WorkQueue::default();
+        for round in 0..3 {
+            for key in 0..3 {
+                queue.add(key, round);
+                assert_eq!(queue.get(), Some((key, round)));
+                queue.done(&key);
+            }
+        }
+        assert_eq!((queue.slots.len(), queue.by_key.len()), (3, 3));
+        queue.add(7, 1);
+        assert_eq!(queue.get(), Some((7, 1)));
+        for key in 10..10 + 5 * ROOM_KEPT as u64 {
+            queue.add(key, key);
+            assert_eq!(queue.get(), Some((key, key)));
+            queue.done(&key);
+            assert!(queue.slots.len() <= ROOM_KEPT + 1);
+        }
+        // What is being processed all the while is not forgotten.
+        queue.add(7, 2);
+        assert_eq!(queue.get(), None);
+        queue.done(&7);
+        assert_eq!(queue.get(), Some((7, 2)));
     }
 
     #[test]

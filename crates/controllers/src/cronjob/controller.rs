@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::CronJobStatus;
-use seatrial_api::{ApiError, CronJob, Job, NamespacedName};
+use seatrial_api::{ApiError, CronJob, Job, Kind, NamespacedName};
 use seatrial_machinery::{Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
 
 /// The CronJob controller.
@@ -29,6 +29,7 @@ pub(super) struct Sync<'a> {
 
 impl Controller for CronJobController {
     const NAME: &'static str = "cronjob-controller";
+    const WATCHES: &'static [Kind] = &[Kind::CronJob, Kind::Job];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{ApiError, DaemonSet, NamespacedName, Str, Uid};
+use seatrial_api::{ApiError, DaemonSet, Kind, NamespacedName, Str, Uid};
 use seatrial_machinery::backoff::Backoff;
 use seatrial_machinery::controller_expectations::ControllerExpectations;
 use seatrial_machinery::{
@@ -45,6 +45,7 @@ impl Default for DaemonSetsController {
 
 impl Controller for DaemonSetsController {
     const NAME: &'static str = "daemonset-controller";
+    const WATCHES: &'static [Kind] = &[Kind::DaemonSet, Kind::Pod, Kind::Node, Kind::ControllerRevision];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, Deployment, DeploymentStrategy, NamespacedName, Resource};
+use seatrial_api::{ApiError, Deployment, DeploymentStrategy, Kind, NamespacedName, Resource};
 use seatrial_machinery::{Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
 
 use super::rollback::ANNOTATION_ROLLBACK_TO;
@@ -24,6 +24,7 @@ pub struct DeploymentController {
 
 impl Controller for DeploymentController {
     const NAME: &'static str = "deployment-controller";
+    const WATCHES: &'static [Kind] = &[Kind::Deployment, Kind::ReplicaSet, Kind::Pod];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use seatrial_api::selector::Selector;
-use seatrial_api::{ApiError, NamespacedName, Object, Pod, PodDisruptionBudget, Resource, Str};
+use seatrial_api::{ApiError, Kind, NamespacedName, Object, Pod, PodDisruptionBudget, Resource, Str};
 use seatrial_machinery::{Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
 
 use super::counts::{Budget, Counts};
@@ -29,6 +29,7 @@ pub struct DisruptionController {
 
 impl Controller for DisruptionController {
     const NAME: &'static str = "controllermanager";
+    const WATCHES: &'static [Kind] = &[Kind::PodDisruptionBudget, Kind::Pod];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

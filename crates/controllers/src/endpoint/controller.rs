@@ -40,6 +40,7 @@ struct ServiceState {
 
 impl Controller for EndpointController {
     const NAME: &'static str = "endpoint-controller";
+    const WATCHES: &'static [Kind] = &[Kind::Pod, Kind::Service, Kind::Endpoints];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{ApiError, EndpointSlice, NamespacedName, Node, Object, Resource, Service, Shared, Str, Time};
+use seatrial_api::{ApiError, EndpointSlice, Kind, NamespacedName, Node, Object, Resource, Service, Shared, Str, Time};
 use seatrial_machinery::{
     Controller, Delivery, EventContext, EventText, Informers, ObjectRef, Queue, SyncContext, service_of,
 };
@@ -56,6 +56,7 @@ impl Default for EndpointSliceController {
 
 impl Controller for EndpointSliceController {
     const NAME: &'static str = "endpoint-slice-controller";
+    const WATCHES: &'static [Kind] = &[Kind::Pod, Kind::Service, Kind::EndpointSlice, Kind::Node];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

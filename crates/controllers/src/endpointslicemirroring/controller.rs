@@ -34,6 +34,7 @@ impl Default for EndpointSliceMirroringController {
 
 impl Controller for EndpointSliceMirroringController {
     const NAME: &'static str = "endpoint-slice-mirroring-controller";
+    const WATCHES: &'static [Kind] = &[Kind::Endpoints, Kind::Service, Kind::EndpointSlice];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use seatrial_api::{ApiError, NamespacedName, Object, ObjectKey, ObjectMeta, OwnerReference, Uid};
+use seatrial_api::{ApiError, Kind, NamespacedName, Object, ObjectKey, ObjectMeta, OwnerReference, Uid};
 use seatrial_machinery::{
     Controller, Delivery, EventContext, EventText, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, ObjectRef,
     Propagation, Queue, SyncContext,
@@ -49,6 +49,7 @@ struct Owners {
 
 impl Controller for GarbageCollector {
     const NAME: &'static str = "garbage-collector-controller";
+    const WATCHES: &'static [Kind] = Kind::ALL;
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::JobSpec;
 use rustc_hash::{FxHashMap, FxHashSet};
-use seatrial_api::{ApiError, Finalizers, Job, NamespacedName, PodHostname, PodSpec, PodTemplateSpec, Str, Uid};
+use seatrial_api::{ApiError, Finalizers, Job, Kind, NamespacedName, PodHostname, PodSpec, PodTemplateSpec, Str, Uid};
 use seatrial_machinery::controller_expectations::ControllerExpectations;
 use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
 
@@ -60,6 +60,7 @@ impl Default for JobController {
 
 impl Controller for JobController {
     const NAME: &'static str = "job-controller";
+    const WATCHES: &'static [Kind] = &[Kind::Job, Kind::Pod];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use seatrial_api::{ApiError, Namespace, NamespacedName, Resource};
+use seatrial_api::{ApiError, Kind, Namespace, NamespacedName, Resource};
 use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SyncContext};
 
 /// How long content survives the deletion of its namespace. Mirrors `namespaceDeletionGracePeriod`.
@@ -19,6 +19,7 @@ pub struct NamespaceController {
 
 impl Controller for NamespaceController {
     const NAME: &'static str = "namespace-controller";
+    const WATCHES: &'static [Kind] = &[Kind::Namespace];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

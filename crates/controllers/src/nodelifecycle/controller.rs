@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{ApiError, Lease, NamespacedName, Node, Object, Pod, Str, Uid};
+use seatrial_api::{ApiError, Kind, Lease, NamespacedName, Node, Object, Pod, Str, Uid};
 use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
 
 use super::health::{NodeHealth, ReadyStatus, ready_condition};
@@ -46,6 +46,7 @@ pub struct NodeLifecycleController {
 
 impl Controller for NodeLifecycleController {
     const NAME: &'static str = "node-controller";
+    const WATCHES: &'static [Kind] = &[Kind::Node, Kind::Lease, Kind::Pod];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

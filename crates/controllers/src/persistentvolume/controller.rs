@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use seatrial_api::{ApiError, NamespacedName, PersistentVolume, PersistentVolumeClaim, Resource};
+use seatrial_api::{ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Resource};
 use seatrial_machinery::volumes::{ANN_BIND_COMPLETED, claim_key, claim_phase, claim_uid, volume_name};
 use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
 
@@ -29,6 +29,7 @@ pub struct PersistentVolumeController {
 
 impl Controller for PersistentVolumeController {
     const NAME: &'static str = "persistentvolume-controller";
+    const WATCHES: &'static [Kind] = &[Kind::PersistentVolume, Kind::PersistentVolumeClaim];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seatrial_api::selector::Selector;
-use seatrial_api::{ApiError, HorizontalPodAutoscaler, NamespacedName, Object, Resource};
+use seatrial_api::{ApiError, HorizontalPodAutoscaler, Kind, NamespacedName, Object, Resource};
 use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SyncContext};
 
 use super::normalize::History;
@@ -27,6 +27,7 @@ pub struct HorizontalController {
 
 impl Controller for HorizontalController {
     const NAME: &'static str = "horizontal-pod-autoscaler";
+    const WATCHES: &'static [Kind] = &[Kind::HorizontalPodAutoscaler];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

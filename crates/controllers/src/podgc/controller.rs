@@ -50,6 +50,7 @@ impl Default for PodGcController {
 
 impl Controller for PodGcController {
     const NAME: &'static str = "pod-garbage-collector";
+    const WATCHES: &'static [Kind] = &[Kind::Pod, Kind::Node];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use seatrial_api::quantity::{Format, Quantity};
-use seatrial_api::{ApiError, NamespacedName, PersistentVolume, PersistentVolumeClaim, Pod, PodPhase, Resource, Str};
+use seatrial_api::{
+    ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Pod, PodPhase, Resource, Str,
+};
 use seatrial_machinery::volumes::{ANN_DYNAMICALLY_PROVISIONED, capacity_of, class_of_volume, volume_name};
 use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
 
@@ -59,6 +61,7 @@ pub struct VolumeProvisioner {
 
 impl Controller for VolumeProvisioner {
     const NAME: &'static str = "external-provisioner";
+    const WATCHES: &'static [Kind] = &[Kind::PersistentVolume, Kind::PersistentVolumeClaim, Kind::Pod];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

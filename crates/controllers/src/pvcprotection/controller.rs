@@ -2,7 +2,7 @@
 //!
 //! Mirrors pkg/controller/volume/pvcprotection/pvc_protection_controller.go (v1.36).
 
-use seatrial_api::{ApiError, Finalizers, NamespacedName, ObjectMeta, PersistentVolumeClaim, Pod, Resource, Str};
+use seatrial_api::{ApiError, Finalizers, Kind, NamespacedName, ObjectMeta, PersistentVolumeClaim, Pod, Resource, Str};
 use seatrial_machinery::{Controller, Delivery, EventContext, PVC_PROTECTION_FINALIZER, Queue, SyncContext};
 
 /// The PVC protection controller.
@@ -13,6 +13,7 @@ pub struct PvcProtectionController {
 
 impl Controller for PvcProtectionController {
     const NAME: &'static str = "pvc-protection-controller";
+    const WATCHES: &'static [Kind] = &[Kind::PersistentVolumeClaim, Kind::Pod];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -2,7 +2,7 @@
 //!
 //! Mirrors pkg/controller/volume/pvprotection/pv_protection_controller.go (v1.36).
 
-use seatrial_api::{ApiError, NamespacedName, PersistentVolume, Resource};
+use seatrial_api::{ApiError, Kind, NamespacedName, PersistentVolume, Resource};
 use seatrial_machinery::{Controller, Delivery, EventContext, PV_PROTECTION_FINALIZER, Queue, SyncContext};
 
 use crate::pvcprotection::{with, without};
@@ -15,6 +15,7 @@ pub struct PvProtectionController {
 
 impl Controller for PvProtectionController {
     const NAME: &'static str = "pv-protection-controller";
+    const WATCHES: &'static [Kind] = &[Kind::PersistentVolume];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -5,7 +5,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, NamespacedName, Pod, ReplicaSet, Uid};
+use seatrial_api::{ApiError, Kind, NamespacedName, Pod, ReplicaSet, Uid};
 use seatrial_machinery::controller_expectations::UidTrackingControllerExpectations;
 use seatrial_machinery::{Controller, ControllerRefManager, Delivery, EventContext, Queue, SyncContext};
 
@@ -27,6 +27,7 @@ impl<Owner> Default for ReplicaSetController<Owner> {
 
 impl<Owner: PodOwner> Controller for ReplicaSetController<Owner> {
     const NAME: &'static str = Owner::CONTROLLER;
+    const WATCHES: &'static [Kind] = &[Kind::Pod, Owner::KIND];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -17,6 +17,7 @@ pub struct ResourceQuotaController {
 
 impl Controller for ResourceQuotaController {
     const NAME: &'static str = "resourcequota-controller";
+    const WATCHES: &'static [Kind] = Kind::ALL;
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

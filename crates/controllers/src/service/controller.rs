@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{LoadBalancerIngress, LoadBalancerStatus};
-use seatrial_api::{ApiError, NamespacedName, Object, Resource, Service, Str};
+use seatrial_api::{ApiError, Kind, NamespacedName, Object, Resource, Service, Str};
 use seatrial_machinery::{Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
 
 use super::provider::Provider;
@@ -38,6 +38,7 @@ impl Default for ServiceLbController {
 
 impl Controller for ServiceLbController {
     const NAME: &'static str = "service-controller";
+    const WATCHES: &'static [Kind] = &[Kind::Service];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

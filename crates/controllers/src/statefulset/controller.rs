@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, NamespacedName, Pod, StatefulSet, Uid};
+use seatrial_api::{ApiError, Kind, NamespacedName, Pod, StatefulSet, Uid};
 use seatrial_machinery::{Controller, ControllerRefManager, Delivery, EventContext, Queue, SyncContext};
 
 use super::pods::SetPods;
@@ -32,6 +32,7 @@ impl StatefulSetController {
 
 impl Controller for StatefulSetController {
     const NAME: &'static str = "statefulset-controller";
+    const WATCHES: &'static [Kind] = &[Kind::StatefulSet, Kind::Pod, Kind::PersistentVolumeClaim];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

@@ -34,6 +34,7 @@ pub struct TaintEvictionController {
 
 impl Controller for TaintEvictionController {
     const NAME: &'static str = "taint-eviction-controller";
+    const WATCHES: &'static [Kind] = &[Kind::Node, Kind::Pod];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

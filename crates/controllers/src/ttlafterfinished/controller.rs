@@ -16,6 +16,7 @@ pub struct TtlAfterFinishedController {
 
 impl Controller for TtlAfterFinishedController {
     const NAME: &'static str = "ttl-after-finished-controller";
+    const WATCHES: &'static [Kind] = &[Kind::Job];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

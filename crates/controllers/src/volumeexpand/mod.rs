@@ -3,7 +3,7 @@
 //! Mirrors pkg/controller/volume/expand/expand_controller.go (v1.36). No in-tree plugin that is left can grow a volume.
 
 use seatrial_api::quantity::Quantity;
-use seatrial_api::{ApiError, NamespacedName, PersistentVolume, PersistentVolumeClaim, Resource};
+use seatrial_api::{ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Resource};
 use seatrial_machinery::volumes::{claim_phase, is_volume_bound_to_claim, volume_name};
 use seatrial_machinery::{
     Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext, requested_storage,
@@ -19,6 +19,7 @@ pub struct VolumeExpandController {
 
 impl Controller for VolumeExpandController {
     const NAME: &'static str = "volume_expand";
+    const WATCHES: &'static [Kind] = &[Kind::PersistentVolumeClaim];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

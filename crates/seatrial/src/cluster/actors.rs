@@ -1,6 +1,6 @@
 //! Who acts: the controllers in their fixed order, and what wakes them from outside.
 
-use seatrial_api::{NamespacedName, Object, Pod};
+use seatrial_api::{Kind, NamespacedName, Object, Pod};
 use seatrial_controllers::{
     CronJobController, DaemonSetsController, DeploymentController, DisruptionController, EndpointController,
     EndpointSliceController, EndpointSliceMirroringController, GarbageCollector, HorizontalController, JobController,
@@ -12,11 +12,12 @@ use seatrial_controllers::{
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
 use seatrial_machinery::{
-    Client, Controller, Delivery, EventContext, EventRecorder, Informers, Outcome, SyncContext, Synced,
+    Client, Controller, Delivery, EventContext, EventRecorder, Informers, Outcome, Queue, SyncContext, Synced,
     process_next_work_item,
 };
 
 use super::trace::Actor;
+use super::turns::Turns;
 
 /// What comes from outside the control plane, or from a controller's own timer.
 #[derive(Clone, Debug)]
@@ -40,40 +41,6 @@ pub(super) struct Timed {
     pub(super) stimulus: Stimulus,
 }
 
-/// The controllers. The order of the fields is the order of their turns.
-#[derive(Debug, Default)]
-pub(super) struct Controllers {
-    /// Whose queue holds a key to sync.
-    pub(super) busy: u64,
-    /// Who asked for timers.
-    pub(super) timed: u64,
-    pub(super) deployment: DeploymentController,
-    pub(super) replica_set: ReplicaSetController,
-    pub(super) replication: ReplicationManager,
-    pub(super) job: JobController,
-    pub(super) garbage_collector: GarbageCollector,
-    pub(super) namespace: NamespaceController,
-    pub(super) resource_quota: ResourceQuotaController,
-    pub(super) pvc_protection: PvcProtectionController,
-    pub(super) pv_protection: PvProtectionController,
-    pub(super) node_lifecycle: NodeLifecycleController,
-    pub(super) daemon_set: DaemonSetsController,
-    pub(super) taint_eviction: TaintEvictionController,
-    pub(super) pod_gc: PodGcController,
-    pub(super) disruption: DisruptionController,
-    pub(super) stateful_set: StatefulSetController,
-    pub(super) ttl_after_finished: TtlAfterFinishedController,
-    pub(super) persistent_volume: PersistentVolumeController,
-    pub(super) volume_expand: VolumeExpandController,
-    pub(super) volume_provisioner: VolumeProvisioner,
-    pub(super) cron_job: CronJobController,
-    pub(super) endpoint: EndpointController,
-    pub(super) endpoint_slice: EndpointSliceController,
-    pub(super) endpoint_slice_mirroring: EndpointSliceMirroringController,
-    pub(super) service_lb: ServiceLbController,
-    pub(super) horizontal: HorizontalController,
-}
-
 /// What an actor works with.
 pub(super) struct Turn<'a> {
     pub(super) server: &'a mut seatrial_apiserver::ApiServer,
@@ -91,209 +58,192 @@ impl<'a> Turn<'a> {
     }
 }
 
-/// Does something with the controller of an actor; the last arm is for those who are no controllers.
-macro_rules! for_controller {
-    ($self:ident, $actor:expr, $c:ident => $body:expr, else $other:expr) => {
-        match $actor {
-            Actor::Deployment => {
-                let $c = &mut $self.deployment;
-                $body
+/// A controller of whatever type.
+trait AnyController {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery);
+    fn process_next(&mut self, turn: Turn<'_>) -> Option<Synced>;
+    fn queue(&mut self) -> &mut Queue;
+}
+
+impl<C: Controller> AnyController for C {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+        Controller::handle(self, cx, delivery);
+    }
+
+    fn process_next(&mut self, turn: Turn<'_>) -> Option<Synced> {
+        process_next_work_item(self, &mut turn.context(C::NAME))
+    }
+
+    fn queue(&mut self) -> &mut Queue {
+        Controller::queue(self)
+    }
+}
+
+/// Makes [`Controllers`] of the list of them: field, type and name in the trace, in the order of their turns.
+macro_rules! controllers {
+    ($( $(#[$why:meta])* $field:ident: $type:ty = $actor:ident, )*) => {
+        /// The controllers, in the order of their turns.
+        #[derive(Debug, Default)]
+        pub(super) struct Controllers {
+            /// Whose queue holds a key to sync.
+            busy: Turns,
+            /// Who asked for timers.
+            timed: Turns,
+            $( $(#[$why])* pub(super) $field: $type, )*
+        }
+
+        impl Controllers {
+            /// Whose turn it is, one after the other.
+            const ACTORS: &[Actor] = &[$( Actor::$actor ),*];
+            /// The kinds that each of them watches.
+            const WATCHES: &[&[Kind]] = &[$( <$type as Controller>::WATCHES ),*];
+
+            fn of(&mut self, actor: Actor) -> Option<&mut dyn AnyController> {
+                match actor {
+                    $( Actor::$actor => Some(&mut self.$field), )*
+                    Actor::User | Actor::ApiServer | Actor::Scheduler | Actor::Kubelet => None,
+                }
             }
-            Actor::ReplicaSet => {
-                let $c = &mut $self.replica_set;
-                $body
-            }
-            Actor::ReplicationController => {
-                let $c = &mut $self.replication;
-                $body
-            }
-            Actor::GarbageCollector => {
-                let $c = &mut $self.garbage_collector;
-                $body
-            }
-            Actor::Namespace => {
-                let $c = &mut $self.namespace;
-                $body
-            }
-            Actor::ResourceQuota => {
-                let $c = &mut $self.resource_quota;
-                $body
-            }
-            Actor::PvcProtection => {
-                let $c = &mut $self.pvc_protection;
-                $body
-            }
-            Actor::PvProtection => {
-                let $c = &mut $self.pv_protection;
-                $body
-            }
-            Actor::NodeLifecycle => {
-                let $c = &mut $self.node_lifecycle;
-                $body
-            }
-            Actor::TaintEviction => {
-                let $c = &mut $self.taint_eviction;
-                $body
-            }
-            Actor::PodGc => {
-                let $c = &mut $self.pod_gc;
-                $body
-            }
-            Actor::Disruption => {
-                let $c = &mut $self.disruption;
-                $body
-            }
-            Actor::StatefulSet => {
-                let $c = &mut $self.stateful_set;
-                $body
-            }
-            Actor::DaemonSet => {
-                let $c = &mut $self.daemon_set;
-                $body
-            }
-            Actor::Job => {
-                let $c = &mut $self.job;
-                $body
-            }
-            Actor::TtlAfterFinished => {
-                let $c = &mut $self.ttl_after_finished;
-                $body
-            }
-            Actor::PersistentVolume => {
-                let $c = &mut $self.persistent_volume;
-                $body
-            }
-            Actor::VolumeExpand => {
-                let $c = &mut $self.volume_expand;
-                $body
-            }
-            Actor::VolumeProvisioner => {
-                let $c = &mut $self.volume_provisioner;
-                $body
-            }
-            Actor::CronJob => {
-                let $c = &mut $self.cron_job;
-                $body
-            }
-            Actor::Endpoint => {
-                let $c = &mut $self.endpoint;
-                $body
-            }
-            Actor::EndpointSlice => {
-                let $c = &mut $self.endpoint_slice;
-                $body
-            }
-            Actor::EndpointSliceMirroring => {
-                let $c = &mut $self.endpoint_slice_mirroring;
-                $body
-            }
-            Actor::ServiceLb => {
-                let $c = &mut $self.service_lb;
-                $body
-            }
-            Actor::HorizontalPodAutoscaler => {
-                let $c = &mut $self.horizontal;
-                $body
-            }
-            Actor::User | Actor::ApiServer | Actor::Scheduler | Actor::Kubelet => $other,
         }
     };
 }
 
-impl Controllers {
-    /// The controllers, in the order of their turns.
-    pub(super) const TURNS: &[Actor] = &[
-        Actor::Deployment,
-        Actor::ReplicaSet,
-        Actor::ReplicationController,
-        Actor::Job,
-        Actor::GarbageCollector,
-        Actor::Namespace,
-        Actor::ResourceQuota,
-        Actor::PvcProtection,
-        Actor::PvProtection,
-        Actor::NodeLifecycle,
-        // It acts on a taint of its own accord, and does not leave its pods to who evicts them.
-        Actor::DaemonSet,
-        Actor::TaintEviction,
-        Actor::PodGc,
-        Actor::Disruption,
-        Actor::StatefulSet,
-        Actor::TtlAfterFinished,
-        Actor::PersistentVolume,
-        Actor::VolumeExpand,
-        Actor::VolumeProvisioner,
-        Actor::CronJob,
-        Actor::Endpoint,
-        Actor::EndpointSlice,
-        Actor::EndpointSliceMirroring,
-        Actor::ServiceLb,
-        Actor::HorizontalPodAutoscaler,
-    ];
+controllers! {
+    deployment: DeploymentController = Deployment,
+    replica_set: ReplicaSetController = ReplicaSet,
+    replication: ReplicationManager = ReplicationController,
+    job: JobController = Job,
+    garbage_collector: GarbageCollector = GarbageCollector,
+    namespace: NamespaceController = Namespace,
+    resource_quota: ResourceQuotaController = ResourceQuota,
+    pvc_protection: PvcProtectionController = PvcProtection,
+    pv_protection: PvProtectionController = PvProtection,
+    node_lifecycle: NodeLifecycleController = NodeLifecycle,
+    /// Before who evicts: it acts on a taint of its own accord.
+    daemon_set: DaemonSetsController = DaemonSet,
+    taint_eviction: TaintEvictionController = TaintEviction,
+    pod_gc: PodGcController = PodGc,
+    disruption: DisruptionController = Disruption,
+    stateful_set: StatefulSetController = StatefulSet,
+    ttl_after_finished: TtlAfterFinishedController = TtlAfterFinished,
+    persistent_volume: PersistentVolumeController = PersistentVolume,
+    volume_expand: VolumeExpandController = VolumeExpand,
+    volume_provisioner: VolumeProvisioner = VolumeProvisioner,
+    cron_job: CronJobController = CronJob,
+    endpoint: EndpointController = Endpoint,
+    endpoint_slice: EndpointSliceController = EndpointSlice,
+    endpoint_slice_mirroring: EndpointSliceMirroringController = EndpointSliceMirroring,
+    service_lb: ServiceLbController = ServiceLb,
+    horizontal: HorizontalController = HorizontalPodAutoscaler,
+}
 
-    /// Lets every controller hear of a change, but for those whose pods are others'.
+/// Who is told of a change of each kind.
+static WATCHERS: [Turns; Kind::ALL.len()] = watchers();
+
+/// Who own pods, each as a kind of its own.
+const POD_OWNERS: Turns = pod_owners();
+
+const fn watchers() -> [Turns; Kind::ALL.len()] {
+    let mut watchers = [Turns::NONE; Kind::ALL.len()];
+    let mut turn = 0;
+    while turn < Controllers::WATCHES.len() {
+        let mut i = 0;
+        while i < Controllers::WATCHES[turn].len() {
+            let kind = Controllers::WATCHES[turn][i] as usize;
+            watchers[kind] = watchers[kind].with(turn);
+            i += 1;
+        }
+        turn += 1;
+    }
+    watchers
+}
+
+const fn pod_owners() -> Turns {
+    let mut owners = Turns::NONE;
+    let mut turn = 0;
+    while turn < Controllers::ACTORS.len() {
+        if owns_pods(Controllers::ACTORS[turn]) {
+            owners = owners.with(turn);
+        }
+        turn += 1;
+    }
+    owners
+}
+
+/// Whether a controller looks at pods of its own and at those that nobody owns, and at no others.
+const fn owns_pods(actor: Actor) -> bool {
+    matches!(
+        actor,
+        Actor::ReplicaSet | Actor::ReplicationController | Actor::StatefulSet | Actor::DaemonSet | Actor::Job
+    )
+}
+
+impl Controllers {
+    /// All of them, and the storage behind StorageClasses.
+    pub(super) fn new(volume_provisioner: VolumeProvisioner) -> Self {
+        Self { volume_provisioner, ..Self::default() }
+    }
+
+    /// Lets every controller hear of a change of what it watches, but for those whose pods are others'.
     pub(super) fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
-        let owner = sole_owner(delivery);
-        for &actor in Self::TURNS {
-            if owner.is_some_and(|owner| actor.owns_pods_as().is_some_and(|own| own != owner)) {
-                continue;
-            }
-            let waits = for_controller!(self, actor, c => {
-                c.handle(cx, delivery);
-                what_waits(c)
-            }, else Waits::default());
-            self.note(actor, waits);
+        let Some(kind) = delivery.kind() else { return };
+        let mut told = WATCHERS[kind as usize];
+        if let Some(owner) = sole_owner(delivery) {
+            told = told.without(POD_OWNERS.without(turn_of_owner(owner)));
+        }
+        for turn in told {
+            let Some(controller) = self.of(Self::ACTORS[turn]) else { continue };
+            controller.handle(cx, delivery);
+            let waits = what_waits(controller);
+            self.note(turn, waits);
         }
     }
 
-    /// Whether a controller has something to do now.
-    pub(super) fn has_work(&self, actor: Actor) -> bool {
-        self.busy & bit(actor) != 0
+    /// Who is next to sync something: the first whose turn is this one or a later one.
+    #[inline]
+    pub(super) fn next_busy(&self, turn: usize) -> Option<(usize, Actor)> {
+        let next = self.busy.next_from(turn)?;
+        Some((next, Self::ACTORS[next]))
     }
 
-    /// Lets a controller sync one key.
-    pub(super) fn process_next(&mut self, actor: Actor, turn: Turn<'_>) -> Option<Synced> {
-        let (synced, waits) = for_controller!(self, actor, c => {
-            let synced = process_next_work_item(c, &mut turn.context(name_of(c)));
-            (synced, what_waits(c))
-        }, else (None, Waits::default()));
-        self.note(actor, waits);
+    /// Lets the controller whose turn it is sync one key.
+    pub(super) fn process_next(&mut self, turn: usize, with: Turn<'_>) -> Option<Synced> {
+        let controller = self.of(Self::ACTORS[turn])?;
+        let synced = controller.process_next(with);
+        let waits = what_waits(controller);
+        self.note(turn, waits);
         synced
     }
 
     /// A controller's timer came due.
     pub(super) fn fire(&mut self, actor: Actor, key: &NamespacedName, now: SimTime, cause: u64) {
-        let waits = for_controller!(self, actor, c => {
-            c.queue().fire(key, now, cause);
-            what_waits(c)
-        }, else Waits::default());
-        self.note(actor, waits);
+        let Some(turn) = Self::ACTORS.iter().position(|other| *other == actor) else { return };
+        let Some(controller) = self.of(actor) else { return };
+        controller.queue().fire(key, now, cause);
+        let waits = what_waits(controller);
+        self.note(turn, waits);
     }
 
     /// Remembers what waits in a controller's queue, so that a queue in which nothing does is not looked at.
     #[inline]
-    fn note(&mut self, actor: Actor, waits: Waits) {
-        let bit = bit(actor);
-        self.busy = if waits.work { self.busy | bit } else { self.busy & !bit };
-        self.timed = if waits.timers { self.timed | bit } else { self.timed & !bit };
+    fn note(&mut self, turn: usize, waits: Waits) {
+        self.busy.set(turn, waits.work);
+        self.timed.set(turn, waits.timers);
     }
 
     /// Remembers what waits in every queue.
     pub(super) fn note_all(&mut self) {
-        for &actor in Self::TURNS {
-            let waits = for_controller!(self, actor, c => what_waits(c), else Waits::default());
-            self.note(actor, waits);
+        for turn in 0..Self::ACTORS.len() {
+            let waits = self.of(Self::ACTORS[turn]).map_or(Waits::default(), what_waits);
+            self.note(turn, waits);
         }
     }
 
     /// The timers that controllers asked for since the last time.
     pub(super) fn take_timers(&mut self, out: &mut Vec<Timed>) {
-        let timed = std::mem::take(&mut self.timed);
-        for &actor in Self::TURNS {
-            if timed & bit(actor) == 0 {
-                continue;
-            }
-            let timers = for_controller!(self, actor, c => c.queue().take_timers(), else Vec::new());
+        for turn in std::mem::take(&mut self.timed) {
+            let actor = Self::ACTORS[turn];
+            let timers = self.of(actor).map(|c| c.queue().take_timers()).unwrap_or_default();
             out.extend(timers.into_iter().map(|t| Timed {
                 due: t.due,
                 background: t.background,
@@ -311,28 +261,22 @@ struct Waits {
 }
 
 #[inline]
-fn what_waits<C: Controller>(controller: &mut C) -> Waits {
+fn what_waits(controller: &mut dyn AnyController) -> Waits {
     let queue = controller.queue();
     Waits { work: queue.has_work(), timers: queue.has_timers() }
 }
 
-/// An actor's place in a set of actors.
-fn bit(actor: Actor) -> u64 {
-    1 << (actor as u16)
-}
-
-impl Actor {
-    /// The kind as which a controller owns pods. It looks at pods of its own and at those that nobody owns.
-    fn owns_pods_as(self) -> Option<&'static str> {
-        match self {
-            Actor::ReplicaSet => Some("ReplicaSet"),
-            Actor::ReplicationController => Some("ReplicationController"),
-            Actor::StatefulSet => Some("StatefulSet"),
-            Actor::DaemonSet => Some("DaemonSet"),
-            Actor::Job => Some("Job"),
-            _ => None,
-        }
-    }
+/// Whose pods those of an owner of this kind are.
+fn turn_of_owner(kind: &str) -> Turns {
+    let owner = match kind {
+        "ReplicaSet" => Actor::ReplicaSet,
+        "ReplicationController" => Actor::ReplicationController,
+        "StatefulSet" => Actor::StatefulSet,
+        "DaemonSet" => Actor::DaemonSet,
+        "Job" => Actor::Job,
+        _ => return Turns::NONE,
+    };
+    Controllers::ACTORS.iter().position(|actor| *actor == owner).map_or(Turns::NONE, |turn| Turns::NONE.with(turn))
 }
 
 /// The kind of the controller that owns a pod before and after a change.
@@ -349,10 +293,6 @@ fn sole_owner(delivery: &Delivery) -> Option<&str> {
         (Some(Object::Pod(pod)), None) | (None, Some(Object::Pod(pod))) => owner(pod),
         _ => None,
     }
-}
-
-fn name_of<C: Controller>(_: &C) -> &'static str {
-    C::NAME
 }
 
 /// An outcome as the trace tells it: nothing, so many writes, or a failure.

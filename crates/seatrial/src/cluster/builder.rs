@@ -177,10 +177,7 @@ impl Builder {
             queue: EventQueue::new(),
             informers: Informers::default(),
             recorder: EventRecorder::default(),
-            controllers: self.controllers.then(|| Controllers {
-                volume_provisioner: VolumeProvisioner::new(self.provisioners),
-                ..Controllers::default()
-            }),
+            controllers: self.controllers.then(|| Controllers::new(VolumeProvisioner::new(self.provisioners))),
             scheduler: Scheduler::new(rng.child("scheduler")),
             kubelets: Kubelets::new(self.behaviors),
             trace: TraceLog::new(self.trace),

@@ -14,6 +14,7 @@ pub(crate) mod rollout_revisions;
 pub(crate) mod rollout_status;
 pub(crate) mod run;
 mod trace;
+mod turns;
 
 use std::time::Duration;
 

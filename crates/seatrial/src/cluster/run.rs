@@ -8,7 +8,7 @@ use seatrial_apiserver::{Change, ChangeType};
 use seatrial_engine::SimTime;
 use seatrial_machinery::{Client, EventContext};
 
-use super::actors::{Controllers, Stimulus, Timed, Turn, outcome_code};
+use super::actors::{Stimulus, Timed, Turn, outcome_code};
 use super::trace::{Actor, What};
 use super::{Cluster, Error, QUIET, SETTLE_TIMEOUT};
 use crate::runner::JournalEntry;
@@ -87,8 +87,10 @@ impl Cluster {
         let mut syncs = 0u64;
         loop {
             let mut worked = false;
-            for &actor in Controllers::TURNS {
-                worked |= self.take_turn(actor);
+            let mut turn = 0;
+            while let Some((next, actor)) = self.controllers.as_ref().and_then(|c| c.next_busy(turn)) {
+                worked |= self.take_turn(next, actor);
+                turn = next + 1;
             }
             worked |= self.schedule_one();
             syncs += 1;
@@ -100,22 +102,18 @@ impl Cluster {
         self.server.store_mut().log_mut().trim(self.observed);
     }
 
-    fn take_turn(&mut self, actor: Actor) -> bool {
-        let Some(controllers) = self.controllers.as_mut() else { return false };
-        if !controllers.has_work(actor) {
-            return false;
-        }
+    fn take_turn(&mut self, turn: usize, actor: Actor) -> bool {
         if actor == Actor::HorizontalPodAutoscaler {
             self.measure_pods();
         }
         let Some(controllers) = self.controllers.as_mut() else { return false };
-        let turn = Turn {
+        let with = Turn {
             server: &mut self.server,
             recorder: &mut self.recorder,
             informers: &self.informers,
             clock: self.clock,
         };
-        let Some(synced) = controllers.process_next(actor, turn) else { return false };
+        let Some(synced) = controllers.process_next(turn, with) else { return false };
         self.reconcile_count += 1;
         let code = outcome_code(&synced.outcome);
         let cause = self.trace.note(self.clock.now(), (actor, What::Reconcile), code, synced.cause);
