@@ -38,6 +38,8 @@ pub struct WorkQueue<K> {
     slots: Vec<Option<Slot<K>>>,
     free: Vec<usize>,
     by_key: HashTable<usize>,
+    /// How many keys are queued or being processed.
+    live: usize,
     /// Where the key lies that was taken out last: it is nearly always the next one that is done.
     taken: usize,
     /// Keys that wait for a delay to pass, and until when.
@@ -60,6 +62,7 @@ impl<K> WorkQueue<K> {
             slots: Vec::new(),
             free: Vec::new(),
             by_key: HashTable::new(),
+            live: 0,
             taken: 0,
             waiting: SmallMap::default(),
             rate_limiter,
@@ -98,6 +101,7 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
         slot.dirty = true;
         slot.cause = cause;
         if !slot.processing {
+            self.live += 1;
             self.queue.push_back(place);
         }
     }
@@ -147,27 +151,27 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
             if was_processing {
                 self.queue.push_back(place);
             }
-        } else if self.slots.len() > ROOM_KEPT {
+            return;
+        }
+        self.live -= usize::from(was_processing);
+        // Of few keys the same ones come again and again: they keep their slots.
+        if self.slots.len() > ROOM_KEPT {
             self.forget_slot(place);
         }
-        // Of few keys the same ones come again and again: they keep their slots.
     }
 
     fn forget_slot(&mut self, place: usize) {
+        if self.live == 0 {
+            // A burst is over: its room would otherwise stay as long as the queue.
+            (self.slots, self.free, self.by_key) = Default::default();
+            self.queue.shrink_to(ROOM_KEPT);
+            return;
+        }
         let Some(slot) = self.slots[place].take() else { return };
         if let Ok(entry) = self.by_key.find_entry(slot.hash, |other| *other == place) {
             entry.remove();
         }
         self.free.push(place);
-        if self.queue.is_empty() {
-            // A burst is over: its room would otherwise stay as long as the queue.
-            let slots = std::mem::take(&mut self.slots);
-            (self.free, self.by_key, self.taken) = Default::default();
-            self.queue.shrink_to(ROOM_KEPT);
-            for slot in slots.into_iter().flatten().filter(|slot| slot.processing || slot.dirty) {
-                self.insert(slot);
-            }
-        }
     }
 
     /// Asks for the key at `due`. Returns the instant for which the caller has to schedule a timer (that calls
