@@ -15,7 +15,7 @@ use crate::plugin::Misfit;
 use crate::plugins::{PodInfo, filter};
 use crate::pod_index::PodIndex;
 use crate::relations::Relations;
-use crate::score_cache::ScoreCache;
+use crate::templates::Templates;
 use crate::terms::PodTerms;
 
 const LABEL_REGION: &str = "topology.kubernetes.io/region";
@@ -25,7 +25,7 @@ const LABEL_REGION: &str = "topology.kubernetes.io/region";
 pub(crate) struct Cache {
     pub(crate) nodes: Vec<NodeInfo>,
     pub(crate) index_of: FxHashMap<Str, usize>,
-    pub(crate) score_cache: ScoreCache,
+    pub(crate) templates: Templates,
     pub(crate) index: PodIndex,
     pub(crate) known: KnownPods,
     pub(crate) images: ImageStates,
@@ -68,9 +68,8 @@ impl Cache {
         let node = &mut self.nodes[index];
         let old = node.put_pod(uid, pod);
         let Some(new) = self.nodes[index].pods.get(uid) else { return };
-        if old.as_ref().is_none_or(|old| !Arc::ptr_eq(&old.spec, &new.spec)) {
-            self.score_cache.node_changed(index);
-        }
+        let is_own = old.as_ref().is_none_or(|old| !Arc::ptr_eq(&old.spec, &new.spec));
+        self.templates.node_changed(index, is_own);
         if let Some(old) = &old {
             self.index.count(&self.nodes[index], index, old, -1);
         }
@@ -81,7 +80,7 @@ impl Cache {
     pub(crate) fn remove(&mut self, index: usize, uid: &Uid) -> Option<CountedPod> {
         let old = self.nodes[index].remove_pod(uid)?;
         self.generation += 1;
-        self.score_cache.node_changed(index);
+        self.templates.node_changed(index, true);
         self.index.count(&self.nodes[index], index, &old, -1);
         Some(old)
     }
@@ -93,7 +92,7 @@ impl Cache {
         if is_new {
             self.nodes.push(NodeInfo { id: self.next_node_id, ..NodeInfo::default() });
             self.next_node_id += 1;
-            self.score_cache.clear();
+            self.templates.clear();
         }
         if is_new || self.nodes[index].labels != node.meta.labels {
             self.is_unordered |= is_new || zone_of(&self.nodes[index].labels) != zone_of(&node.meta.labels);
@@ -106,7 +105,7 @@ impl Cache {
         }
         let Some(old) = self.nodes[index].set_node(node) else { return NodeChange::None };
         self.generation += 1;
-        self.score_cache.node_changed(index);
+        self.templates.node_changed(index, true);
         if !is_new {
             return NodeChange::Updated(index, Box::new(old));
         }
@@ -127,7 +126,7 @@ impl Cache {
         for pod in gone.pods.values() {
             self.index.count(&gone, index, pod, -1);
         }
-        self.score_cache.clear();
+        self.templates.clear();
         self.index_of = self.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
         Some(gone)
     }
@@ -155,7 +154,7 @@ impl Cache {
         self.nodes = turns.into_iter().map(|(_, node)| node).collect();
         self.index_of = self.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
         self.generation += 1;
-        self.score_cache.clear();
+        self.templates.clear();
         self.index.clear();
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct DefaultSpread {
 /// What a pod says about others, itself or by default.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
+    /// The same for pods that say the same, as long as numbers of questions mean the same.
+    pub(crate) number: u64,
     pub(crate) terms: Option<Arc<PodTerms>>,
     pub(crate) spread: Option<DefaultSpread>,
 }
@@ -62,6 +64,8 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(crate) struct KnownPods {
     by_spec: FxHashMap<usize, Entry>,
+    /// How many pods were told apart so far.
+    told_apart: u64,
 }
 
 impl KnownPods {
@@ -78,7 +82,8 @@ impl KnownPods {
         let has_constraints = pod.spec.api().topology_spread_constraints.as_ref().is_some_and(|c| !c.is_empty());
         let spread = if has_constraints { None } else { default_spread(pod, index, client) };
         let terms = PodTerms::of(pod).map(|terms| Arc::new(terms.asking(index)));
-        let known = Known { terms, spread };
+        self.told_apart += 1;
+        let known = Known { number: self.told_apart, terms, spread };
         let (spec, namespace, labels) = (Arc::clone(&pod.spec), pod.meta.namespace.clone(), pod.meta.labels.clone());
         let owner = pod.meta.controller_of().map(|o| o.uid.clone());
         self.by_spec.insert(address, Entry { spec, namespace, labels, owner, known: known.clone() });

@@ -12,61 +12,20 @@ use seatrial_api::{Pod, Str, StrMap};
 
 use crate::label_buckets::{LabelBuckets, pair_hash};
 use crate::node_info::{CountedPod, NodeInfo};
+use crate::sums::{ByDomain, NO_DOMAIN, Sum, Topology};
 use crate::terms::{NamespaceLabels, Term};
 
 /// How many sums are kept: more are made again from their groups.
 const SUMS_MAX: usize = 256;
 /// Of how many groups or carriers without pods there may be more than of those with.
 const EMPTY_MAX: usize = if cfg!(test) { 16 } else { 1024 };
-/// The domain of a node without the topology's label.
-pub(crate) const NO_DOMAIN: u32 = u32::MAX;
-
-/// The nodes of one topology key, each with the number of its domain.
-#[derive(Debug)]
-pub(crate) struct Topology {
-    key: Str,
-    pub(crate) domain_of: Arc<Vec<u32>>,
-    pub(crate) domain_count: usize,
-    /// Whether every node has the label.
-    pub(crate) is_everywhere: bool,
-    /// Whether every node is a domain of its own.
-    pub(crate) is_one_each: bool,
-}
-
-/// A number for every domain of a topology.
-#[derive(Clone, Debug)]
-pub(crate) struct ByDomain {
-    pub(crate) domain_of: Arc<Vec<u32>>,
-    pub(crate) counts: Arc<Vec<i32>>,
-}
-
-impl ByDomain {
-    /// The number of a node's domain; `None` for a node that is in none.
-    pub(crate) fn get(&self, node: usize) -> Option<i64> {
-        let domain = self.domain_of.get(node).copied().unwrap_or(NO_DOMAIN);
-        self.counts.get(domain as usize).map(|count| i64::from(*count))
-    }
-}
-
-/// What some groups come to in a topology.
-#[derive(Debug)]
-struct Sum {
-    /// Of which nodes this is true.
-    epoch: u64,
-    topology: usize,
-    counts: Arc<Vec<i32>>,
-    /// How many there are in any domain.
-    total: i64,
-}
-
-impl Sum {
-    fn add(&mut self, topology: &Topology, node: usize, by: i32) {
-        let domain = topology.domain_of.get(node).copied().unwrap_or(NO_DOMAIN);
-        if let Some(count) = Arc::make_mut(&mut self.counts).get_mut(domain as usize) {
-            *count += by;
-            self.total += i64::from(by);
-        }
-    }
+/// What is counted by domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The pods that a question means.
+    Question(u32),
+    /// The pods that have a term.
+    Carrier(u32),
 }
 
 /// Pods of one namespace with the same labels, by the number of their node.
@@ -129,6 +88,10 @@ pub(crate) struct PodIndex {
     sum_count: usize,
     /// How many nodes' counts of alike pods were added up.
     walked: u64,
+    /// Rises when carriers are numbered anew, get their first pod or lose their last, or may mean other groups.
+    carrier_version: u64,
+    /// Rises when numbers of questions or carriers come to mean others.
+    numbering: u64,
 }
 
 fn group_hash(namespace: &Str, labels: &StrMap, is_deleting: bool) -> u64 {
@@ -159,6 +122,22 @@ impl PodIndex {
         self.attach_all();
     }
 
+    /// A namespace is gone.
+    pub(crate) fn remove_namespace(&mut self, name: &Str) {
+        self.namespaces.remove(name);
+        self.carrier_version += 1;
+    }
+
+    /// Changes whenever what is said by or about pods may be counted under other numbers, or not at all.
+    pub(crate) fn version(&self) -> (u64, u64, u64) {
+        (self.epoch, self.numbering, self.carrier_version)
+    }
+
+    /// Changes whenever numbers of topologies, questions or carriers may mean others.
+    pub(crate) fn numbering(&self) -> (u64, u64) {
+        (self.epoch, self.numbering)
+    }
+
     /// A pod came to a node (`by` 1) or went (-1).
     pub(crate) fn count(&mut self, node: &NodeInfo, index: usize, pod: &CountedPod, by: i32) {
         let slot = self.group_of(&pod.namespace, &pod.labels, pod.is_deleting);
@@ -185,6 +164,7 @@ impl PodIndex {
         let carrier = &mut self.carriers[slot as usize];
         let was_empty = carrier.by_node.is_empty();
         adjust(&mut carrier.by_node, node, by);
+        self.carrier_version += u64::from(was_empty != carrier.by_node.is_empty());
         match (was_empty, carrier.by_node.is_empty()) {
             (true, false) => self.full_carriers += 1,
             (false, true) => self.full_carriers -= 1,
@@ -220,31 +200,70 @@ impl PodIndex {
 
     /// What a question's pods come to in its topology, and how many there are in any domain.
     pub(crate) fn ask(&mut self, nodes: &[NodeInfo], question: u32) -> (ByDomain, i64) {
-        let at = question as usize;
-        if self.questions[at].sum.as_ref().is_none_or(|s| s.epoch != self.epoch) {
-            self.find_places(nodes);
-            let topology = self.topology(nodes, &self.questions[at].topology_key.clone());
-            let groups = self.questions[at].groups.iter();
-            let parts = groups.flat_map(|group| &self.groups[*group as usize].by_node);
-            let (sum, walked) = self.sum_of(topology, parts);
-            self.walked += walked;
-            self.keep_sums();
-            self.questions[at].sum = Some(sum);
-        }
-        self.sum_at(self.questions[at].sum.as_ref())
+        self.refresh(nodes, Source::Question(question));
+        self.sum_at(self.sum(Source::Question(question)))
     }
 
     fn ask_carrier(&mut self, nodes: &[NodeInfo], carrier: u32) -> ByDomain {
-        let at = carrier as usize;
-        if self.carriers[at].sum.as_ref().is_none_or(|s| s.epoch != self.epoch) {
-            self.find_places(nodes);
-            let topology = self.topology(nodes, &self.carriers[at].term.topology_key.clone());
-            let (sum, walked) = self.sum_of(topology, self.carriers[at].by_node.iter());
-            self.walked += walked;
-            self.keep_sums();
-            self.carriers[at].sum = Some(sum);
+        self.refresh(nodes, Source::Carrier(carrier));
+        self.sum_at(self.sum(Source::Carrier(carrier))).0
+    }
+
+    /// Adds up what is counted, unless that is known.
+    pub(crate) fn refresh(&mut self, nodes: &[NodeInfo], source: Source) {
+        if self.sum(source).is_some_and(|s| s.epoch == self.epoch) {
+            return;
         }
-        self.sum_at(self.carriers[at].sum.as_ref()).0
+        self.find_places(nodes);
+        let topology = self.topology_of(nodes, source);
+        let (sum, walked) = match source {
+            Source::Question(slot) => {
+                let groups = self.questions[slot as usize].groups.iter();
+                self.sum_of(topology, groups.flat_map(|group| &self.groups[*group as usize].by_node))
+            }
+            Source::Carrier(slot) => self.sum_of(topology, self.carriers[slot as usize].by_node.iter()),
+        };
+        self.walked += walked;
+        self.keep_sums();
+        *self.sum_mut(source) = Some(sum);
+    }
+
+    /// The number of the topology in which something is counted.
+    pub(crate) fn topology_of(&mut self, nodes: &[NodeInfo], source: Source) -> usize {
+        let key = match source {
+            Source::Question(slot) => self.questions[slot as usize].topology_key.clone(),
+            Source::Carrier(slot) => self.carriers[slot as usize].term.topology_key.clone(),
+        };
+        self.topology(nodes, &key)
+    }
+
+    fn sum(&self, source: Source) -> Option<&Sum> {
+        match source {
+            Source::Question(slot) => self.questions[slot as usize].sum.as_ref(),
+            Source::Carrier(slot) => self.carriers[slot as usize].sum.as_ref(),
+        }
+    }
+
+    fn sum_mut(&mut self, source: Source) -> &mut Option<Sum> {
+        match source {
+            Source::Question(slot) => &mut self.questions[slot as usize].sum,
+            Source::Carrier(slot) => &mut self.carriers[slot as usize].sum,
+        }
+    }
+
+    /// What was added up by domain; nothing where it has to be made anew.
+    pub(crate) fn counts(&self, source: Source) -> &[i32] {
+        self.sum(source).filter(|s| s.epoch == self.epoch).map_or(&[], |s| &s.counts)
+    }
+
+    /// How many were added up that are in any domain.
+    pub(crate) fn total(&self, source: Source) -> i64 {
+        self.sum(source).map_or(0, |s| s.total)
+    }
+
+    /// The fewest that were added up in any domain, and how many domains there are.
+    pub(crate) fn least(&mut self, source: Source) -> (i32, usize) {
+        self.sum_mut(source).as_mut().map_or((i32::MAX, 0), |sum| (sum.least(), sum.counts.len()))
     }
 
     fn sum_at(&self, sum: Option<&Sum>) -> (ByDomain, i64) {
@@ -260,8 +279,7 @@ impl PodIndex {
 
     fn sum_of<'a>(&self, topology: usize, parts: impl Iterator<Item = (&'a u32, &'a i32)>) -> (Sum, u64) {
         let of = &self.topologies[topology];
-        let counts = Arc::new(vec![0; of.domain_count]);
-        let (mut sum, mut walked) = (Sum { epoch: self.epoch, topology, counts, total: 0 }, 0);
+        let (mut sum, mut walked) = (Sum::nothing(self.epoch, topology, of.domain_count), 0);
         for (node, count) in parts {
             let place = self.place_of.1.get(*node as usize).copied().unwrap_or(NO_DOMAIN);
             sum.add(of, place as usize, *count);
@@ -308,23 +326,15 @@ impl PodIndex {
         counts
     }
 
-    /// Whether existing pods say anything about a pod.
-    pub(crate) fn is_spoken_of(&mut self, pod: &Pod) -> bool {
+    /// What existing pods say about a pod: each of their terms, with its weight or none for what is forbidden.
+    pub(crate) fn carriers_about(&mut self, pod: &Pod) -> Vec<(Source, Option<i64>)> {
         if self.full_carriers == 0 {
-            return false;
+            return Vec::new();
         }
         let group = self.group_of(&pod.meta.namespace, &pod.meta.labels, false);
-        self.groups[group as usize].carriers.iter().any(|c| !self.carriers[*c as usize].by_node.is_empty())
-    }
-
-    /// Whether existing pods weigh places for a pod.
-    pub(crate) fn is_weighed(&mut self, pod: &Pod) -> bool {
-        if self.full_carriers == 0 {
-            return false;
-        }
-        let group = self.group_of(&pod.meta.namespace, &pod.meta.labels, false);
-        let weighs = |c: &Carrier| c.weight.is_some() && !c.by_node.is_empty();
-        self.groups[group as usize].carriers.iter().any(|slot| weighs(&self.carriers[*slot as usize]))
+        let carriers = self.groups[group as usize].carriers.iter();
+        let full = carriers.filter(|slot| !self.carriers[**slot as usize].by_node.is_empty());
+        full.map(|slot| (Source::Carrier(*slot), self.carriers[*slot as usize].weight)).collect()
     }
 
     /// What existing pods say about a pod: where it is forbidden, or what a place near them weighs.
@@ -433,6 +443,7 @@ impl PodIndex {
 
     /// Forgets all questions; their numbers mean nothing any more.
     pub(crate) fn forget_questions(&mut self) {
+        self.numbering += 1;
         self.questions.clear();
         self.question_by_id.clear();
         self.question_buckets.clear();
@@ -456,6 +467,7 @@ impl PodIndex {
     }
 
     fn attach_carrier(&mut self, carrier: Carrier) -> u32 {
+        self.carrier_version += 1;
         let slot = u32::try_from(self.carriers.len()).unwrap_or(u32::MAX);
         for group in self.candidate_groups(std::slice::from_ref(&carrier.term)) {
             let known = &mut self.groups[group as usize];
@@ -470,6 +482,7 @@ impl PodIndex {
     }
 
     fn drop_empty_carriers(&mut self) {
+        self.numbering += 1;
         let carriers = std::mem::take(&mut self.carriers);
         self.carriers_by_hash.clear();
         self.carrier_buckets.clear();

@@ -9,11 +9,12 @@ use crate::known_pods::{DefaultSpread, LABEL_HOSTNAME};
 use crate::node_info::NodeInfo;
 use crate::plugin::{Misfit, Plugin};
 use crate::plugins::{PodInfo, matches_node_selection, untolerated};
-use crate::pod_index::{ByDomain, NO_DOMAIN, PodIndex};
+use crate::pod_index::PodIndex;
+use crate::sums::{ByDomain, NO_DOMAIN};
 use crate::terms::{PodTerms, Spread};
 
-const SCORE_MAX: i64 = 100;
-const WEIGHT_INTER_POD_AFFINITY: i64 = 2;
+pub(crate) const SCORE_MAX: i64 = 100;
+pub(crate) const WEIGHT_INTER_POD_AFFINITY: i64 = 2;
 pub(crate) const WEIGHT_TOPOLOGY_SPREAD: i64 = 2;
 /// The constraints of the system by default. Mirrors `systemDefaultConstraints`.
 pub(crate) const DEFAULT_SKEW_HOSTNAME: i64 = 3;

@@ -11,14 +11,14 @@ use seatrial_machinery::{Client, EventText, ObjectRef, Piece, Rng, set_pod_condi
 use crate::cache::Cache;
 use crate::diagnosis::{Diagnosis, truncate_message};
 use crate::image_locality::WEIGHT_IMAGE_LOCALITY;
-use crate::known_pods::{DefaultSpread, Known, LABEL_HOSTNAME};
+use crate::known_pods::Known;
 use crate::node_info::NodeInfo;
 use crate::plugin::{Plugin, PluginSet};
 use crate::plugins::{NodeNames, PodInfo, filter, required_node_names, scores};
 use crate::preemption::{Evaluator, Preemption};
 use crate::relations::{Relations, relation_scores};
 use crate::scheduler::{Scheduled, Scheduler};
-use crate::spread_search::{SpreadView, Window};
+use crate::templates::{Among, Choice};
 use crate::terms::PodTerms;
 
 /// Below so many nodes all of them are looked at.
@@ -163,74 +163,43 @@ impl Scheduler {
             }
         }
         let wanted = nodes_to_find(self.cache.nodes.len());
+        // There may be fewer nodes than when the last search ended.
+        self.next_start = self.next_start.checked_rem(self.cache.nodes.len()).unwrap_or(self.next_start);
         let has_nomination = !pod.status.nominated_node_name.is_empty();
         let needs_care = self.cycle.needs_filter() || self.cache.images.concern(pod);
         if has_nomination || self.cache.keeps_room_from(pod) || needs_care {
             return self.schedule_pod_node_by_node(pod, known, wanted);
         }
-        if known.terms.is_some() || self.cache.index.is_spoken_of(pod) {
-            let related = self.schedule_related(pod, known, wanted);
-            return related.map_or_else(|| self.schedule_pod_node_by_node(pod, known, wanted), Ok);
-        }
-        let best = self.cache.score_cache.best(pod, &self.cache.nodes, self.next_start, wanted);
-        if let Some(best) = best.filter(|best| best.feasible > 0) {
-            if let Some(spread) = known.spread.filter(|_| best.feasible > 1) {
-                let index = self.choose_spread(spread, best.looked_at, best.feasible);
-                let index = index.or_else(|| self.schedule_related(pod, known, wanted));
-                return index.map_or_else(|| self.schedule_pod_node_by_node(pod, known, wanted), Ok);
+        let start = self.next_start;
+        let Cache { nodes, templates, index, .. } = &mut self.cache;
+        let (rng, among) = (&mut self.rng, Among { nodes, index, start, wanted });
+        match templates.choose(pod, known, among, |ties| one_of(rng, ties)) {
+            Choice::Node(node, looked_at) => {
+                self.next_start = (start + looked_at) % nodes.len();
+                Ok(node)
             }
-            // A node that is the only one needs no choice.
-            let pick = if best.feasible == 1 { 0 } else { one_of(&mut self.rng, best.ties) };
-            let index = self.cache.score_cache.nth_best(self.next_start, &best, pick);
-            self.next_start = (self.next_start + best.looked_at) % self.cache.nodes.len();
-            return Ok(index.unwrap_or(self.next_start));
+            Choice::Unclear => {
+                let related = self.schedule_related(pod, known, wanted);
+                related.map_or_else(|| self.schedule_pod_node_by_node(pod, known, wanted), Ok)
+            }
+            Choice::Nowhere | Choice::Relative => self.schedule_pod_node_by_node(pod, known, wanted),
         }
-        self.schedule_pod_node_by_node(pod, known, wanted)
     }
 
-    /// What the constraints by default say of every node.
-    fn spread_view(&mut self, spread: DefaultSpread) -> SpreadView {
-        let Cache { nodes, index, .. } = &mut self.cache;
-        let (hostnames, _) = index.ask(nodes, spread.hostname);
-        let topology = index.topology(nodes, &Str::new_static(LABEL_HOSTNAME));
-        let is_one_each = index.topology_at(topology).is_one_each;
-        SpreadView::new(hostnames, is_one_each, index.ask(nodes, spread.zone).0)
-    }
-
-    /// One of the nodes that were looked at, with the constraints by default added to what the nodes score by themselves.
-    fn choose_spread(&mut self, spread: DefaultSpread, looked_at: usize, feasible: usize) -> Option<usize> {
-        let view = self.spread_view(spread);
-        let window = Window { start: self.next_start, looked_at, feasible };
-        let chosen = view.choose(self.cache.score_cache.latest_scores(), window, |ties| one_of(&mut self.rng, ties))?;
-        self.next_start = (self.next_start + looked_at) % self.cache.nodes.len();
-        Some(chosen)
-    }
-
-    /// The same for pods to which other pods matter, as long as nodes' own scores can be remembered.
+    /// The same for pods to which other pods matter in ways that differ from node to node, as long as nodes' own scores can
+    /// be remembered.
     fn schedule_related(&mut self, pod: &Pod, known: &Known, wanted: usize) -> Option<usize> {
         let info = PodInfo::of(pod);
-        let Cache { nodes, score_cache, index, .. } = &mut self.cache;
+        let Cache { nodes, templates, index, .. } = &mut self.cache;
         let relations = Relations::of(&info, known.terms(), nodes, index);
         let fits = |node: usize| relations.fits(node);
-        let (found, looked_at) = score_cache.feasible(pod, nodes, (self.next_start, wanted), fits)?;
+        let (found, looked_at) = templates.feasible(pod, nodes, (self.next_start, wanted), fits)?;
         let start = self.next_start;
         if found.len() < 2 {
             let only = found.first()?.0;
             self.next_start = (start + looked_at) % nodes.len();
             return Some(only);
         }
-        let is_weighed = known.terms().is_some_and(|t| !t.preferred.is_empty()) || index.is_weighed(pod);
-        if let Some(spread) = known.spread.filter(|_| !is_weighed) {
-            let mut scores = vec![-1; nodes.len()];
-            found.iter().for_each(|(node, own)| scores[*node] = i32::try_from(*own).unwrap_or(i32::MAX));
-            let window = Window { start, looked_at, feasible: found.len() };
-            let view = self.spread_view(spread);
-            if let Some(chosen) = view.choose(&scores, window, |ties| one_of(&mut self.rng, ties)) {
-                self.next_start = (start + looked_at) % self.cache.nodes.len();
-                return Some(chosen);
-            }
-        }
-        let Cache { nodes, index, .. } = &mut self.cache;
         let feasible: Vec<usize> = found.iter().map(|(node, _)| *node).collect();
         let mut scores = relation_scores(&info, (known.terms(), known.spread), nodes, index, &feasible);
         for (score, (_, own)) in scores.iter_mut().zip(&found) {

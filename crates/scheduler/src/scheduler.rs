@@ -197,7 +197,7 @@ impl Scheduler {
                 self.cache.set_namespace(new.meta.name.clone(), new.meta.labels.clone());
             }
         } else if let Some(old) = old {
-            self.cache.index.namespaces.remove(&old.meta.name);
+            self.cache.index.remove_namespace(&old.meta.name);
         }
     }
 
@@ -230,7 +230,7 @@ impl Scheduler {
 
     /// How many nodes were filtered and scored so far.
     pub fn nodes_evaluated(&self) -> u64 {
-        self.evaluated + self.cache.score_cache.evaluated()
+        self.evaluated + self.cache.templates.evaluated()
     }
 
     /// How many nodes' counts of pods were added up so far, to tell what affinity and spread mean.

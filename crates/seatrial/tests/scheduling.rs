@@ -365,3 +365,24 @@ fn nodes_of_all_zones_are_looked_at_in_turns() {
         pods_by_node(&cluster).iter().filter(|(name, _)| number(name) < 300).map(|(_, count)| count).sum();
     assert!((45..=55).contains(&in_first), "{in_first} of 100 pods are in the first zone");
 }
+
+#[test]
+fn the_search_begins_at_a_node_though_fewer_are_left() {
+    let mut cluster = cluster((0..120).map(|at| node(&format!("n{at:03}"), 4)).collect());
+    create(&mut cluster, &pod("first", json!({}), json!({"containers": containers("1")})));
+    // The search came to the hundredth node, and only twenty stay.
+    for at in 20..120 {
+        cluster.delete(&format!("node/n{at:03}")).expect("it is there");
+    }
+    // Only some nodes count for the skew, so that each of them is looked at.
+    for at in 0..2 {
+        let term = json!({"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "web"}}});
+        let spread = json!({"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule",
+            "nodeTaintsPolicy": "Honor", "labelSelector": {"matchLabels": {"app": "web"}}});
+        let affinity = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}});
+        let spec = json!({"containers": containers("1"), "affinity": affinity, "topologySpreadConstraints": [spread]});
+        create(&mut cluster, &pod(&format!("web-{at}"), json!({"app": "web"}), spec));
+    }
+    let (one, other) = (node_of(&cluster, "web-0"), node_of(&cluster, "web-1"));
+    assert!(one.is_some() && other.is_some() && one != other, "{one:?} {other:?}");
+}

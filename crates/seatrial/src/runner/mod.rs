@@ -34,13 +34,15 @@ pub struct RunOptions {
     pub until: Option<Duration>,
     /// Whether every change is kept, for `watch.jsonl`.
     pub keep_changes: bool,
+    /// Whether changes are told as they happen. What scenarios print and what fails is told anyway.
+    pub tell_changes: bool,
     /// What the trace keeps.
     pub trace: TraceMode,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { seed: None, until: None, keep_changes: false, trace: TraceMode::Hash }
+        Self { seed: None, until: None, keep_changes: false, tell_changes: true, trace: TraceMode::Hash }
     }
 }
 
@@ -164,7 +166,9 @@ impl<'a> Runner<'a> {
     /// Makes a cluster of its own description.
     pub fn with_builder(builder: Builder, name: &str, options: RunOptions, tell: &'a mut dyn FnMut(&Line)) -> Self {
         let mut cluster = builder.build();
-        cluster.keep_journal();
+        if options.keep_changes || options.tell_changes {
+            cluster.keep_journal();
+        }
         let report = Report {
             name: name.to_owned(),
             errors: Vec::new(),
@@ -252,7 +256,7 @@ impl<'a> Runner<'a> {
     /// Tells what happened since the last time.
     fn tell_journal(&mut self) {
         for entry in self.cluster.take_journal() {
-            if let Some(line) = journal::line_of(&entry) {
+            if let Some(line) = self.options.tell_changes.then(|| journal::line_of(&entry)).flatten() {
                 (self.tell)(&line);
             }
             let meta = entry.change.object.meta();

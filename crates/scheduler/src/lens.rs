@@ -1,0 +1,339 @@
+//! What pods of a template look at beside nodes' own scores, and what it says of a class of nodes.
+//!
+//! Mirrors the filters and scores of plugins/interpodaffinity and podtopologyspread (v1.36), as `relations` does node by node.
+//! Invariant: what is said of a class is what `Relations::filter` and `relation_scores` say of each of its nodes.
+
+use seatrial_api::Str;
+
+use crate::known_pods::{Known, LABEL_HOSTNAME};
+use crate::node_classes::{AXES_MAX, Traits};
+use crate::node_info::NodeInfo;
+use crate::plugins::PodInfo;
+use crate::pod_index::{PodIndex, Source};
+use crate::relations::{
+    DEFAULT_SKEW_HOSTNAME, DEFAULT_SKEW_ZONE, SCORE_MAX, WEIGHT_INTER_POD_AFFINITY, WEIGHT_TOPOLOGY_SPREAD,
+    score_for_count, spread_score, topology_normalizing_weight,
+};
+use crate::sums::NO_DOMAIN;
+use crate::terms::{PodTerms, Spread, Term};
+
+/// More domains than this are not told apart, unless each is a single node.
+const DOMAINS_MAX: usize = 256;
+/// What stands for the domain of a node without the topology's label.
+const NOWHERE: i32 = -1;
+
+/// What nodes of a class have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Axis {
+    /// How many are counted on the node, in a topology whose domains are single nodes; or only whether there are any.
+    Node { source: Source, is_any: bool },
+    /// The node's domain.
+    Domain { topology: usize },
+}
+
+/// What is counted in a node's domain.
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    axis: usize,
+    source: Source,
+}
+
+/// A constraint that a node has to keep.
+#[derive(Debug)]
+struct Hard {
+    of: Use,
+    max_skew: i64,
+    min_domains: i64,
+    itself: i64,
+    /// The fewest in any domain, as of this search.
+    min: i64,
+}
+
+/// A constraint that is only wished.
+#[derive(Debug)]
+struct Soft {
+    of: Use,
+    max_skew: i64,
+    /// Whether its size is the number of nodes, and not that of the domains they are in.
+    counts_nodes: bool,
+}
+
+/// What pods of a template look at.
+#[derive(Debug, Default)]
+pub(crate) struct Lens {
+    axes: Vec<Axis>,
+    hard: Vec<Hard>,
+    near: Vec<Use>,
+    /// Whether the pods are among those that they want to be with.
+    meets_itself: bool,
+    /// Whether there is no pod yet that they want to be with, and they may be the first.
+    is_first: bool,
+    apart: Vec<Use>,
+    weighed: Vec<(i64, Use)>,
+    soft: Vec<Soft>,
+    /// Whether nodes without one of the labels have no part in the wished constraints.
+    requires_all: bool,
+    scratch: Scratch,
+}
+
+/// Room for the arithmetic of a search.
+#[derive(Debug, Default)]
+struct Scratch {
+    sums: Vec<f64>,
+    is_ignored: Vec<bool>,
+    affinity: Vec<i64>,
+    domains: Vec<bool>,
+    totals: Vec<i64>,
+}
+
+/// Makes a lens.
+struct Grinder<'a> {
+    nodes: &'a [NodeInfo],
+    index: &'a mut PodIndex,
+    axes: Vec<Axis>,
+}
+
+impl Grinder<'_> {
+    /// `None` where nodes cannot be put in classes by it.
+    fn see(&mut self, source: Source, is_any: bool) -> Option<Use> {
+        let topology = self.index.topology_of(self.nodes, source);
+        let of = self.index.topology_at(topology);
+        let axis = if of.is_one_each {
+            Axis::Node { source, is_any }
+        } else if of.domain_count <= DOMAINS_MAX {
+            Axis::Domain { topology }
+        } else {
+            return None;
+        };
+        let at = self.axes.iter().position(|known| *known == axis).unwrap_or_else(|| {
+            self.axes.push(axis);
+            self.axes.len() - 1
+        });
+        (at < AXES_MAX).then_some(Use { axis: at, source })
+    }
+
+    /// A constraint of the pod's own; `None` where not all nodes count for it.
+    fn see_spread(&mut self, pod: &PodInfo<'_>, spread: &Spread, all: &[Spread]) -> Option<Use> {
+        let mut is_everywhere = |key: &Str| {
+            let topology = self.index.topology(self.nodes, key);
+            self.index.topology_at(topology).is_everywhere
+        };
+        let needs_one_key = all.len() == 1 || all.iter().all(|s| is_everywhere(&s.term.topology_key));
+        let has_all_nodes =
+            needs_one_key && !(spread.honors_affinity && pod.has_node_selection) && !spread.honors_taints;
+        if has_all_nodes { self.see(Source::Question(spread.question), false) } else { None }
+    }
+
+    fn see_terms(&mut self, pod: &PodInfo<'_>, terms: &PodTerms, lens: &mut Lens) -> Option<()> {
+        for spread in &terms.hard {
+            let of = self.see_spread(pod, spread, &terms.hard)?;
+            let (max_skew, min_domains) = (spread.max_skew, spread.min_domains);
+            lens.hard.push(Hard { of, max_skew, min_domains, itself: i64::from(spread.counts_itself), min: 0 });
+        }
+        for spread in &terms.soft {
+            let of = self.see_spread(pod, spread, &terms.soft)?;
+            lens.soft.push(self.soft(of, spread.max_skew, spread.term.topology_key == LABEL_HOSTNAME));
+        }
+        for question in &terms.affinity_questions {
+            lens.near.push(self.see(Source::Question(*question), true)?);
+        }
+        for question in &terms.anti_affinity_questions {
+            lens.apart.push(self.see(Source::Question(*question), true)?);
+        }
+        for ((weight, _), question) in terms.preferred.iter().zip(&terms.preferred_questions) {
+            lens.weighed.push((*weight, self.see(Source::Question(*question), false)?));
+        }
+        let all = &self.index.namespaces;
+        let meets = |term: &std::sync::Arc<Term>| term.matches_pod(pod.pod, all);
+        lens.meets_itself = terms.affinity.iter().all(meets);
+        Some(())
+    }
+
+    fn soft(&self, of: Use, max_skew: i64, is_hostname: bool) -> Soft {
+        let counts_nodes = is_hostname || matches!(self.axes[of.axis], Axis::Node { .. });
+        Soft { of, max_skew, counts_nodes }
+    }
+}
+
+impl Lens {
+    /// What a pod and its siblings look at; `None` where nodes cannot be put in classes by it.
+    pub(crate) fn of(pod: &PodInfo<'_>, known: &Known, nodes: &[NodeInfo], index: &mut PodIndex) -> Option<Self> {
+        let carriers = index.carriers_about(pod.pod);
+        let (mut lens, mut grinder) = (Self::default(), Grinder { nodes, index, axes: Vec::new() });
+        if let Some(terms) = known.terms() {
+            grinder.see_terms(pod, terms, &mut lens)?;
+        }
+        for (source, weight) in carriers {
+            match weight {
+                None => lens.apart.push(grinder.see(source, true)?),
+                Some(weight) => lens.weighed.push((weight, grinder.see(source, false)?)),
+            }
+        }
+        lens.requires_all = !lens.soft.is_empty();
+        if let Some(spread) = known.spread.filter(|_| lens.soft.is_empty()) {
+            let hostname = grinder.see(Source::Question(spread.hostname), false)?;
+            let zone = grinder.see(Source::Question(spread.zone), false)?;
+            lens.soft.push(grinder.soft(hostname, DEFAULT_SKEW_HOSTNAME, true));
+            lens.soft.push(grinder.soft(zone, DEFAULT_SKEW_ZONE, false));
+        }
+        lens.axes = grinder.axes;
+        Some(lens)
+    }
+
+    /// Whether nodes are in the same classes, as long as numbers mean the same.
+    pub(crate) fn has_axes_of(&self, other: &Self) -> bool {
+        self.axes == other.axes
+    }
+
+    fn sources(&self) -> impl Iterator<Item = Source> {
+        let uses = self.hard.iter().map(|h| h.of).chain(self.near.iter().copied()).chain(self.apart.iter().copied());
+        uses.chain(self.weighed.iter().map(|w| w.1)).chain(self.soft.iter().map(|s| s.of)).map(|of| of.source)
+    }
+
+    /// Takes what is counted as of now.
+    pub(crate) fn refresh(&mut self, nodes: &[NodeInfo], index: &mut PodIndex) {
+        // Where room is made for the sums of the last sources, those of the first may go: there is room for all of one lens.
+        for _ in 0..2 {
+            self.sources().for_each(|source| index.refresh(nodes, source));
+        }
+        for hard in &mut self.hard {
+            let (least, domains) = index.least(hard.of.source);
+            let has_enough = i64::try_from(domains).is_ok_and(|domains| domains >= hard.min_domains);
+            hard.min = if has_enough { i64::from(least) } else { 0 };
+        }
+        let total: i64 = self.near.iter().map(|of| index.total(of.source)).sum();
+        self.is_first = total == 0 && self.meets_itself;
+    }
+
+    /// What a node that scores `own` by itself has in common with others.
+    pub(crate) fn traits(&self, node: usize, own: i32, index: &PodIndex) -> Traits {
+        let mut traits = Traits { own, ..Traits::default() };
+        for (value, axis) in traits.values.iter_mut().zip(&self.axes) {
+            *value = match axis {
+                // Domains that are single nodes are numbered as these.
+                Axis::Node { source, is_any } => {
+                    let count = index.counts(*source).get(node).copied().unwrap_or(0);
+                    if *is_any { i32::from(count > 0) } else { count }
+                }
+                Axis::Domain { topology } => match index.topology_at(*topology).domain_of.get(node) {
+                    Some(domain) if *domain != NO_DOMAIN => i32::try_from(*domain).unwrap_or(NOWHERE),
+                    _ => NOWHERE,
+                },
+            };
+        }
+        traits
+    }
+
+    /// How many are counted in the domain of a class's nodes; `None` for nodes that are in none.
+    fn count(&self, of: Use, traits: &Traits, index: &PodIndex) -> Option<i64> {
+        let value = traits.values[of.axis];
+        match self.axes[of.axis] {
+            Axis::Node { .. } => Some(i64::from(value)),
+            Axis::Domain { .. } => {
+                let domain = usize::try_from(value).ok()?;
+                index.counts(of.source).get(domain).map(|count| i64::from(*count))
+            }
+        }
+    }
+
+    /// Whether the nodes of a class fit, for all that is said by and about other pods.
+    pub(crate) fn fits(&self, traits: &Traits, index: &PodIndex) -> bool {
+        let count = |of: Use| self.count(of, traits, index);
+        let is_skewed = |h: &Hard| count(h.of).is_none_or(|count| count + h.itself - h.min > h.max_skew);
+        !self.hard.iter().any(is_skewed)
+            && self.near.iter().all(|of| count(*of).is_some_and(|count| self.is_first || count > 0))
+            && !self.apart.iter().any(|of| count(*of) > Some(0))
+    }
+
+    /// The scores of the classes of the nodes that fit, which are so many; each comes with how many of them it has.
+    pub(crate) fn totals<'a>(
+        &mut self,
+        classes: impl Iterator<Item = (&'a Traits, u32)> + Clone,
+        feasible: usize,
+        index: &PodIndex,
+    ) -> &[i64] {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.totals.clear();
+        scratch.totals.extend(classes.clone().map(|(traits, _)| i64::from(traits.own)));
+        self.add_affinity(classes.clone(), index, &mut scratch);
+        self.add_spread(classes, feasible, index, &mut scratch);
+        self.scratch = scratch;
+        &self.scratch.totals
+    }
+
+    /// Mirrors `NormalizeScore` of interpodaffinity.
+    fn add_affinity<'a>(
+        &self,
+        classes: impl Iterator<Item = (&'a Traits, u32)>,
+        index: &PodIndex,
+        scratch: &mut Scratch,
+    ) {
+        if self.weighed.is_empty() {
+            return;
+        }
+        let weigh = |traits: &Traits| -> i64 {
+            self.weighed.iter().map(|(weight, of)| weight * self.count(*of, traits, index).unwrap_or(0)).sum()
+        };
+        scratch.affinity.clear();
+        scratch.affinity.extend(classes.map(|(traits, _)| weigh(traits)));
+        let (min, max) = (scratch.affinity.iter().min().copied(), scratch.affinity.iter().max().copied());
+        let (min, max) = (min.unwrap_or(0), max.unwrap_or(0));
+        for (total, score) in scratch.totals.iter_mut().zip(&scratch.affinity).filter(|_| max > min) {
+            let share = (score - min) as f64 / (max - min) as f64;
+            *total += WEIGHT_INTER_POD_AFFINITY * (SCORE_MAX as f64 * share) as i64;
+        }
+    }
+
+    /// Mirrors `Score` and `NormalizeScore` of podtopologyspread.
+    fn add_spread<'a>(
+        &self,
+        classes: impl Iterator<Item = (&'a Traits, u32)> + Clone,
+        feasible: usize,
+        index: &PodIndex,
+        scratch: &mut Scratch,
+    ) {
+        if self.soft.is_empty() {
+            return;
+        }
+        let lacks_label =
+            |traits: &Traits| self.requires_all && self.soft.iter().any(|s| self.count(s.of, traits, index).is_none());
+        let Scratch { sums, is_ignored, domains, totals, .. } = scratch;
+        is_ignored.clear();
+        is_ignored.extend(classes.clone().map(|(traits, _)| lacks_label(traits)));
+        let counted =
+            || classes.clone().zip(&*is_ignored).filter(|(_, is_ignored)| !**is_ignored).map(|(class, _)| class);
+        let nodes = if self.requires_all { counted().map(|(_, count)| count as usize).sum() } else { feasible };
+        sums.clear();
+        sums.resize(is_ignored.len(), 0.0);
+        for soft in &self.soft {
+            let size = match soft.counts_nodes {
+                true => nodes,
+                false => domain_count(counted().map(|(traits, _)| traits.values[soft.of.axis]), domains),
+            };
+            let weight = topology_normalizing_weight(size);
+            for ((traits, _), sum) in classes.clone().zip(&mut *sums) {
+                if let Some(count) = self.count(soft.of, traits, index) {
+                    *sum += score_for_count(count, soft.max_skew, weight);
+                }
+            }
+        }
+        let rounded =
+            || sums.iter().zip(&*is_ignored).map(|(sum, is_ignored)| (!is_ignored).then(|| sum.round() as i64));
+        let (min, max) = (rounded().flatten().min().unwrap_or(0), rounded().flatten().max().unwrap_or(0));
+        for (total, sum) in totals.iter_mut().zip(rounded()) {
+            *total += WEIGHT_TOPOLOGY_SPREAD * sum.map_or(0, |sum| spread_score(sum, min, max));
+        }
+    }
+}
+
+/// How many domains there are among these, that of nodes in none included.
+fn domain_count(domains: impl Iterator<Item = i32>, seen: &mut Vec<bool>) -> usize {
+    seen.clear();
+    seen.resize(DOMAINS_MAX + 1, false);
+    let mut count = 0;
+    for domain in domains {
+        let seen = &mut seen[usize::try_from(domain - NOWHERE).unwrap_or(0).min(DOMAINS_MAX)];
+        count += usize::from(!std::mem::replace(seen, true));
+    }
+    count
+}
