@@ -71,6 +71,8 @@ fn specs(app: &str) -> Vec<Value> {
         spreads(&[spread(1, zone, soft, app), spread(2, host, soft, app)]),
         spreads(&[spread(2, host, hard, app), spread(1, zone, soft, app)]),
         spreads(&[spread(1, "rack", soft, app)]),
+        spreads(&[spread(1, zone, soft, app)]),
+        spreads(&[spread(1, host, soft, app)]),
         spreads(&[with(spread(1, zone, hard, app), "nodeTaintsPolicy", json!("Honor"))]),
         selecting,
     ]
