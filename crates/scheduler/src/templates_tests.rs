@@ -204,6 +204,12 @@ impl World {
 
     /// A pod of one of the templates comes and is placed.
     fn place(&mut self) {
+        let count = self.cache.nodes.len();
+        let wanted = if self.rng.below(3) == 0 { count } else { 1 + count / 3 };
+        self.place_among(wanted);
+    }
+
+    fn place_among(&mut self, wanted: usize) {
         self.next += 1;
         let at = self.below(self.templates.len());
         let (template, known) = self.templates[at].clone();
@@ -211,8 +217,11 @@ impl World {
         pod.meta.name = format!("p{}", self.next).into();
         pod.meta.uid = Uid::from_counter(1, self.next);
         let count = self.cache.nodes.len();
-        let (start, wanted) = (self.next_start % count, if self.rng.below(3) == 0 { count } else { 1 + count / 3 });
-        let (looked_at, best, feasible) = plain(&mut self.cache, &pod, &known, (start, wanted));
+        let start = self.next_start % count;
+        let Plain { looked_at, feasible, totals } = plain(&mut self.cache, &pod, &known, (start, wanted));
+        let top = totals.iter().max().copied();
+        let best: Vec<usize> =
+            (0..feasible.len()).filter(|at| Some(totals[*at]) == top).map(|at| feasible[at]).collect();
         let mut asked = None;
         let (rng, Cache { nodes, index, templates, .. }) = (&mut self.rng, &mut self.cache);
         let choice = templates.choose(&pod, &known, Among { nodes, index, start, wanted }, |ties| {
@@ -225,19 +234,27 @@ impl World {
             Choice::Node(node, looked) => {
                 let nth = asked.map_or(0, |(_, nth)| nth);
                 assert_eq!((node, looked), (best[nth], looked_at), "{:?} {known:?}", pod.spec.api());
-                assert_eq!(asked.map(|(ties, _)| ties), (feasible > 1).then_some(best.len()));
+                assert_eq!(asked.map(|(ties, _)| ties), (feasible.len() > 1).then_some(best.len()));
+                assert_eq!(scored(&mut self.cache), sorted(totals), "{:?} {known:?}", pod.spec.api());
                 self.next_start = (start + looked_at) % count;
                 self.cache.count(node, &Arc::new(pod.clone()));
                 self.placed.push((Arc::new(pod), self.cache.nodes[node].name.to_string()));
             }
-            Choice::Nowhere => assert_eq!((feasible, looked_at), (0, count)),
+            Choice::Nowhere => assert_eq!((feasible.len(), looked_at), (0, count)),
             Choice::Relative | Choice::Unclear => self.unclear += 1,
         }
     }
 }
 
-/// How many nodes are looked at, those that are best, and how many fit, as upstream would find them.
-fn plain(cache: &mut Cache, pod: &Pod, known: &Known, (start, wanted): (usize, usize)) -> (usize, Vec<usize>, usize) {
+/// What upstream would find.
+struct Plain {
+    looked_at: usize,
+    feasible: Vec<usize>,
+    /// Their scores.
+    totals: Vec<i64>,
+}
+
+fn plain(cache: &mut Cache, pod: &Pod, known: &Known, (start, wanted): (usize, usize)) -> Plain {
     let info = PodInfo::of(pod);
     let Cache { nodes, index, .. } = cache;
     let relations = Relations::of(&info, known.terms(), nodes, index);
@@ -254,9 +271,22 @@ fn plain(cache: &mut Cache, pod: &Pod, known: &Known, (start, wanted): (usize, u
     let mut totals = relation_scores(&info, (known.terms(), known.spread), nodes, index, &feasible);
     let of: Vec<&NodeInfo> = feasible.iter().map(|node| &nodes[*node]).collect();
     totals.iter_mut().zip(scores(&info, &of)).for_each(|(total, own)| *total += own);
-    let best = totals.iter().max().copied();
-    let is_best = |(_, total): &(&usize, &i64)| Some(**total) == best;
-    (looked_at, feasible.iter().zip(&totals).filter(is_best).map(|(node, _)| *node).collect(), feasible.len())
+    Plain { looked_at, feasible, totals }
+}
+
+fn sorted(mut all: Vec<i64>) -> Vec<i64> {
+    all.sort_unstable();
+    all
+}
+
+/// The scores of all nodes that fit the last pod.
+fn scored(cache: &mut Cache) -> Vec<i64> {
+    let Cache { templates: Templates { templates, tally, .. }, index, .. } = cache;
+    let Template { classes, worn, .. } = &mut *templates[0];
+    let lens = worn.as_mut().and_then(|worn| worn.lens.as_mut()).expect("the last pod was placed by it");
+    let totals = lens.totals(classes.found(tally), tally.feasible, index).to_vec();
+    let of = |(total, (_, count)): (i64, (_, u32))| std::iter::repeat_n(total, count as usize);
+    sorted(totals.into_iter().zip(classes.found(tally)).flat_map(of).collect())
 }
 
 #[test]
@@ -290,7 +320,7 @@ fn pods_that_say_the_same_look_at_no_node_twice() {
     let choose = |world: &mut World| {
         world.templates = vec![(Arc::clone(&template), Known::default())];
         world.say();
-        world.place();
+        world.place_among(14);
         world.cache.templates.evaluated()
     };
     assert_eq!(choose(&mut world), 14);
