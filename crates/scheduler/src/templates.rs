@@ -42,14 +42,18 @@ struct Template {
     worn: Option<Worn>,
     /// The next change of a node to look at.
     seen: u64,
+    /// When it was looked at last.
+    turn: u64,
     /// Whether a node's score depends on which other nodes fit, so that it cannot be remembered.
     is_relative: bool,
 }
 
-/// What is remembered for the specs that were scheduled last, the latest in front.
+/// What is remembered for the specs that were scheduled last.
 #[derive(Debug, Default)]
 pub(crate) struct Templates {
-    templates: Vec<Box<Template>>,
+    templates: Vec<Template>,
+    /// How often a node was chosen.
+    turn: u64,
     log: NodeLog,
     tally: Tally,
     /// How many nodes were filtered and scored.
@@ -82,7 +86,7 @@ pub(crate) struct Among<'a> {
 impl Template {
     fn of(spec: Arc<PodSpec>, node_count: usize, seen: u64) -> Self {
         let (own, classes) = (vec![STALE; node_count], NodeClasses::of_nodes(node_count));
-        Self { spec, own, classes, worn: None, seen, is_relative: false }
+        Self { spec, own, classes, worn: None, seen, turn: 0, is_relative: false }
     }
 
     /// Forgets what it knows of nodes that changed.
@@ -147,16 +151,23 @@ impl Templates {
         self.evaluated
     }
 
-    /// Brings what is remembered for a pod's spec to the front.
-    fn bring(&mut self, pod: &Pod, node_count: usize) {
-        match self.templates.iter().position(|t| Arc::ptr_eq(&t.spec, &pod.spec)) {
-            Some(index) => self.templates[..=index].rotate_right(1),
-            None => {
-                self.templates.truncate(SPECS_MAX - 1);
-                self.templates.insert(0, Box::new(Template::of(Arc::clone(&pod.spec), node_count, self.log.end())));
+    /// Where what is remembered for a pod's spec is, as of now.
+    fn place_of(&mut self, pod: &Pod, node_count: usize) -> usize {
+        let known = self.templates.iter().position(|t| Arc::ptr_eq(&t.spec, &pod.spec));
+        let at = known.unwrap_or_else(|| {
+            let new = Template::of(Arc::clone(&pod.spec), node_count, self.log.end());
+            if self.templates.len() < SPECS_MAX {
+                self.templates.push(new);
+                return self.templates.len() - 1;
             }
-        }
-        self.templates[0].catch_up(&self.log);
+            let oldest = (0..SPECS_MAX).min_by_key(|at| self.templates[*at].turn).unwrap_or(0);
+            self.templates[oldest] = new;
+            oldest
+        });
+        self.turn += 1;
+        self.templates[at].turn = self.turn;
+        self.templates[at].catch_up(&self.log);
+        at
     }
 
     /// Looks at nodes until enough of them fit, and takes one of those with the highest score: `pick` says which of so many.
@@ -171,9 +182,9 @@ impl Templates {
         if !pod.node_name.is_empty() || nodes.is_empty() {
             return Choice::Relative;
         }
-        self.bring(pod, nodes.len());
+        let at = self.place_of(pod, nodes.len());
         let Self { templates, tally, evaluated, .. } = self;
-        let template = &mut *templates[0];
+        let template = &mut templates[at];
         if template.is_relative {
             return Choice::Relative;
         }
@@ -217,8 +228,8 @@ impl Templates {
         (start, wanted): (usize, usize),
         also: impl Fn(usize) -> bool,
     ) -> Option<(Vec<(usize, i64)>, usize)> {
-        self.bring(pod, nodes.len());
-        let template = &mut *self.templates[0];
+        let at = self.place_of(pod, nodes.len());
+        let template = &mut self.templates[at];
         if template.is_relative {
             return None;
         }

@@ -135,7 +135,7 @@ impl World {
         if self.rng.below(40) == 0 {
             labels = json!({"rack": "r0"});
         }
-        if let Some(zone) = ["x", "y", "z"].get(self.below(if name % 5 == 0 { 4 } else { 3 })) {
+        if let Some(zone) = ["x", "y", "z"].get(self.below(if name.is_multiple_of(5) { 4 } else { 3 })) {
             labels[LABEL_ZONE] = json!(zone);
         }
         if self.rng.below(2) == 0 {
@@ -282,7 +282,7 @@ fn sorted(mut all: Vec<i64>) -> Vec<i64> {
 /// The scores of all nodes that fit the last pod.
 fn scored(cache: &mut Cache) -> Vec<i64> {
     let Cache { templates: Templates { templates, tally, .. }, index, .. } = cache;
-    let Template { classes, worn, .. } = &mut *templates[0];
+    let Template { classes, worn, .. } = templates.iter_mut().max_by_key(|t| t.turn).expect("a pod was placed");
     let lens = worn.as_mut().and_then(|worn| worn.lens.as_mut()).expect("the last pod was placed by it");
     let totals = lens.totals(classes.found(tally), tally.feasible, index).to_vec();
     let of = |(total, (_, count)): (i64, (_, u32))| std::iter::repeat_n(total, count as usize);
