@@ -69,7 +69,6 @@ fn run_input(file: &str, input: &Input, args: &Run, output: &mut Output) -> (Rep
         seed: args.seed,
         until: args.until,
         keep_changes: args.snapshots.is_some(),
-        tell_changes: args.output == Format::Text && !args.quiet,
         trace: if args.trace.is_some() { TraceMode::Full } else { TraceMode::Hash },
     };
     let text = args.output == Format::Text;

@@ -1,7 +1,7 @@
 //! The same seed gives the same bytes, whatever the build.
 
 use seatrial::Cluster;
-use seatrial::runner::{RunOptions, Runner};
+use seatrial::runner::{LineKind, RunOptions, Runner};
 use seatrial::scenario;
 
 fn hash_of(file: &str, seed: Option<u64>) -> u64 {
@@ -54,4 +54,25 @@ fn another_seed_makes_other_names_and_the_same_outcome() {
     assert_eq!(names(1), names(1));
     assert_ne!(names(1), names(2));
     assert_ne!(hash_of("course/deployment.yaml", Some(1)), hash_of("course/deployment.yaml", Some(2)));
+}
+
+#[test]
+fn a_quiet_run_is_the_same_and_tells_of_no_change() {
+    let path = format!("{}/../../scenarios/course/deployment.yaml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).expect("the scenario");
+    let scenario = scenario::parse(&text, &path).expect("it can be read");
+    let run = |is_quiet: bool, keep_changes: bool| {
+        let mut kinds = Vec::new();
+        let mut keep = |line: &seatrial::runner::Line| kinds.push(line.kind);
+        let runner = Runner::new(&scenario, RunOptions { keep_changes, ..RunOptions::default() }, &mut keep);
+        let runner = if is_quiet { runner.quiet() } else { runner };
+        let report = runner.run(&scenario).0;
+        (report.trace_hash, report.passed, report.changes.len(), kinds)
+    };
+    let (loud, quiet) = (run(false, true), run(true, true));
+    assert_eq!((quiet.0, quiet.1, quiet.2), (loud.0, loud.1, loud.2));
+    assert!(loud.2 > 0 && quiet.3.len() < loud.3.len());
+    assert!(!quiet.3.contains(&LineKind::Happened) && quiet.3.contains(&LineKind::Print), "{:?}", quiet.3);
+    let silent = run(true, false);
+    assert_eq!((silent.0, silent.2, silent.3), (loud.0, 0, quiet.3));
 }

@@ -188,6 +188,11 @@ impl Cluster {
         self.journal = Some(Vec::new());
     }
 
+    /// Keeps no changes any more.
+    pub(crate) fn drop_journal(&mut self) {
+        self.journal = None;
+    }
+
     /// The changes since the last time.
     pub(crate) fn take_journal(&mut self) -> Vec<JournalEntry> {
         self.journal.as_mut().map(std::mem::take).unwrap_or_default()

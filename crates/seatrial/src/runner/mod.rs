@@ -34,15 +34,13 @@ pub struct RunOptions {
     pub until: Option<Duration>,
     /// Whether every change is kept, for `watch.jsonl`.
     pub keep_changes: bool,
-    /// Whether changes are told as they happen. What scenarios print and what fails is told anyway.
-    pub tell_changes: bool,
     /// What the trace keeps.
     pub trace: TraceMode,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { seed: None, until: None, keep_changes: false, tell_changes: true, trace: TraceMode::Hash }
+        Self { seed: None, until: None, keep_changes: false, trace: TraceMode::Hash }
     }
 }
 
@@ -121,6 +119,8 @@ pub struct Runner<'a> {
     step: usize,
     last_answer: call::LastAnswer,
     tell: &'a mut dyn FnMut(&Line),
+    /// Whether changes are told as they happen.
+    tells_changes: bool,
 }
 
 impl std::fmt::Debug for Runner<'_> {
@@ -166,9 +166,7 @@ impl<'a> Runner<'a> {
     /// Makes a cluster of its own description.
     pub fn with_builder(builder: Builder, name: &str, options: RunOptions, tell: &'a mut dyn FnMut(&Line)) -> Self {
         let mut cluster = builder.build();
-        if options.keep_changes || options.tell_changes {
-            cluster.keep_journal();
-        }
+        cluster.keep_journal();
         let report = Report {
             name: name.to_owned(),
             errors: Vec::new(),
@@ -181,7 +179,19 @@ impl<'a> Runner<'a> {
             elapsed: Duration::ZERO,
             trace_hash: 0,
         };
-        Self { cluster, report, options, file: String::new(), step: 0, last_answer: call::LastAnswer::default(), tell }
+        let (file, last_answer) = (String::new(), call::LastAnswer::default());
+        Self { cluster, report, options, file, step: 0, last_answer, tell, tells_changes: true }
+    }
+
+    /// Tells of no change as it happens, so that no line is made of it. Steps, what they
+    /// print and what fails are told anyway.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.tells_changes = false;
+        if !self.options.keep_changes {
+            self.cluster.drop_journal();
+        }
+        self
     }
 
     /// Runs every step of a scenario; returns the report and the cluster as it ended.
@@ -256,7 +266,7 @@ impl<'a> Runner<'a> {
     /// Tells what happened since the last time.
     fn tell_journal(&mut self) {
         for entry in self.cluster.take_journal() {
-            if let Some(line) = self.options.tell_changes.then(|| journal::line_of(&entry)).flatten() {
+            if let Some(line) = self.tells_changes.then(|| journal::line_of(&entry)).flatten() {
                 (self.tell)(&line);
             }
             let meta = entry.change.object.meta();
