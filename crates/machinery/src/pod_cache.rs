@@ -29,6 +29,8 @@ pub struct PodCache {
     deletion_orders: FxHashMap<Uid, DeletionOrder>,
     /// How many pods of sets that are gone were handed out one by one.
     walked: u64,
+    /// How many pods were handed out in lists.
+    listed: Cell<u64>,
 }
 
 /// The pods of one controller.
@@ -172,7 +174,9 @@ impl PodCache {
 
     /// The pods of one namespace or of all, in the order of their keys.
     pub fn list(&self, namespace: Option<&str>) -> Vec<&Arc<Pod>> {
-        self.lister.list(namespace)
+        let pods = self.lister.list(namespace);
+        self.listed.set(self.listed.get() + pods.len() as u64);
+        pods
     }
 
     /// The pods that a controller owns.
@@ -187,7 +191,7 @@ impl PodCache {
 
     /// How many pods syncs have looked at one by one, because what they wanted to know was not counted.
     pub fn walked(&self) -> u64 {
-        self.walked + self.owned.values().map(|owned| owned.walked.get()).sum::<u64>()
+        self.walked + self.listed.get() + self.owned.values().map(|owned| owned.walked.get()).sum::<u64>()
     }
 
     /// The first so many active pods of a set in the order of deletion, where that order is kept: from the moment the set

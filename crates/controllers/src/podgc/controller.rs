@@ -2,13 +2,14 @@
 //!
 //! Mirrors pkg/controller/podgc/gc_controller.go (v1.36).
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use seatrial_api::{
     ApiError, Condition, ConditionStatus, Kind, NamespacedName, Node, Object, ObjectKey, Pod, PodPhase, Resource, Str,
-    Uid, pod_condition,
+    Time, Uid, pod_condition,
 };
 use seatrial_machinery::{
     Controller, DeleteOptions, Delivery, EventContext, Queue, SimTime, SyncContext, set_pod_condition,
@@ -32,6 +33,10 @@ pub struct PodGcController {
     pub(super) terminated_pod_threshold: usize,
     /// How many pods have ended.
     terminated: usize,
+    /// Pods that have ended, as they are collected. Kept from the first time that there are too many.
+    ended: Option<BTreeSet<Ended>>,
+    /// The moment of the next look that was asked for last.
+    next_look: Option<SimTime>,
     /// Nodes that are not there and have pods, and when a pass first missed them.
     missing_nodes: BTreeMap<Str, Option<SimTime>>,
     /// Nodes that somebody has declared out of service.
@@ -40,6 +45,29 @@ pub struct PodGcController {
     unscheduled_terminating: BTreeSet<NamespacedName>,
     /// Pods that were failed and are deleted next: whoever watches them has seen the failure by then.
     failed: Vec<(NamespacedName, Uid)>,
+}
+
+/// A pod that has ended, in the order of collection: evicted ones first, then the oldest. Mirrors
+/// `byEvictionAndCreationTimestamp`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Ended {
+    is_evicted: Reverse<bool>,
+    created: Time,
+    name: Str,
+    namespace: Str,
+}
+
+impl Ended {
+    /// Where a pod stands, if it has ended.
+    fn of(pod: &Pod) -> Option<Self> {
+        let (name, namespace) = (pod.meta.name.clone(), pod.meta.namespace.clone());
+        pod.status.phase.is_terminal().then(|| Self::at(pod, name, namespace))
+    }
+
+    fn at(pod: &Pod, name: Str, namespace: Str) -> Self {
+        let is_evicted = pod.status.phase == PodPhase::Failed && pod.status.reason == "Evicted";
+        Self { is_evicted: Reverse(is_evicted), created: pod.meta.created(), name, namespace }
+    }
 }
 
 impl Default for PodGcController {
@@ -68,6 +96,7 @@ impl Controller for PodGcController {
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, _key: &NamespacedName) -> Result<(), ApiError> {
+        self.next_look = None;
         if !self.failed.is_empty() {
             self.delete_failed(cx);
             return Ok(());
@@ -90,6 +119,8 @@ impl PodGcController {
             queue: Queue::default(),
             terminated_pod_threshold,
             terminated: 0,
+            ended: None,
+            next_look: None,
             missing_nodes: BTreeMap::new(),
             out_of_service: BTreeSet::new(),
             unscheduled_terminating: BTreeSet::new(),
@@ -107,12 +138,17 @@ impl PodGcController {
     fn look_at_the_next_tick(&mut self, now: SimTime) {
         let period = GC_CHECK_PERIOD.as_secs();
         let next = SimTime::from_secs((now.as_secs() / period + 1) * period);
+        // Of the many pods that end in one period only the first asks the queue.
+        if self.next_look.replace(next) == Some(next) {
+            return;
+        }
         self.queue.add_after_in_background(KEY, next - now, now);
     }
 
     fn pod_changed(&mut self, cx: &EventContext<'_>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
         let ended = |pod: Option<&Arc<Pod>>| usize::from(pod.is_some_and(|p| p.status.phase.is_terminal()));
         self.terminated = (self.terminated + ended(new)).saturating_sub(ended(old));
+        self.note_ended(old, new);
         match new {
             Some(new) => {
                 let is_bound = !new.node_name.is_empty();
@@ -126,6 +162,19 @@ impl PodGcController {
             None if self.unscheduled_terminating.is_empty() => {}
             None => drop(old.map(|old| self.unscheduled_terminating.remove(&old.namespaced_name()))),
         }
+    }
+
+    /// Keeps the order of collection, where it is kept.
+    fn note_ended(&mut self, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
+        let Some(ended) = &mut self.ended else { return };
+        let (old, new) = (old.and_then(|pod| Ended::of(pod)), new.and_then(|pod| Ended::of(pod)));
+        if old == new {
+            return;
+        }
+        if let Some(old) = old {
+            ended.remove(&old);
+        }
+        ended.extend(new);
     }
 
     fn node_changed(&mut self, cx: &EventContext<'_>, name: &Str, new: Option<&Arc<Node>>) {
@@ -157,10 +206,13 @@ impl PodGcController {
         if excess == 0 {
             return;
         }
-        let all = cx.informers.pods.list(None);
-        let ended: Vec<Arc<Pod>> = all.into_iter().filter(|p| p.status.phase.is_terminal()).cloned().collect();
-        for pod in in_order_of_collection(ended).iter().take(excess) {
-            self.mark_failed_and_delete_pod(cx, pod, None);
+        let all = || cx.informers.pods.list(None).into_iter().filter_map(|pod| Ended::of(pod)).collect();
+        let ended = self.ended.get_or_insert_with(all);
+        let excess: Vec<Ended> = ended.iter().take(excess).cloned().collect();
+        for Ended { name, namespace, .. } in excess {
+            if let Some(pod) = cx.informers.pods.get(&namespace, &name) {
+                self.mark_failed_and_delete_pod(cx, pod, None);
+            }
         }
     }
 
@@ -221,13 +273,9 @@ fn is_node_ready(node: &Node) -> bool {
     conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
-/// Mirrors `byEvictionAndCreationTimestamp`.
+/// The same order for pods that need not have ended.
 fn in_order_of_collection(mut pods: Vec<Arc<Pod>>) -> Vec<Arc<Pod>> {
-    let is_evicted = |pod: &Pod| pod.status.phase == PodPhase::Failed && pod.status.reason == "Evicted";
-    pods.sort_by(|a, b| {
-        let order = |p: &Pod| (!is_evicted(p), p.meta.created());
-        order(a).cmp(&order(b)).then_with(|| a.meta.name.cmp(&b.meta.name))
-    });
+    pods.sort_by_cached_key(|pod| Ended::at(pod, pod.meta.name.clone(), pod.meta.namespace.clone()));
     pods
 }
 

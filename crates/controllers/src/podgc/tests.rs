@@ -67,6 +67,40 @@ fn what_has_ended_goes_beyond_the_threshold_evicted_pods_first_then_the_oldest()
     assert_eq!(PodGcController::default().terminated_pod_threshold, 12_500);
 }
 
+/// Pods end one by one; those beyond the threshold are found without a look at the others, but for the first time.
+#[test]
+fn the_oldest_are_found_without_a_walk() {
+    let mut server = ApiServer::new(ApiServerOptions { seed: 1, service_accounts: false });
+    server.bootstrap(&RequestInfo::new(START, "test")).expect("a new server has no namespaces");
+    let (mut informers, mut recorder) = (Informers::default(), EventRecorder::default());
+    let mut gc = PodGcController::new(3);
+    let mut walked = Vec::new();
+    for number in 0..12_u64 {
+        let clock = Clock::starting_at(START).at(SimTime::from_secs(20 * number));
+        let (name, request) = (format!("pod-{number}"), RequestInfo::new(clock.time(), "test"));
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+            "spec": {"containers": [{"name": "c", "image": "app:1"}]}});
+        server.create_json(&request, Kind::Pod, "default", &pod.into()).expect("a pod");
+        // The last three are evicted: they go although they are the youngest.
+        let reason = if number < 9 { "Done" } else { "Evicted" };
+        let patch = json!({"status": {"phase": "Failed", "reason": reason}});
+        let key = ObjectKey::new(Kind::Pod, "default", name);
+        server.patch(&request, &key, Subresource::Status, (PatchType::Merge, &patch)).expect("a status");
+        let before = informers.pods.walked();
+        while let Some(delivery) = informers.deliver_next(server.store().log()) {
+            gc.handle(&EventContext { informers: &informers, clock, cause: 0 }, &delivery);
+        }
+        for timer in gc.queue().take_timers() {
+            gc.queue().fire(&timer.key, timer.due, 0);
+            let client = Client::new(&mut server, &mut recorder, clock, PodGcController::NAME);
+            process_next_work_item(&mut gc, &mut SyncContext { informers: &informers, client }).expect("a pass");
+        }
+        walked.push(informers.pods.walked() - before);
+    }
+    assert_eq!(walked, [0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(names(&server), ["pod-6", "pod-7", "pod-8"]);
+}
+
 #[test]
 fn a_pod_is_failed_in_one_turn_and_deleted_in_the_next() {
     let mut server = ApiServer::new(ApiServerOptions { seed: 1, service_accounts: false });
