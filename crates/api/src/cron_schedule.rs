@@ -70,6 +70,13 @@ impl BitSet {
         number < u64::BITS - 1 && self.0 & (1 << number) != 0
     }
 
+    /// The first number of the set from another on.
+    fn first_from(self, number: u32) -> Option<u32> {
+        let from = u64::MAX.checked_shl(number).unwrap_or(0);
+        let rest = self.0 & !STAR_BIT & from;
+        (rest != 0).then(|| rest.trailing_zeros())
+    }
+
     /// Whether the set was written as `*` or `?`.
     #[must_use]
     pub fn is_star(self) -> bool {

@@ -16,6 +16,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as metav1;
 use serde_json::Value;
 
 use crate::group::{GroupKind, GroupResource};
+use crate::objects::cron_job::CronJobBody;
+use crate::objects::lease::LeaseBody;
 use crate::objects::parts::Parts;
 use crate::objects::plain::Plain;
 use crate::schema::{print_zero_times, type_named};
@@ -35,13 +37,13 @@ pub type ConfigMap = Plain<corev1::ConfigMap>;
 /// A ControllerRevision.
 pub type ControllerRevision = Plain<appsv1::ControllerRevision>;
 /// A CronJob.
-pub type CronJob = Plain<batchv1::CronJob>;
+pub type CronJob = Plain<CronJobBody>;
 /// A HorizontalPodAutoscaler.
 pub type HorizontalPodAutoscaler = Plain<autoscalingv2::HorizontalPodAutoscaler>;
 /// A Job.
-pub type Job = Plain<batchv1::Job>;
+pub type Job = Plain<Parts<batchv1::JobSpec, batchv1::JobStatus>>;
 /// A Lease.
-pub type Lease = Plain<coordinationv1::Lease>;
+pub type Lease = Plain<LeaseBody>;
 /// A LimitRange.
 pub type LimitRange = Plain<corev1::LimitRange>;
 /// A Namespace.
@@ -212,6 +214,17 @@ macro_rules! kinds {
                     change(&mut o.meta);
                     Object::$name(Arc::new(o))
                 } )* }
+            }
+
+            /// A copy with another version, for which nothing is rendered.
+            #[must_use]
+            pub fn with_version(&self, version: u64) -> Object {
+                if let Object::Event(event) = self
+                    && let Some(event) = event.with_version(version)
+                {
+                    return Object::Event(Arc::new(event));
+                }
+                self.with_meta(|meta| meta.resource_version = version)
             }
 
             /// Whether both are one shared object, without looking inside.

@@ -36,9 +36,11 @@ pub use object_map::{Named, NamespacedName, ObjectMap};
 pub use objects::container_status::{
     ContainerId, ContainerIdentity, ContainerState, ContainerStatus, ContainerTerminated,
 };
+pub use objects::cron_job::CronJobBody;
 pub use objects::deployment::{DeploymentSpec, DeploymentStatus, DeploymentStrategy};
 pub use objects::endpoints::EndpointSubset;
 pub use objects::event::{BriefEvent, EventBody, EventSource, EventTemplate, ObjectReference};
+pub use objects::lease::LeaseBody;
 pub use objects::parts::Parts;
 pub use objects::plain::Plain;
 pub use objects::pod::{PodPhase, PodStatus, condition_type as pod_condition, own_claim_name};

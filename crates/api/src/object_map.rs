@@ -161,6 +161,11 @@ impl<V: Named> ObjectMap<V> {
         }
     }
 
+    /// Puts another version of the value at a slot there; returns the one before.
+    pub fn replace(&mut self, slot: Slot, value: V) -> Option<V> {
+        self.values.get_mut(slot).map(|old| std::mem::replace(old, value))
+    }
+
     /// Takes the value at a place away.
     pub fn remove(&mut self, namespace: &str, name: &str) -> Option<V> {
         let hash = hash_of(namespace, name);

@@ -134,11 +134,16 @@ impl PartialEq for PodTemplateSpec {
 impl PodTemplateSpec {
     /// Reads a template as k8s-openapi holds it.
     pub fn from_api(template: corev1::PodTemplateSpec) -> Self {
-        let mut meta = template.metadata.unwrap_or_default();
+        let spec = Arc::new(PodSpec::new(template.spec.unwrap_or_default()));
+        Self::with_spec(template.metadata.unwrap_or_default(), spec)
+    }
+
+    /// A template with the metadata that k8s-openapi holds and a spec that others share.
+    pub fn with_spec(mut meta: metav1::ObjectMeta, spec: Arc<PodSpec>) -> Self {
         let labels = StrMap::from_api(meta.labels.take());
         let annotations = StrMap::from_api(meta.annotations.take());
         let other_meta = (meta != metav1::ObjectMeta::default()).then(|| Box::new(meta));
-        Self { labels, annotations, other_meta, spec: Arc::new(PodSpec::new(template.spec.unwrap_or_default())) }
+        Self { labels, annotations, other_meta, spec }
     }
 
     /// The template as k8s-openapi writes it.

@@ -68,6 +68,21 @@ impl StrMap {
         }
     }
 
+    /// The same map with `key` set, copied once.
+    #[must_use]
+    pub fn with(&self, key: Str, value: Str) -> Self {
+        let pairs = self.as_slice();
+        let (index, after) = match pairs.binary_search_by(|(k, _)| k.cmp(&key)) {
+            Ok(index) => (index, index + 1),
+            Err(index) => (index, index),
+        };
+        let mut copy = Vec::with_capacity(pairs.len() + 1);
+        copy.extend_from_slice(&pairs[..index]);
+        copy.push((key, value));
+        copy.extend_from_slice(&pairs[after..]);
+        Self(Some(Arc::new(copy)))
+    }
+
     /// Removes `key`; returns whether it was there.
     pub fn remove(&mut self, key: &str) -> bool {
         if !self.contains_key(key) {
@@ -99,7 +114,21 @@ impl StrMap {
 
     /// The map as k8s-openapi holds it.
     pub fn from_api(map: Option<BTreeMap<String, String>>) -> Self {
-        map.into_iter().flatten().collect()
+        // A map that is sorted already need not be sorted again.
+        let pairs: Vec<(Str, Str)> = map.into_iter().flatten().map(|(k, v)| (k.into(), v.into())).collect();
+        if pairs.is_empty() { Self::EMPTY } else { Self(Some(Arc::new(pairs))) }
+    }
+
+    /// The same of a map that stays where it is.
+    pub fn of_api(map: &BTreeMap<String, String>) -> Self {
+        let pairs: Vec<(Str, Str)> = map.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect();
+        if pairs.is_empty() { Self::EMPTY } else { Self(Some(Arc::new(pairs))) }
+    }
+
+    /// Whether a map as k8s-openapi holds it has the same pairs.
+    pub fn is_api(&self, map: Option<&BTreeMap<String, String>>) -> bool {
+        let pairs = map.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()));
+        self.iter().eq(pairs)
     }
 }
 
@@ -140,9 +169,25 @@ mod tests {
         own.insert("a", "0");
         assert_eq!(own.iter().collect::<Vec<_>>(), [("a", "0"), ("b", "2"), ("c", "3")]);
         assert_eq!(shared.iter().collect::<Vec<_>>(), [("a", "1"), ("b", "2")]);
+        assert_eq!(shared.with("c".into(), "3".into()).with("a".into(), "0".into()), own);
+        assert_eq!(StrMap::EMPTY.with("b".into(), "2".into()).iter().collect::<Vec<_>>(), [("b", "2")]);
         assert!(own.remove("b") && !own.remove("b"));
         assert!(own.remove("a") && own.remove("c"));
         assert!(own.is_empty() && own == StrMap::EMPTY);
+    }
+
+    #[test]
+    fn maps_of_the_api_come_back() {
+        let rows: [&[(&str, &str)]; 3] = [&[], &[("b", "2")], &[("c", ""), ("a", "1"), ("b", "2")]];
+        for pairs in rows {
+            let api: BTreeMap<String, String> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let map = StrMap::from_api(Some(api.clone()));
+            assert_eq!((&map, &StrMap::of_api(&api)), (&pairs.iter().copied().collect(), &map));
+            assert!(map.is_api(Some(&api)) && map.is_api(None) == api.is_empty());
+            assert_eq!(map.to_api().unwrap_or_default(), api);
+            assert!(!map.with("d".into(), "4".into()).is_api(Some(&api)));
+        }
+        assert_eq!(StrMap::from_api(None), StrMap::EMPTY);
     }
 
     #[test]

@@ -31,6 +31,7 @@ impl Default for Repr {
 
 const UUID_LENGTH: usize = 36;
 const DASHES: [usize; 4] = [8, 13, 18, 23];
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 const VERSION_4: u64 = 0x4000;
 const VARIANT_RFC_4122: u64 = 0x8000_0000_0000_0000;
 
@@ -97,36 +98,45 @@ fn mix62(mut x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-fn parse_uuid(text: &str) -> Option<(u64, u64)> {
-    let bytes = text.as_bytes();
-    if bytes.len() != UUID_LENGTH {
-        return None;
+/// The value of each hexadecimal digit; more than fifteen for what is none.
+const DIGITS: [u8; 256] = {
+    let (mut table, mut value) = ([u8::MAX; 256], 0);
+    while value < HEX_DIGITS.len() {
+        table[HEX_DIGITS[value] as usize] = value as u8;
+        value += 1;
     }
-    let mut bits = 0u128;
-    for (index, byte) in bytes.iter().enumerate() {
-        if DASHES.contains(&index) {
-            (*byte == b'-').then_some(())?;
-            continue;
-        }
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        bits = bits << 4 | u128::from(digit);
-    }
-    Some(((bits >> 64) as u64, bits as u64))
+    table
+};
+
+/// A UUID with its dashes.
+fn uuid_text(high: u64, low: u64) -> [u8; UUID_LENGTH] {
+    let digits = |bits: u64| std::array::from_fn::<u8, 16, _>(|i| HEX_DIGITS[(bits >> (60 - 4 * i) & 15) as usize]);
+    let (high, low) = (digits(high), digits(low));
+    let mut text = [b'-'; UUID_LENGTH];
+    text[..8].copy_from_slice(&high[..8]);
+    text[9..13].copy_from_slice(&high[8..12]);
+    text[14..18].copy_from_slice(&high[12..]);
+    text[19..23].copy_from_slice(&low[..4]);
+    text[24..].copy_from_slice(&low[4..]);
+    text
 }
 
-/// The text of a UUID.
-fn uuid_text(high: u64, low: u64) -> [u8; UUID_LENGTH] {
-    let mut text = [b'-'; UUID_LENGTH];
-    let mut bits = u128::from(high) << 64 | u128::from(low);
-    for index in (0..UUID_LENGTH).rev().filter(|index| !DASHES.contains(index)) {
-        text[index] = b"0123456789abcdef"[(bits & 0xf) as usize];
-        bits >>= 4;
+fn parse_uuid(text: &str) -> Option<(u64, u64)> {
+    let bytes: &[u8; UUID_LENGTH] = text.as_bytes().try_into().ok()?;
+    if DASHES.iter().any(|dash| bytes[*dash] != b'-') {
+        return None;
     }
-    text
+    let mut all_digits = 0;
+    let mut read = |groups: [&[u8]; 3]| {
+        groups.into_iter().flatten().fold(0u64, |bits, byte| {
+            let digit = DIGITS[usize::from(*byte)];
+            all_digits |= digit;
+            bits << 4 | u64::from(digit)
+        })
+    };
+    let high = read([&bytes[..8], &bytes[9..13], &bytes[14..18]]);
+    let low = read([&bytes[19..23], &bytes[24..], &[]]);
+    (all_digits < 16).then_some((high, low))
 }
 
 impl fmt::Display for Uid {

@@ -4,8 +4,9 @@
 //! found by halving, so that a new one costs neither its name nor a place in a hash table. All others are in one.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use seatrial_api::{Named, NamespacedName, Object, ObjectMap, Slot};
+use seatrial_api::{Event, Named, NamespacedName, Object, ObjectMap, Slot};
 
 #[derive(Debug, Default)]
 pub(crate) struct EventTable {
@@ -68,7 +69,28 @@ impl EventTable {
 
     /// Takes the event at a place away.
     pub(crate) fn remove(&mut self, namespace: &str, name: &str) -> Option<Object> {
-        let Some(index) = self.place_of(namespace, name) else { return self.others.remove(namespace, name) };
+        match self.place_of(namespace, name) {
+            Some(index) => self.remove_recorded(index),
+            None => self.others.remove(namespace, name),
+        }
+    }
+
+    /// Takes an event away, unless another version of it is there. The oldest lies in front.
+    pub(crate) fn remove_same(&mut self, event: &Arc<Event>) -> Option<Object> {
+        let is_same = |there: &Object| matches!(there, Object::Event(there) if Arc::ptr_eq(there, event));
+        if let Some(stamp) = event.brief().map(|brief| brief.stamp) {
+            let front = self.recorded.front().is_some_and(|(first, _)| *first == stamp).then_some(0);
+            let index = front.or_else(|| self.recorded.binary_search_by_key(&stamp, |(stamp, _)| *stamp).ok());
+            if let Some(index) = index.filter(|index| self.recorded[*index].1.as_ref().is_some_and(is_same)) {
+                return self.remove_recorded(index);
+            }
+        }
+        event.with_place(|namespace, name| {
+            self.get(namespace, name).is_some_and(is_same).then(|| self.remove(namespace, name)).flatten()
+        })
+    }
+
+    fn remove_recorded(&mut self, index: usize) -> Option<Object> {
         let event = self.recorded[index].1.take();
         self.holes += usize::from(event.is_some());
         while self.recorded.pop_front_if(|(_, event)| event.is_none()).is_some() {
@@ -98,8 +120,7 @@ fn stamp_of(name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use seatrial_api::{Event, EventBody, ObjectMeta};
-    use std::sync::Arc;
+    use seatrial_api::{EventBody, ObjectMeta};
 
     use super::*;
 

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use seatrial_api::{Event, Kind, Object, ObjectKey, Resource, Time};
+use seatrial_api::{Event, Kind, Object, Resource, Time};
 
 use crate::server::ApiServer;
 
@@ -62,10 +62,7 @@ impl ApiServer {
     /// Deletes what has lived long enough at a time.
     pub fn expire(&mut self, now: Time) {
         while let Some(event) = self.expiries.pop(now) {
-            let key = event.with_place(|namespace, name| ObjectKey::new(Kind::Event, namespace, name));
-            if self.store.get(&key).is_some_and(|stored| stored.ptr_eq(&Object::Event(event))) {
-                self.store.remove(&key);
-            }
+            self.store.remove_event(&event);
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod patch;
 mod pod_resources;
 pub mod printers;
 mod registry;
+mod renewal;
 pub mod rest;
 mod server;
 mod service;

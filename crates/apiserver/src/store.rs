@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{BriefEvent, Event, Kind, Object, ObjectKey, ObjectMap, Resource};
+use seatrial_api::{BriefEvent, Event, Kind, Object, ObjectKey, ObjectMap, Resource, Slot};
 
 use crate::event_table::EventTable;
 use crate::watch_log::{Change, ChangeType, WatchLog};
@@ -55,6 +55,12 @@ impl Store {
     /// The object at a place, as its own type.
     pub fn get_as<R: Resource>(&self, namespace: &str, name: &str) -> Option<&Arc<R>> {
         self.lookup(R::KIND, namespace, name).and_then(R::unwrap)
+    }
+
+    /// The object at a slot.
+    #[inline]
+    pub(crate) fn at<R: Resource>(&self, slot: Slot) -> Option<&Arc<R>> {
+        self.tables[R::KIND as usize].at(slot).and_then(R::unwrap)
     }
 
     /// The objects of a kind, of one namespace or of all, in the order of their keys.
@@ -123,6 +129,18 @@ impl Store {
         object
     }
 
+    /// Writes an object over the one at its slot, which is of the same name.
+    pub(crate) fn replace<R: Resource>(&mut self, mut sent: R) -> Arc<R> {
+        let version = self.next_version(R::KIND);
+        sent.meta_mut().resource_version = version;
+        let object = Arc::new(sent);
+        let wrapped = R::wrap(Arc::clone(&object));
+        let old = self.tables[R::KIND as usize].replace(object.meta().slot, wrapped.clone());
+        debug_assert!(old.as_ref().is_some_and(|old| old.key() == object.key()), "it is there");
+        self.log.push(Change { resource_version: version, type_: ChangeType::Modified, object: wrapped, old });
+        object
+    }
+
     fn next_version(&mut self, kind: Kind) -> u64 {
         self.resource_version += 1;
         self.kind_versions[kind as usize] = self.resource_version;
@@ -141,6 +159,13 @@ impl Store {
         Ok(event)
     }
 
+    /// Removes an event, unless it was written or removed since.
+    pub(crate) fn remove_event(&mut self, event: &Arc<Event>) {
+        if let Some(old) = self.events.remove_same(event) {
+            self.log_removal(old);
+        }
+    }
+
     /// Removes an object; the log tells its last state with the version of the removal.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Object> {
         let old = if key.kind == Kind::Event {
@@ -148,10 +173,14 @@ impl Store {
         } else {
             self.tables[key.kind as usize].remove(&key.namespace, &key.name)?
         };
-        let resource_version = self.next_version(key.kind);
-        let object = old.with_meta(|meta| meta.resource_version = resource_version);
+        Some(self.log_removal(old))
+    }
+
+    fn log_removal(&mut self, old: Object) -> Object {
+        let resource_version = self.next_version(old.kind());
+        let object = old.with_version(resource_version);
         let change = Change { resource_version, type_: ChangeType::Deleted, object: object.clone(), old: Some(old) };
         self.log.push(change);
-        Some(object)
+        object
     }
 }

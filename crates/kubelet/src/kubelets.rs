@@ -16,6 +16,9 @@ use crate::worker::{PodWorker, Stage, Turn, WorkerEvent};
 /// How a container ended that nobody saw end, as a runtime tells it after a restart of the machine.
 const EXIT_POWERED_OFF: i32 = 255;
 
+/// For how many timers there is room at any time.
+const TIMERS_ROOM_KEPT: usize = 64;
+
 /// What a kubelet's timer is about.
 #[derive(Clone, Debug)]
 pub enum KubeletEvent {
@@ -167,9 +170,10 @@ impl Kubelets {
         self.timers.push(KubeletTimer { due: now, background: false, event });
     }
 
-    /// The timers that were asked for since the last time.
-    pub fn take_timers(&mut self) -> Vec<KubeletTimer> {
-        std::mem::take(&mut self.timers)
+    /// Hands out the timers that were asked for since the last time. What a burst needed of room is given back.
+    pub fn take_timers(&mut self, tell: impl FnMut(KubeletTimer)) {
+        self.timers.drain(..).for_each(tell);
+        self.timers.shrink_to(TIMERS_ROOM_KEPT);
     }
 
     /// A timer has come due.

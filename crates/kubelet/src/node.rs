@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use k8s_openapi::api::coordination::v1::{Lease as ApiLease, LeaseSpec};
+use k8s_openapi::api::coordination::v1::LeaseSpec;
 use k8s_openapi::api::core::v1::{NodeAddress, NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo, Taint};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time as ApiTime;
 use rustc_hash::FxHashSet;
 use seatrial_api::quantity::Quantity;
-use seatrial_api::{ApiError, Lease, Node, ObjectMeta, Str, StrMap, Time};
+use seatrial_api::{ApiError, Lease, LeaseBody, Node, ObjectMeta, Slot, Str, StrMap, Time};
 use seatrial_machinery::{Client, SimTime};
 
 use crate::kubelets::{KubeletEvent, KubeletTimer, Kubelets};
@@ -54,12 +54,15 @@ pub(crate) struct NodeState {
     pub(crate) images: FxHashSet<Str>,
     /// When the last of the pulls that were asked for is through: a node pulls one image after the other.
     pub(crate) pulling_until: SimTime,
+    /// Where the node's lease lies.
+    lease: Slot,
 }
 
 impl NodeState {
     fn new(ip: IpAddr) -> Self {
         let (missed, images) = (Vec::new(), FxHashSet::default());
-        Self { ip, failed: false, failures: 0, powered_off: false, missed, images, pulling_until: SimTime::ZERO }
+        let (failed, powered_off) = (false, false);
+        Self { ip, failed, failures: 0, powered_off, missed, images, pulling_until: SimTime::ZERO, lease: Slot::NONE }
     }
 }
 
@@ -105,14 +108,10 @@ impl Kubelets {
     pub(crate) fn heartbeat(&mut self, client: &mut Client<'_>) {
         let now = client.clock();
         for name in &self.node_order {
-            if self.nodes.get(name).is_none_or(|n| n.failed) {
-                continue;
-            }
-            if let Ok(lease) = client.get_live::<Lease>(LEASE_NAMESPACE, name) {
-                let mut renewed = Lease::clone(&lease);
-                renewed.body.spec.get_or_insert_default().renew_time = Some(now.micro_time().into());
-                // A lease that somebody else writes at the same moment is renewed the next time.
-                let _ = client.update(renewed);
+            let Some(node) = self.nodes.get_mut(name).filter(|node| !node.failed) else { continue };
+            // A lease that is gone stays so: nobody evicts a node for that at once.
+            if let Ok(lease) = client.renew_lease(LEASE_NAMESPACE, name, node.lease, now.micro_time()) {
+                node.lease = lease.meta.slot;
             }
         }
         self.schedule_heartbeat(now.now());
@@ -128,11 +127,10 @@ fn lease(name: &str, now: Time) -> Lease {
     let spec = LeaseSpec {
         holder_identity: Some(name.to_owned()),
         lease_duration_seconds: Some(LEASE_DURATION_SECONDS),
-        renew_time: Some(seatrial_api::MicroTime::from(now).into()),
         ..LeaseSpec::default()
     };
     let meta = ObjectMeta { name: name.into(), namespace: LEASE_NAMESPACE.into(), ..ObjectMeta::default() };
-    Lease { meta, body: ApiLease { spec: Some(spec), ..ApiLease::default() } }
+    Lease { meta, body: LeaseBody { spec: Some(spec.into()), renew_time: Some(now.into()) } }
 }
 
 fn new_node(config: &NodeConfig, ip: IpAddr, now: Time) -> Result<Node, ApiError> {

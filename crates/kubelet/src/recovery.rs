@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, ConditionStatus, Lease, Node, Pod, pod_condition};
+use seatrial_api::{ApiError, ConditionStatus, Node, Pod, Slot, pod_condition};
 use seatrial_machinery::{Client, set_pod_condition};
 
 use crate::kubelets::Kubelets;
@@ -18,10 +18,9 @@ impl Kubelets {
     /// 404 for a node that was removed meanwhile.
     pub fn post_node_status(&mut self, client: &mut Client<'_>, name: &str, pods: &[Arc<Pod>]) -> Result<(), ApiError> {
         let now = client.clock();
-        if let Ok(lease) = client.get_live::<Lease>(LEASE_NAMESPACE, name) {
-            let mut renewed = Lease::clone(&lease);
-            renewed.body.spec.get_or_insert_default().renew_time = Some(now.micro_time().into());
-            client.update(renewed)?;
+        match client.renew_lease(LEASE_NAMESPACE, name, Slot::NONE, now.micro_time()) {
+            Err(error) if !error.is_not_found() => return Err(error),
+            _ => {}
         }
         let mut node = Node::clone(&*client.get_live::<Node>("", name)?);
         let list = node.body.status.get_or_insert_default().conditions.get_or_insert_default();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, Object, ObjectKey, Resource};
+use seatrial_api::{ApiError, Lease, MicroTime, Object, ObjectKey, Resource, Slot};
 use seatrial_apiserver::{ApiServer, DeleteOptions, RequestInfo, Strategy};
 
 use crate::clock::Clock;
@@ -92,6 +92,20 @@ impl<'a> Client<'a> {
     /// See [`ApiServer::update_status`].
     pub fn update_status<R: Strategy>(&mut self, object: R) -> Result<Arc<R>, ApiError> {
         self.counted(|server, request| server.update_status(request, object))
+    }
+
+    /// Renews a Lease that lies at a slot, as far as the caller knows.
+    ///
+    /// # Errors
+    /// See [`ApiServer::renew_lease`].
+    pub fn renew_lease(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        slot: Slot,
+        time: MicroTime,
+    ) -> Result<Arc<Lease>, ApiError> {
+        self.counted(|server, request| server.renew_lease(request, (namespace, name), slot, time))
     }
 
     /// Deletes an object.

@@ -23,7 +23,9 @@ impl CronSchedule {
     #[must_use]
     pub fn next(&self, after: Time) -> Option<Time> {
         match self {
-            Self::Fields(fields) => Search::after(fields, after.unix()).run(),
+            Self::Fields(fields) => {
+                next_of_the_hour(fields, after.unix()).or_else(|| Search::after(fields, after.unix()).run())
+            }
             Self::Every { seconds } => Some(after.plus_seconds(*seconds)),
         }
     }
@@ -33,6 +35,22 @@ impl CronSchedule {
 #[must_use]
 pub fn to_rfc3339_in(time: Time, zone: Tz) -> String {
     time.to_chrono().with_timezone(&zone).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// The first instant after another where it is in the next minute's hour of UTC, as mostly it is: a search of one step.
+fn next_of_the_hour(fields: &CronFields, after: i64) -> Option<Time> {
+    if fields.zone.is_some_and(|zone| zone != Tz::UTC) {
+        return None;
+    }
+    let start = after.div_euclid(MINUTE).saturating_add(1).saturating_mul(MINUTE);
+    let local = DateTime::from_timestamp(start, 0)?.naive_utc();
+    let day_matches = || fields.day_matches(local.day(), local.weekday().num_days_from_sunday());
+    if !fields.hour.has(local.hour()) || !fields.month.has(local.month()) || !day_matches() {
+        return None;
+    }
+    let minute = fields.minute.first_from(local.minute()).filter(|minute| *minute < 60)?;
+    let found = start + i64::from(minute - local.minute()) * MINUTE;
+    Some(Time::from_unix(found)).filter(|time| time.unix() == found)
 }
 
 /// A search in progress.
@@ -143,7 +161,7 @@ impl<'a> Search<'a> {
 
 /// How many minutes after one that does not match the next comes that does, or the hour is over.
 fn minutes_to_match(minutes: BitSet, minute: u32) -> i64 {
-    let rest = (minute + 1..60).find(|m| minutes.has(*m)).unwrap_or(60);
+    let rest = minutes.first_from(minute + 1).map_or(60, |minute| minute.min(60));
     i64::from(rest - minute)
 }
 

@@ -293,6 +293,12 @@ impl Event {
         self.brief.as_ref()
     }
 
+    /// The same event with another version, where it is not rendered for that.
+    pub(crate) fn with_version(&self, version: u64) -> Option<Self> {
+        let brief = BriefEvent { resource_version: version, ..self.brief.clone()? };
+        Some(brief.into())
+    }
+
     /// Calls with the event's namespace and name, without rendering the rest.
     #[inline]
     pub fn with_place<T>(&self, call: impl FnOnce(&str, &str) -> T) -> T {

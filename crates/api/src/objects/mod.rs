@@ -1,11 +1,13 @@
 //! The kinds: what each looks like inside, and how it is read and written.
 
 pub(crate) mod container_status;
+pub(crate) mod cron_job;
 pub(crate) mod daemon_set;
 pub(crate) mod deployment;
 pub(crate) mod endpoint_slice;
 pub(crate) mod endpoints;
 pub(crate) mod event;
+pub(crate) mod lease;
 pub(crate) mod nil;
 pub(crate) mod parts;
 pub(crate) mod plain;

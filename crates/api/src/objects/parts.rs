@@ -2,6 +2,7 @@
 //! so that a write of one copies nothing of the other.
 
 use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::batch::v1 as batchv1;
 use k8s_openapi::api::core::v1 as corev1;
 
 use crate::objects::plain::Plain;
@@ -41,6 +42,7 @@ macro_rules! in_parts {
 }
 
 in_parts! {
+    batchv1::Job, batchv1::JobSpec, batchv1::JobStatus;
     appsv1::StatefulSet, appsv1::StatefulSetSpec, appsv1::StatefulSetStatus;
     corev1::PersistentVolume, corev1::PersistentVolumeSpec, corev1::PersistentVolumeStatus;
     corev1::PersistentVolumeClaim, corev1::PersistentVolumeClaimSpec, corev1::PersistentVolumeClaimStatus;

@@ -14,7 +14,12 @@ const FAILED_JOBS_HISTORY_LIMIT: i32 = 1;
 
 /// Mirrors `SetObjectDefaults_Job`. The labels come after the generated ones: see the strategy.
 pub fn set_defaults_job(job: &mut Job) {
-    let spec = job.spec.get_or_insert_default();
+    set_defaults_job_spec(job.spec.get_or_insert_default());
+    job.status.get_or_insert_default();
+}
+
+/// The same for a Job that a controller makes.
+pub fn set_defaults_job_spec(spec: &mut JobSpec) {
     if spec.completions.is_none() && spec.parallelism.is_none() {
         spec.completions = Some(1);
     }
@@ -28,7 +33,6 @@ pub fn set_defaults_job(job: &mut Job) {
     let policy = if has_failure_policy { "Failed" } else { "TerminatingOrFailed" };
     default_absent(&mut spec.pod_replacement_policy, policy);
     set_defaults_below_job_spec(spec);
-    job.status.get_or_insert_default();
 }
 
 /// Mirrors `SetObjectDefaults_CronJob`: its template becomes a Job only later.

@@ -20,7 +20,7 @@ mod volume;
 
 pub use apps::{set_defaults_daemon_set, set_defaults_deployment, set_defaults_replica_set, set_defaults_stateful_set};
 pub use autoscaling::{set_defaults_horizontal_pod_autoscaler, set_defaults_pod_disruption_budget};
-pub use batch::{set_defaults_cron_job, set_defaults_job};
+pub use batch::{set_defaults_cron_job, set_defaults_job, set_defaults_job_spec};
 pub use core::{
     set_defaults_event, set_defaults_limit_range, set_defaults_namespace, set_defaults_node,
     set_defaults_replication_controller, set_defaults_resource_quota, set_defaults_secret,

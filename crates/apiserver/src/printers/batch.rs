@@ -19,13 +19,14 @@ pub(super) const JOB_COLUMNS: &[Column] = &[
 ];
 
 pub(super) fn job_cells(job: &Job, now: Time) -> Cells {
-    let spec = job.body.spec.clone().unwrap_or_default();
-    let status = job.body.status.clone().unwrap_or_default();
+    let none = JobSpec::default();
+    let spec = job.body.spec.as_deref().unwrap_or(&none);
+    let status = job.body.status.as_deref().cloned().unwrap_or_default();
     let (names, images) = template_cells(Some(&spec.template));
     vec![
         json!(job.meta.name.as_str()),
         json!(status_cell(&status, job.meta.is_deleting())),
-        json!(completions_cell(&spec, &status)),
+        json!(completions_cell(spec, &status)),
         json!(duration_cell(&status, now)),
         json!(age(job.meta.creation_timestamp, now)),
         json!(names),

@@ -20,10 +20,10 @@ impl Strategy for Job {
 
     /// A controller's Job comes here without defaults.
     fn prepare_for_create(&mut self) {
-        defaults::set_defaults_job(&mut self.body);
         self.body.status = Some(Default::default());
         self.meta.generation = 1;
-        let spec = self.body.spec.get_or_insert_default();
+        let spec = &mut **self.body.spec.get_or_insert_default();
+        defaults::set_defaults_job_spec(spec);
         if spec.manual_selector != Some(true) {
             generate_selector(spec, &self.meta);
         }
@@ -82,8 +82,8 @@ fn generate_selector(spec: &mut JobSpec, meta: &ObjectMeta) {
 fn default_labels(job: &mut Job) {
     let template = job.body.spec.as_ref().and_then(|spec| spec.template.metadata.as_ref());
     if job.meta.labels.is_empty()
-        && let Some(labels) = template.and_then(|meta| meta.labels.clone())
+        && let Some(labels) = template.and_then(|meta| meta.labels.as_ref())
     {
-        job.meta.labels = StrMap::from_api(Some(labels));
+        job.meta.labels = StrMap::of_api(labels);
     }
 }

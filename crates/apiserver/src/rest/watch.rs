@@ -177,7 +177,7 @@ impl Watch {
             (true, true) => Some(self.event("MODIFIED", &change.object, now)),
             (true, false) => {
                 // The last state that matched, with the version at which it stopped to.
-                let last = change.old.as_ref()?.with_meta(|m| m.resource_version = change.resource_version);
+                let last = change.old.as_ref()?.with_version(change.resource_version);
                 Some(self.event("DELETED", &last, now))
             }
         }

@@ -2,11 +2,12 @@
 //!
 //! Mirrors pkg/controller/cronjob/utils.go (v1.36).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::{CronJobSpec, CronJobStatus};
 use seatrial_api::cron_schedule::{CronSchedule, load_location};
-use seatrial_api::{CronJob, Time};
+use seatrial_api::{CronJob, NamespacedName, Shared, Time};
 use seatrial_machinery::Clock;
 
 /// How long after a time of its schedule a CronJob is looked at. Mirrors `nextScheduleDelta`.
@@ -31,6 +32,30 @@ pub(super) struct MostRecent {
     /// The latest time that has come.
     pub(super) time: Option<Time>,
     pub(super) missed: Missed,
+}
+
+/// The schedules of CronJobs, read once for each version of their specs.
+#[derive(Debug, Default)]
+pub(super) struct Schedules(BTreeMap<NamespacedName, (Shared<CronJobSpec>, CronSchedule)>);
+
+impl Schedules {
+    /// The schedule of a spec.
+    ///
+    /// # Errors
+    /// The parser's text.
+    pub(super) fn of(&mut self, key: &NamespacedName, spec: &Shared<CronJobSpec>) -> Result<CronSchedule, String> {
+        if let Some((_, schedule)) = self.0.get(key).filter(|(known, _)| known.ptr_eq(spec)) {
+            return Ok(*schedule);
+        }
+        let schedule = CronSchedule::parse(&schedule_text(spec))?;
+        self.0.insert(key.clone(), (spec.clone(), schedule));
+        Ok(schedule)
+    }
+
+    /// A CronJob is gone.
+    pub(super) fn forget(&mut self, key: &NamespacedName) {
+        self.0.remove(key);
+    }
 }
 
 /// The schedule with its time zone, as the parser takes it. Mirrors `formatSchedule`.

@@ -12,9 +12,7 @@ use seatrial_api::{ApiError, CronJob, Job, Time};
 use seatrial_machinery::{EventText, SyncContext};
 
 use super::controller::Sync;
-use super::schedule::{
-    Missed, MostRecent, has_own_zone, most_recent_schedule_time, next_schedule_time_duration, schedule_text,
-};
+use super::schedule::{Missed, MostRecent, has_own_zone, most_recent_schedule_time, next_schedule_time_duration};
 use super::utils::{finished_condition, is_to, job_from_template, job_name, reference_to};
 
 const NAMESPACE_TERMINATING: &str = "NamespaceTerminating";
@@ -97,7 +95,7 @@ impl Sync<'_> {
         let Some(completed) = completed else { return };
         let last = self.status.last_successful_time.as_ref();
         if last.is_none_or(|last| Time::from(completed) > Time::from(last)) {
-            self.status.last_successful_time = Some(completed.clone());
+            self.status.to_mut().last_successful_time = Some(completed.clone());
             self.changed = true;
         }
     }
@@ -120,8 +118,9 @@ impl Sync<'_> {
     }
 
     /// The schedule, unless there is none to follow now.
-    fn schedule_to_follow(&self, cx: &mut SyncContext<'_>) -> Option<CronSchedule> {
-        let spec = &self.cron_job.body.spec;
+    fn schedule_to_follow(&mut self, cx: &mut SyncContext<'_>) -> Option<CronSchedule> {
+        let cron_job = self.cron_job;
+        let spec = &cron_job.body.spec;
         if let Some(zone) = &spec.time_zone
             && let Err(error) = load_location(zone)
         {
@@ -140,7 +139,7 @@ impl Sync<'_> {
             );
             self.tell(cx, &EventText::warning("UnsupportedSchedule", &text));
         }
-        match CronSchedule::parse(&schedule_text(spec)) {
+        match self.schedules.of(self.key, spec) {
             Ok(schedule) => Some(schedule),
             Err(error) => {
                 let text = format!("unparseable schedule: {} : {error}", quote(&spec.schedule));
@@ -222,8 +221,9 @@ impl Sync<'_> {
                 return Err(error);
             }
         };
-        self.status.active.get_or_insert_default().push(reference_to(&job));
-        self.status.last_schedule_time = Some(scheduled.into());
+        let status = self.status.to_mut();
+        status.active.get_or_insert_default().push(reference_to(&job));
+        status.last_schedule_time = Some(scheduled.into());
         self.changed = true;
         Ok(true)
     }
@@ -234,10 +234,15 @@ impl Sync<'_> {
 
     /// Takes Jobs off the list of active ones.
     pub(super) fn forget_active(&mut self, is_gone: impl Fn(&ObjectReference) -> bool) {
-        let Some(active) = &mut self.status.active else { return };
+        let loses_some = |active: &Vec<ObjectReference>| active.is_empty() || active.iter().any(&is_gone);
+        if !self.status.active.as_ref().is_some_and(loses_some) {
+            return;
+        }
+        let status = self.status.to_mut();
+        let Some(active) = &mut status.active else { return };
         active.retain(|reference| !is_gone(reference));
         if active.is_empty() {
-            self.status.active = None;
+            status.active = None;
         }
     }
 }

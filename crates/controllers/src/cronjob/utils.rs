@@ -2,10 +2,9 @@
 //!
 //! Mirrors pkg/controller/cronjob/utils.go and pkg/controller/job/util/utils.go (v1.36).
 
-use k8s_openapi::api::batch::v1 as batchv1;
 use k8s_openapi::api::core::v1::ObjectReference;
 use seatrial_api::cron_schedule::{load_location, to_rfc3339_in};
-use seatrial_api::{CronJob, Job, Kind, ObjectMeta, Str, StrMap, Time, Uid};
+use seatrial_api::{CronJob, Job, Kind, ObjectMeta, Parts, Shared, Str, StrMap, Time, Uid};
 use seatrial_machinery::new_controller_ref;
 
 /// The annotation with the time a Job was made for.
@@ -41,7 +40,7 @@ pub(super) fn job_from_template(cron_job: &CronJob, scheduled: Time) -> Job {
             owner_references: vec![new_controller_ref(cron_job)].into(),
             ..ObjectMeta::default()
         },
-        body: batchv1::Job { spec: spec.job_template.spec.clone(), ..batchv1::Job::default() },
+        body: Parts { spec: spec.job_template.spec.clone().map(Shared::new), status: None },
     }
 }
 
@@ -60,5 +59,5 @@ pub(super) fn reference_to(job: &Job) -> ObjectReference {
 
 /// Whether a reference is to the object with a uid.
 pub(super) fn is_to(reference: &ObjectReference, uid: &Uid) -> bool {
-    reference.uid.as_deref().is_some_and(|text| Uid::parse(text) == *uid)
+    reference.uid.as_deref().is_some_and(|text| uid.is(text))
 }

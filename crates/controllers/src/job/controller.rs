@@ -35,6 +35,8 @@ pub struct JobController {
     /// The pods of each Job, by its uid.
     pub(super) pods: FxHashMap<Uid, JobPods>,
     templates: FxHashMap<Uid, Template>,
+    /// The spec of the pods of the Job that made some last. The Jobs of a CronJob have it in common.
+    last_spec: Option<Arc<PodSpec>>,
 }
 
 /// What a Job's pods are made from, as of a generation of its spec.
@@ -54,6 +56,7 @@ impl Default for JobController {
             backoff: FxHashMap::default(),
             pods: FxHashMap::default(),
             templates: FxHashMap::default(),
+            last_spec: None,
         }
     }
 }
@@ -81,10 +84,8 @@ impl Controller for JobController {
 impl JobController {
     /// Mirrors `enqueueSyncJobBatched`.
     pub(super) fn enqueue_sync_job_batched(&mut self, job: &Uid, now: SimTime) {
-        let Some(job) = self.pods.get_mut(job).and_then(|pods| pods.job.as_mut()) else { return };
-        // Of many events of a second only the first one asks the queue.
-        if !std::mem::replace(&mut job.is_batched, true) {
-            self.queue.add_after(job.key.clone(), SYNC_JOB_BATCH_PERIOD, now);
+        if let Some(job) = self.pods.get_mut(job).and_then(|pods| pods.job.as_mut()) {
+            job.enqueue_batched(&mut self.queue, now);
         }
     }
 
@@ -99,16 +100,7 @@ impl JobController {
         if let Some(known) = known {
             return (Arc::clone(&known.template), known.finalizers.clone());
         }
-        let mut template = spec.template.clone();
-        if Wanted::of(spec).is_indexed {
-            add_completion_index_env_variables(template.spec.get_or_insert_default());
-        }
-        let mut template = PodTemplateSpec::from_api(template);
-        if Wanted::of(spec).is_indexed {
-            // The hostnames follow from the names' prefixes, so that all indexes share one spec.
-            template.spec = Arc::new(PodSpec::clone(&template.spec).with_hostname(PodHostname::GenerateName));
-        }
-        let template = Arc::new(template);
+        let template = Arc::new(self.pod_template_of(job, spec));
         let mut finalizers: Vec<Str> = template.finalizers().iter().map(Str::from).collect();
         if !finalizers.iter().any(|f| f == JOB_TRACKING_FINALIZER) {
             finalizers.push(Str::new_static(JOB_TRACKING_FINALIZER));
@@ -117,6 +109,35 @@ impl JobController {
         let result = (Arc::clone(&made.template), made.finalizers.clone());
         self.templates.insert(job.meta.uid.clone(), made);
         result
+    }
+
+    fn pod_template_of(&mut self, job: &Job, spec: &JobSpec) -> PodTemplateSpec {
+        if Wanted::of(spec).is_indexed {
+            let mut template = spec.template.clone();
+            add_completion_index_env_variables(template.spec.get_or_insert_default());
+            let mut template = PodTemplateSpec::from_api(template);
+            // The hostnames follow from the names' prefixes, so that all indexes share one spec.
+            template.spec = Arc::new(PodSpec::clone(&template.spec).with_hostname(PodHostname::GenerateName));
+            return template;
+        }
+        let last = self.last_spec.as_ref().filter(|last| spec.template.spec.as_ref() == Some(last.api()));
+        let Some(last) = last else {
+            let template = PodTemplateSpec::from_api(spec.template.clone());
+            self.last_spec = Some(Arc::clone(&template.spec));
+            return template;
+        };
+        // What was found out of the spec once holds for all pods that share it. The labels are mostly the Job's own.
+        let labels = spec.template.metadata.as_ref().and_then(|meta| meta.labels.as_ref());
+        let is_labelled_alike = job.meta.labels.is_api(labels);
+        let mut metadata = spec.template.metadata.clone();
+        if let Some(metadata) = metadata.as_mut().filter(|_| is_labelled_alike) {
+            metadata.labels = None;
+        }
+        let mut template = PodTemplateSpec::with_spec(metadata.unwrap_or_default(), Arc::clone(last));
+        if is_labelled_alike {
+            template.labels = job.meta.labels.clone();
+        }
+        template
     }
 
     /// A Job is over or gone: its pods are made no more.

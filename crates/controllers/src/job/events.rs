@@ -65,10 +65,12 @@ impl JobController {
         }
         let (Some(uid), Some(pod)) = (new_owner, new) else { return };
         let is_selected_anew = old.is_none_or(|old| old.meta.labels != pod.meta.labels) || old_owner.is_none();
-        let job = resolve_controller_ref(cx.informers, &pod.meta).filter(|_| is_selected_anew);
-        let pods = self.pods.entry(uid.clone()).or_default();
+        let pods = match self.pods.get_mut(&uid) {
+            Some(pods) => pods,
+            None => self.pods.entry(uid.clone()).or_default(),
+        };
         pods.apply(pod);
-        if let Some(job) = job {
+        if is_selected_anew && let Some(job) = resolve_controller_ref(cx.informers, &pod.meta) {
             pods.set_stranger(&pod.meta.name, !selects(job, &pod.meta.labels));
         }
         if pods.is_empty() {
@@ -216,14 +218,14 @@ impl JobController {
     fn job_of(&self, meta: &ObjectMeta) -> Option<&KnownJob> {
         let owner = job_reference(meta)?;
         let job = self.pods.get(&owner.uid)?.job.as_ref()?;
-        (job.key.name == owner.name && job.key.namespace == meta.namespace).then_some(job)
+        job.is(owner, meta).then_some(job)
     }
 
     fn enqueue_owner(&mut self, meta: &ObjectMeta, now: SimTime) {
-        if self.job_of(meta).is_some()
-            && let Some(owner) = job_reference(meta)
-        {
-            self.enqueue_sync_job_batched(&owner.uid, now);
+        let Some(owner) = job_reference(meta) else { return };
+        let job = self.pods.get_mut(&owner.uid).and_then(|pods| pods.job.as_mut());
+        if let Some(job) = job.filter(|job| job.is(owner, meta)) {
+            job.enqueue_batched(&mut self.queue, now);
         }
     }
 }

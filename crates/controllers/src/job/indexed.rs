@@ -76,13 +76,40 @@ pub(super) fn add_index_failure_count_annotation(
 }
 
 /// The prefix of the names of an index's pods; a long Job's name is cut. Mirrors `podGenerateNameWithIndex`.
-pub(super) fn pod_generate_name_with_index(job: &str, index: i32) -> String {
-    let suffix = format!("-{index}-");
-    let mut end = job.len().min(GENERATED_NAME_LENGTH_MAX.saturating_sub(suffix.len()));
+pub(super) fn pod_generate_name_with_index(job: &str, index: &str) -> Str {
+    let suffix_length = index.len() + "--".len();
+    let mut end = job.len().min(GENERATED_NAME_LENGTH_MAX.saturating_sub(suffix_length));
     while !job.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}{suffix}", &job[..end])
+    let parts = [&job[..end], "-", index, "-"];
+    let mut buffer = [0; GENERATED_NAME_LENGTH_MAX];
+    let mut length = 0;
+    for part in parts {
+        let Some(room) = buffer.get_mut(length..length + part.len()) else { return parts.concat().into() };
+        room.copy_from_slice(part.as_bytes());
+        length += part.len();
+    }
+    std::str::from_utf8(&buffer[..length]).unwrap_or_default().into()
+}
+
+/// An index as text; short enough to need no allocation.
+pub(super) fn decimal(index: i32) -> Str {
+    const LENGTH_MAX: usize = "-2147483648".len();
+    let (mut buffer, mut start, mut rest) = ([b'0'; LENGTH_MAX], LENGTH_MAX, index.unsigned_abs());
+    loop {
+        start -= 1;
+        buffer[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if index < 0 {
+        start -= 1;
+        buffer[start] = b'-';
+    }
+    std::str::from_utf8(&buffer[start..]).unwrap_or_default().into()
 }
 
 /// Tells every container its index. Mirrors `addCompletionIndexEnvVariables`.
@@ -145,7 +172,7 @@ mod tests {
             (&"a".repeat(63), 99_999, format!("{}-99999-", "a".repeat(51))),
         ];
         for (job, index, want) in rows {
-            assert_eq!(pod_generate_name_with_index(job, index), want);
+            assert_eq!(pod_generate_name_with_index(job, &decimal(index)), want);
             assert!(want.len() <= GENERATED_NAME_LENGTH_MAX, "{want}");
         }
     }

@@ -158,6 +158,14 @@ impl IndexSet {
         Self::place(index).is_some_and(|(word, bit)| self.words.get(word).is_some_and(|w| w & bit != 0))
     }
 
+    /// Whether any index from here on is there.
+    pub(super) fn has_from(&self, index: i32) -> bool {
+        let (word, bit) = Self::place(index).unwrap_or((0, 1));
+        let mut words = self.words.iter().skip(word);
+        // The bits from this one on: all but those below.
+        words.next().is_some_and(|first| first & !(bit - 1) != 0) || words.any(|word| *word != 0)
+    }
+
     /// The first index from here on that is not there.
     fn next_absent(&self, index: i32) -> i32 {
         let Ok(from) = usize::try_from(index) else { return index };
@@ -263,6 +271,8 @@ mod tests {
         set.remove(5000);
         let members: Vec<i32> = (-1..300).filter(|i| set.has(*i)).collect();
         assert_eq!(members, [0, 63, 64, 65, 200]);
+        let from = [(-1, true), (65, true), (66, true), (200, true), (201, false), (256, false), (9999, false)];
+        from.iter().for_each(|(index, want)| assert_eq!(set.has_from(*index), *want, "{index}"));
         let rows = [(0, 1), (1, 1), (62, 62), (63, 66), (64, 66), (200, 201), (900, 900)];
         for (from, want) in rows {
             assert_eq!(set.next_absent(from), want, "{from}");

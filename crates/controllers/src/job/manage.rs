@@ -15,7 +15,7 @@ use seatrial_machinery::{Clock, ObjectRef, SyncContext, new_controller_ref};
 use super::backoff::remaining_time_per_index;
 use super::controller::JobController;
 use super::indexed::{
-    JOB_COMPLETION_INDEX, UNKNOWN_COMPLETION_INDEX, add_index_failure_count_annotation, completion_index,
+    JOB_COMPLETION_INDEX, UNKNOWN_COMPLETION_INDEX, add_index_failure_count_annotation, completion_index, decimal,
     pod_generate_name_with_index,
 };
 use super::indexes::{IndexSet, OrderedIntervals, first_pending_indexes};
@@ -176,16 +176,17 @@ impl JobController {
 
 /// Gives a pod of an indexed Job its name, annotations, label and hostname.
 fn give_index(pod: &mut Pod, sync: &JobSync<'_>, index: i32) {
-    let number = Str::from(index.to_string());
+    let number = decimal(index);
     let job = &sync.job.meta.name;
-    pod.meta.generate_name = pod_generate_name_with_index(job, index).into();
-    pod.meta.annotations.insert(Str::new_static(JOB_COMPLETION_INDEX), number.clone());
-    pod.meta.labels.insert(Str::new_static(JOB_COMPLETION_INDEX), number);
-    let hostname = format!("{job}-{index}");
-    if pod.hostname() != Some(&hostname) {
+    pod.meta.generate_name = pod_generate_name_with_index(job, &number);
+    let key = Str::new_static(JOB_COMPLETION_INDEX);
+    pod.meta.annotations = pod.meta.annotations.with(key.clone(), number.clone());
+    pod.meta.labels = pod.meta.labels.with(key, number.clone());
+    let rest = pod.hostname().and_then(|hostname| hostname.strip_prefix(job.as_str()));
+    if rest.and_then(|rest| rest.strip_prefix('-')) != Some(&number) {
         // The Job's name is too long to be the prefix as it is.
         let mut spec = pod.spec.api().clone();
-        spec.hostname = Some(hostname);
+        spec.hostname = Some(format!("{job}-{number}"));
         pod.spec = Arc::new(PodSpec::new(spec));
     }
     if sync.wanted.backoff_limit_per_index.is_some() {
@@ -204,7 +205,7 @@ fn active_pods_for_removal(sync: &JobSync<'_>, at_least: usize) -> Vec<Arc<Pod>>
     let (mut doomed, mut left) = if is_misplaced {
         split_misplaced(sync.pods, completions)
     } else {
-        (Vec::new(), sync.pods.active().map(Arc::clone).collect())
+        (Vec::new(), sync.pods.active().into_iter().map(Arc::clone).collect())
     };
     if doomed.len() < at_least {
         left.sort_by(|a, b| compare_active_pods(a, b));
@@ -218,7 +219,7 @@ fn active_pods_for_removal(sync: &JobSync<'_>, at_least: usize) -> Vec<Arc<Pod>>
 /// `appendDuplicatedIndexPodsForRemoval`.
 fn split_misplaced(pods: &JobPods, completions: i32) -> (Vec<Arc<Pod>>, Vec<Arc<Pod>>) {
     let (mut doomed, mut left) = (Vec::new(), Vec::new());
-    let active: Vec<&Arc<Pod>> = pods.active().collect();
+    let active = pods.active();
     for group in active.chunk_by(|a, b| completion_index(a) == completion_index(b)) {
         let index = group.first().map_or(UNKNOWN_COMPLETION_INDEX, |pod| completion_index(pod));
         let mut group: Vec<Arc<Pod>> = group.iter().map(|pod| Arc::clone(pod)).collect();

@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{NamespacedName, Pod, PodPhase, Str, Uid};
+use seatrial_api::{NamespacedName, ObjectMeta, OwnerReference, Pod, PodPhase, Str, Uid};
+use seatrial_machinery::{Queue, SimTime};
 
+use super::controller::SYNC_JOB_BATCH_PERIOD;
 use super::indexed::completion_index;
 use super::indexes::IndexSet;
 use super::utils::has_tracking_finalizer;
@@ -27,17 +29,41 @@ pub(super) struct KnownJob {
     pub(super) is_batched: bool,
 }
 
+impl KnownJob {
+    /// Whether it is the Job that an object of a namespace names as its owner.
+    pub(super) fn is(&self, owner: &OwnerReference, object: &ObjectMeta) -> bool {
+        self.key.name == owner.name && self.key.namespace == object.namespace
+    }
+
+    /// Queues the Job, once a period. Mirrors `enqueueSyncJobBatched`.
+    pub(super) fn enqueue_batched(&mut self, queue: &mut Queue, now: SimTime) {
+        // Of many events of a second only the first one asks the queue.
+        if !std::mem::replace(&mut self.is_batched, true) {
+            queue.add_after(self.key.clone(), SYNC_JOB_BATCH_PERIOD, now);
+        }
+    }
+}
+
+/// A pod and its index.
+#[derive(Debug)]
+struct KnownPod {
+    pod: Arc<Pod>,
+    index: i32,
+}
+
 /// The pods of one Job.
 #[derive(Debug, Default)]
 pub(super) struct JobPods {
     /// The Job, from its first delivery to its last.
     pub(super) job: Option<KnownJob>,
-    /// Those that are in any of the heaps.
-    known: FxHashMap<Uid, Arc<Pod>>,
-    /// Neither ended nor being deleted.
-    active: Heap,
+    /// Those that are active or in any of the heaps.
+    known: FxHashMap<Uid, KnownPod>,
+    /// How many are active: neither ended nor being deleted. Syncs of a Job that goes on ask for no more of them.
+    active: usize,
     /// The indexes of active pods.
     active_indexes: IndexSet,
+    /// How many active pods have no index.
+    unplaced: usize,
     /// How many active pods have an index that another one has, too.
     duplicates: usize,
     /// How many active pods are ready.
@@ -59,13 +85,20 @@ impl JobPods {
     }
 
     /// The active pods, by index.
-    pub(super) fn active(&self) -> impl DoubleEndedIterator<Item = &Arc<Pod>> {
-        self.active.values()
+    pub(super) fn active(&self) -> Vec<&Arc<Pod>> {
+        self.active_by_key().into_iter().map(|(_, pod)| pod).collect()
+    }
+
+    fn active_by_key(&self) -> Vec<((i32, &Uid), &Arc<Pod>)> {
+        let active = self.known.values().filter(|known| known.pod.is_active());
+        let mut active: Vec<_> = active.map(|known| ((known.index, &known.pod.meta.uid), &known.pod)).collect();
+        active.sort_unstable_by_key(|(key, _)| *key);
+        active
     }
 
     /// How many pods are active.
     pub(super) fn active_count(&self) -> i32 {
-        count(self.active.len())
+        count(self.active)
     }
 
     /// How many of them are ready.
@@ -80,8 +113,7 @@ impl JobPods {
 
     /// Whether active pods share an index, have none, or have one that the Job does not have.
     pub(super) fn has_misplaced(&self, completions: i32) -> bool {
-        let first = self.active.keys().next().is_some_and(|(index, _)| *index < 0);
-        self.duplicates > 0 || first || self.active.range((completions, Uid::default())..).next().is_some()
+        self.duplicates > 0 || self.unplaced > 0 || self.active_indexes.has_from(completions)
     }
 
     /// How many pods are being deleted and have not ended.
@@ -103,15 +135,16 @@ impl JobPods {
 
     /// All pods that still have the finalizer, by index.
     pub(super) fn tracked(&self) -> Vec<(i32, &Arc<Pod>)> {
-        let active = self.active.iter().filter(|(_, pod)| has_tracking_finalizer(pod));
-        let mut all: Vec<(&PodKey, &Arc<Pod>)> = active.chain(&self.unaccounted).collect();
-        all.sort_by(|a, b| a.0.cmp(b.0));
-        all.into_iter().map(|((index, _), pod)| (*index, pod)).collect()
+        let active = self.active_by_key().into_iter().filter(|(_, pod)| has_tracking_finalizer(pod));
+        let unaccounted = self.unaccounted.iter().map(|((index, uid), pod)| ((*index, uid), pod));
+        let mut all: Vec<((i32, &Uid), &Arc<Pod>)> = active.chain(unaccounted).collect();
+        all.sort_by_key(|(key, _)| *key);
+        all.into_iter().map(|((index, _), pod)| (index, pod)).collect()
     }
 
     /// Whether a pod still has the finalizer.
     pub(super) fn is_tracked(&self, uid: &Uid) -> bool {
-        self.known.get(uid).is_some_and(|pod| has_tracking_finalizer(pod))
+        self.known.get(uid).is_some_and(|known| has_tracking_finalizer(&known.pod))
     }
 
     /// The restarts of containers of pods that have not ended.
@@ -133,20 +166,20 @@ impl JobPods {
         }
     }
 
-    /// The pods that are known, in no order that means anything.
+    /// The pods that are known, by index: first those that are active.
     pub(super) fn known(&self) -> Vec<Arc<Pod>> {
-        let heaps = [&self.active, &self.terminating, &self.unaccounted];
-        heaps.into_iter().flat_map(BTreeMap::values).map(Arc::clone).collect()
+        let heaps = [&self.terminating, &self.unaccounted].into_iter().flat_map(BTreeMap::values);
+        self.active().into_iter().chain(heaps).map(Arc::clone).collect()
     }
 
     /// A pod is as it is now.
     pub(super) fn apply(&mut self, pod: &Arc<Pod>) {
-        let index = completion_index(pod);
-        if let Some(slot) = self.known.get_mut(&pod.meta.uid)
-            && same_heaps(slot, pod)
-            && (slot.meta.annotations.ptr_eq(&pod.meta.annotations) || completion_index(slot) == index)
+        if let Some(known) = self.known.get_mut(&pod.meta.uid)
+            && same_heaps(&known.pod, pod)
+            && (known.pod.meta.annotations.ptr_eq(&pod.meta.annotations) || completion_index(pod) == known.index)
         {
-            let old = std::mem::replace(slot, Arc::clone(pod));
+            let index = known.index;
+            let old = std::mem::replace(&mut known.pod, Arc::clone(pod));
             return self.replace(index, &old, pod);
         }
         self.remove_known(&pod.meta.uid);
@@ -155,19 +188,13 @@ impl JobPods {
         if !(is_active || is_terminating || is_unaccounted) {
             return;
         }
-        self.known.insert(pod.meta.uid.clone(), Arc::clone(pod));
+        let index = completion_index(pod);
+        self.known.insert(pod.meta.uid.clone(), KnownPod { pod: Arc::clone(pod), index });
         self.restarts += restarts_of(pod);
-        let key = (index, pod.meta.uid.clone());
         if is_active {
-            self.ready += i32::from(pod.is_ready());
-            if self.active_indexes.has(index) {
-                self.duplicates += 1;
-            } else {
-                self.active_indexes.insert(index);
-            }
-            self.active.insert(key, Arc::clone(pod));
-            return;
+            return self.activate(index, pod);
         }
+        let key = (index, pod.meta.uid.clone());
         if is_terminating {
             self.terminating.insert(key.clone(), Arc::clone(pod));
         }
@@ -176,17 +203,40 @@ impl JobPods {
         }
     }
 
+    fn activate(&mut self, index: i32, pod: &Pod) {
+        self.active += 1;
+        self.ready += i32::from(pod.is_ready());
+        self.unplaced += usize::from(index < 0);
+        if self.active_indexes.has(index) {
+            self.duplicates += 1;
+        } else {
+            self.active_indexes.insert(index);
+        }
+    }
+
+    fn deactivate(&mut self, index: i32, pod: &Pod) {
+        self.active -= 1;
+        self.ready -= i32::from(pod.is_ready());
+        self.unplaced -= usize::from(index < 0);
+        // Only where indexes were given twice are the others looked at.
+        let is_shared = self.duplicates > 0
+            && index >= 0
+            && self.known.values().any(|known| known.index == index && known.pod.is_active());
+        if is_shared {
+            self.duplicates -= 1;
+        } else {
+            self.active_indexes.remove(index);
+        }
+    }
+
     /// A pod changed and stays where it is.
     fn replace(&mut self, index: i32, old: &Pod, pod: &Arc<Pod>) {
         self.restarts += restarts_of(pod) - restarts_of(old);
-        let key = (index, pod.meta.uid.clone());
         if pod.is_active() {
             self.ready += i32::from(pod.is_ready()) - i32::from(old.is_ready());
-            if let Some(slot) = self.active.get_mut(&key) {
-                *slot = Arc::clone(pod);
-            }
             return;
         }
+        let key = (index, pod.meta.uid.clone());
         for heap in [&mut self.terminating, &mut self.unaccounted] {
             if let Some(slot) = heap.get_mut(&key) {
                 *slot = Arc::clone(pod);
@@ -201,21 +251,12 @@ impl JobPods {
     }
 
     fn remove_known(&mut self, uid: &Uid) {
-        let Some(old) = self.known.remove(uid) else { return };
+        let Some(KnownPod { pod: old, index }) = self.known.remove(uid) else { return };
         self.restarts -= restarts_of(&old);
-        let index = completion_index(&old);
-        let key = (index, uid.clone());
-        if self.active.remove(&key).is_some() {
-            self.ready -= i32::from(old.is_ready());
-            let is_shared =
-                index >= 0 && self.active.range((index, Uid::default())..).next().is_some_and(|(k, _)| k.0 == index);
-            if is_shared {
-                self.duplicates -= 1;
-            } else {
-                self.active_indexes.remove(index);
-            }
-            return;
+        if old.is_active() {
+            return self.deactivate(index, &old);
         }
+        let key = (index, uid.clone());
         self.terminating.remove(&key);
         self.unaccounted.remove(&key);
     }

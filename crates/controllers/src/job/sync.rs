@@ -65,7 +65,7 @@ fn uids(list: Option<&Vec<String>>) -> FxHashSet<Uid> {
 
 impl<'s> JobSync<'s> {
     fn new(key: &'s NamespacedName, job: &Arc<Job>, spec: &'s JobSpec, pods: &'s JobPods) -> Self {
-        let mut status = job.body.status.clone().unwrap_or_default();
+        let mut status = job.body.status.as_deref().cloned().unwrap_or_default();
         let uncounted = status.uncounted_terminated_pods.get_or_insert_default();
         let (uncounted_succeeded, uncounted_failed) =
             (uids(uncounted.succeeded.as_ref()), uids(uncounted.failed.as_ref()));

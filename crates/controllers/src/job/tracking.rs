@@ -236,7 +236,7 @@ impl JobController {
 /// Mirrors `updateJobStatus`.
 fn update_job_status(cx: &mut SyncContext<'_>, sync: &mut JobSync<'_>) -> Result<(), ApiError> {
     let mut new = Job::clone(&sync.job);
-    new.body.status = Some(sync.status.clone());
+    new.body.status = Some(sync.status.clone().into());
     sync.job = cx.client.update_status(new)?;
     Ok(())
 }

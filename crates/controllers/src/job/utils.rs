@@ -75,7 +75,7 @@ impl Wanted {
 /// A Job's spec; the API server lets none be without.
 pub(super) fn spec_of(job: &Job) -> std::borrow::Cow<'_, JobSpec> {
     match &job.body.spec {
-        Some(spec) => std::borrow::Cow::Borrowed(spec),
+        Some(spec) => std::borrow::Cow::Borrowed(&**spec),
         None => std::borrow::Cow::Owned(JobSpec::default()),
     }
 }

@@ -96,14 +96,20 @@ impl NodeLifecycleController {
         self.look_at_the_next_tick(cx.clock.now());
     }
 
-    /// A renewed lease shows at the next pass that the node lives.
     fn lease_changed(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
-        let Some(lease) = delivery.new_as::<Lease>().filter(|l| l.meta.namespace == LEASE_NAMESPACE) else { return };
-        let Some(health) = self.health.get_mut(&lease.meta.name) else { return };
-        let renewed = |l: &Lease| l.body.spec.as_ref().and_then(|s| s.renew_time.as_ref()).map(|t| t.0);
-        if delivery.old_as::<Lease>().is_none_or(|old| renewed(old) < renewed(lease)) {
-            health.probe = health.probe.max(tick_at_or_after(cx.clock.now(), NODE_MONITOR_PERIOD));
+        let Some(lease) = delivery.new_as::<Lease>() else { return };
+        if delivery.old_as::<Lease>().is_none_or(|old| old.body.renew_time < lease.body.renew_time) {
+            self.lease_renewed(cx.clock.now(), lease);
         }
+    }
+
+    /// A renewed lease shows at the next pass that the node lives.
+    pub fn lease_renewed(&mut self, now: SimTime, lease: &Lease) {
+        if lease.meta.namespace != LEASE_NAMESPACE {
+            return;
+        }
+        let Some(health) = self.health.get_mut(&lease.meta.name) else { return };
+        health.probe = health.probe.max(tick_at_or_after(now, NODE_MONITOR_PERIOD));
     }
 
     /// A pod that comes to a node that is not ready is not ready either. Mirrors `podUpdated`.
@@ -125,10 +131,11 @@ impl NodeLifecycleController {
 
     /// When the first node will have been silent for too long, if it stays so.
     fn next_silence(&self, cx: &SyncContext<'_>) -> Option<SimTime> {
-        let due = cx.informers.nodes.list(None).into_iter().filter_map(|node| {
-            let health = self.health.get(&node.meta.name)?;
+        let due = self.known.keys().filter_map(|node| {
+            let health = self.health.get(node)?;
             // A node of which all is unknown already has nothing to lose.
-            (!health.is_given_up).then(|| health.probe + health.grace_period)
+            let may_be_missed = !health.is_given_up && cx.informers.nodes.get("", node).is_some();
+            may_be_missed.then(|| health.probe + health.grace_period)
         });
         due.min()
     }

@@ -1,6 +1,6 @@
 //! Who acts: the controllers in their fixed order, and what wakes them from outside.
 
-use seatrial_api::{Kind, NamespacedName, Object, Pod};
+use seatrial_api::{Kind, Lease, NamespacedName, Object, Pod};
 use seatrial_controllers::{
     CronJobController, DaemonSetsController, DeploymentController, DisruptionController, EndpointController,
     EndpointSliceController, EndpointSliceMirroringController, GarbageCollector, HorizontalController, JobController,
@@ -197,6 +197,11 @@ impl Controllers {
             let waits = what_waits(controller);
             self.note(turn, waits);
         }
+    }
+
+    /// A node lives: nobody else minds its Lease.
+    pub(super) fn lease_renewed(&mut self, now: SimTime, lease: &Lease) {
+        self.node_lifecycle.lease_renewed(now, lease);
     }
 
     /// Who is next to sync something: the first whose turn is this one or a later one.

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use seatrial_api::Kind;
+use seatrial_api::{Kind, Lease, Object};
 use seatrial_apiserver::{Change, ChangeType};
-use seatrial_engine::SimTime;
+use seatrial_engine::{EventQueue, SimTime};
 use seatrial_machinery::{Client, EventContext};
 
 use super::actors::{Stimulus, Timed, Turn, outcome_code};
@@ -163,13 +163,27 @@ impl Cluster {
             }
             self.observed = next;
             let is_long = self.server.store().log().is_long();
-            if change.object.kind() == Kind::Event && what == What::Added {
-                // Nobody waits for an event: not even the quotas, which look at what goes.
+            let has_quotas = !self.informers.resource_quotas.is_empty();
+            if change.object.kind() == Kind::Event && (what != What::Deleted || !has_quotas) {
+                // Nobody waits for an event but the quotas, which look at what goes.
                 self.informers.skip_next(self.server.store().log());
                 if is_long {
                     self.server.store_mut().log_mut().trim(self.observed);
                 }
                 self.check_invariants(Some(Kind::Event));
+                continue;
+            }
+            if let (Object::Lease(renewed), Some(Object::Lease(old))) = (&change.object, &change.old)
+                && is_renewal(old, renewed)
+            {
+                if let Some(controllers) = &mut self.controllers {
+                    controllers.lease_renewed(now, renewed);
+                }
+                self.informers.skip_next(self.server.store().log());
+                if is_long {
+                    self.server.store_mut().log_mut().trim(self.observed);
+                }
+                self.check_invariants(Some(Kind::Lease));
                 continue;
             }
             let Some(delivery) = self.informers.deliver_next(self.server.store().log()) else { break };
@@ -204,22 +218,14 @@ impl Cluster {
             controllers.take_timers(&mut timers);
         }
         for Timed { due, background, stimulus } in timers {
-            self.set_timer(due, background, stimulus);
+            set_timer(&mut self.queue, due, background, stimulus);
         }
         for timer in self.scheduler.take_timers() {
-            self.set_timer(timer.due, timer.background, Stimulus::Scheduler);
+            set_timer(&mut self.queue, timer.due, timer.background, Stimulus::Scheduler);
         }
-        for timer in self.kubelets.take_timers() {
-            self.set_timer(timer.due, timer.background, Stimulus::Kubelet(timer.event));
-        }
-    }
-
-    fn set_timer(&mut self, due: SimTime, background: bool, stimulus: Stimulus) {
-        if background {
-            self.queue.push_background(due, stimulus);
-        } else {
-            self.queue.push(due, stimulus);
-        }
+        let queue = &mut self.queue;
+        self.kubelets
+            .take_timers(|timer| set_timer(queue, timer.due, timer.background, Stimulus::Kubelet(timer.event)));
     }
 
     /// Takes the next stimulus up to a time and everything that follows from it; false when there is none.
@@ -379,6 +385,14 @@ impl Cluster {
     }
 }
 
+fn set_timer(queue: &mut EventQueue<Stimulus>, due: SimTime, background: bool, stimulus: Stimulus) {
+    if background {
+        queue.push_background(due, stimulus);
+    } else {
+        queue.push(due, stimulus);
+    }
+}
+
 /// What settling waits for beyond the quiet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
@@ -386,6 +400,16 @@ pub(crate) enum Patience {
     None,
     /// What containers are about to do, and controllers to look at.
     Pending,
+}
+
+/// Whether a Lease was written as its holder does, which only says that a node lives.
+fn is_renewal(old: &Lease, new: &Lease) -> bool {
+    let (before, after) = (&old.meta, &new.meta);
+    old.body.renew_time < new.body.renew_time
+        && before.uid == after.uid
+        && before.is_deleting() == after.is_deleting()
+        && before.owner_references.ptr_eq(&after.owner_references)
+        && before.finalizers.ptr_eq(&after.finalizers)
 }
 
 /// Whether a change keeps a cluster from being settled: those of events and heartbeats do not.

@@ -12,7 +12,7 @@ const INDEXES_LENGTH: usize = 50;
 
 pub(super) fn describe(out: &mut TabWriter, job: &Job) {
     let (no_spec, no_status) = Default::default();
-    let (spec, status) = (job.body.spec.as_ref().unwrap_or(&no_spec), job.body.status.as_ref().unwrap_or(&no_status));
+    let (spec, status) = (job.body.spec.as_deref().unwrap_or(&no_spec), job.body.status.as_ref().unwrap_or(&no_status));
     name_lines(out, &job.meta);
     let selector =
         Selector::from_optional_label_selector(spec.selector.as_ref()).unwrap_or_else(|_| Selector::nothing());
