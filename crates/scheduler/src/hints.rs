@@ -8,7 +8,7 @@ use seatrial_api::Pod;
 use seatrial_api::scheduling::tolerates;
 
 use crate::node_info::{NodeInfo, host_ports};
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, PluginSet};
 use crate::plugins::{PodInfo, fits_empty_node, matches_node_selection, untolerated};
 use crate::queue::QueuedPod;
 use crate::terms::{NamespaceLabels, PodTerms, Spread, Term};
@@ -30,6 +30,20 @@ pub(crate) enum ClusterEvent<'a> {
     NodeUpdated { old: &'a NodeInfo, new: &'a NodeInfo },
     /// A node went.
     NodeDeleted(&'a NodeInfo),
+}
+
+/// Whether a change may be worth something to pods that these plugins refused. Where it says no, [`is_worth_requeuing`]
+/// says no of each of them.
+pub(crate) fn may_concern(rejectors: PluginSet, event: ClusterEvent<'_>) -> bool {
+    use Plugin::{InterPodAffinity, NodePorts, NodeResourcesFit, PodTopologySpread, VolumeRestrictions};
+    let by_any_of = |plugins: &[Plugin]| rejectors.is_empty() || plugins.iter().any(|p| rejectors.contains(*p));
+    match event {
+        ClusterEvent::PodAdded(_) | ClusterEvent::PodLabels { .. } => by_any_of(&[PodTopologySpread, InterPodAffinity]),
+        ClusterEvent::PodDeleted(..) => {
+            by_any_of(&[NodeResourcesFit, NodePorts, VolumeRestrictions, PodTopologySpread, InterPodAffinity])
+        }
+        ClusterEvent::NodeAdded(_) | ClusterEvent::NodeUpdated { .. } | ClusterEvent::NodeDeleted(_) => true,
+    }
 }
 
 /// Whether a waiting pod may fit now.
@@ -68,7 +82,7 @@ pub(crate) fn is_worth_requeuing(queued: &QueuedPod, event: ClusterEvent<'_>, al
 }
 
 /// Whether a change of the waiting pod itself may let it fit.
-pub(crate) fn is_worth_after_update(queued_rejectors: crate::plugin::PluginSet, old: &Pod, new: &Pod) -> bool {
+pub(crate) fn is_worth_after_update(queued_rejectors: PluginSet, old: &Pod, new: &Pod) -> bool {
     let asks = |plugin: Plugin| queued_rejectors.contains(plugin);
     let tolerations = |pod: &Pod| pod.spec.api().tolerations.as_ref().map_or(0, Vec::len);
     let has_more_tolerations = tolerations(old) != tolerations(new);

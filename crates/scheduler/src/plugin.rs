@@ -23,7 +23,7 @@ pub(crate) enum Plugin {
 }
 
 /// Some plugins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PluginSet(u32);
 
 impl PluginSet {

@@ -4,7 +4,7 @@
 //! Differs: pods that wait for the first node count their attempts when it comes, instead of making them.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,8 +99,9 @@ pub(crate) struct Queue {
     backing_off: BTreeSet<(SimTime, Place)>,
     /// The same for pods that failed by an error, which are never popped early.
     error_backing_off: BTreeSet<(SimTime, u64)>,
-    /// By the time of the last attempt.
-    unschedulable: BTreeSet<(SimTime, u64)>,
+    /// By who refused them, so that a change that some plugins do not care about looks at none of theirs; then by the time
+    /// of the last attempt.
+    unschedulable: BTreeMap<PluginSet, BTreeSet<(SimTime, u64)>>,
     by_seq: FxHashMap<u64, QueuedPod>,
     seq_of: FxHashMap<Uid, u64>,
     /// Pods with scheduling gates, which nothing but their own update moves.
@@ -160,7 +161,7 @@ impl Queue {
         let Some(seq) = self.seq_of.remove(uid) else { return };
         if let Some(pod) = self.by_seq.remove(&seq) {
             let _ = self.active.remove(&pod.place(seq))
-                || self.unschedulable.remove(&(pod.since, seq))
+                || take(&mut self.unschedulable, &pod, seq)
                 || self.backing_off.remove(&(pod.backoff_until, pod.place(seq)))
                 || self.error_backing_off.remove(&(pod.backoff_until, seq));
         }
@@ -203,7 +204,7 @@ impl Queue {
         let Some(queued) = self.by_seq.get_mut(&seq) else { return };
         (queued.pod, queued.terms, queued.rejectors) = (Some(Arc::clone(pod)), terms, rejectors);
         queued.back_off(now);
-        self.unschedulable.insert((queued.since, seq));
+        self.unschedulable.entry(rejectors).or_default().insert((queued.since, seq));
         if !rejectors.is_empty() {
             self.wait_for_flush(now);
         }
@@ -226,7 +227,7 @@ impl Queue {
         if let Some(old) = &mut queued.pod {
             *old = Arc::clone(pod);
         }
-        self.unschedulable.contains(&(queued.since, *seq))
+        self.unschedulable.get(&queued.rejectors).is_some_and(|group| group.contains(&(queued.since, *seq)))
     }
 
     /// The plugins that refused a pod, if it is known.
@@ -244,16 +245,29 @@ impl Queue {
     /// Something changed: pods that this may concern become active, or back off if they still have to.
     /// Mirrors `movePodsToActiveOrBackoffQueue`.
     pub(crate) fn move_where(&mut self, now: SimTime, concerns: impl Fn(&QueuedPod) -> bool) {
+        self.move_of(now, |_| true, concerns);
+    }
+
+    /// The same where it is known of some plugins that it concerns none of the pods that they refused.
+    pub(crate) fn move_of(
+        &mut self,
+        now: SimTime,
+        may_concern: impl Fn(PluginSet) -> bool,
+        concerns: impl Fn(&QueuedPod) -> bool,
+    ) {
+        let groups = self.unschedulable.iter().filter(|(rejectors, _)| may_concern(**rejectors));
         let is_moved = |(_, seq): &&(SimTime, u64)| self.by_seq.get(seq).is_some_and(&concerns);
-        let moved: Vec<u64> = self.unschedulable.iter().filter(is_moved).map(|(_, seq)| *seq).collect();
-        for seq in moved {
+        let mut moved: Vec<(SimTime, u64)> =
+            groups.flat_map(|(_, group)| group.iter().filter(is_moved)).copied().collect();
+        moved.sort_unstable();
+        for (_, seq) in moved {
             self.requeue(seq, now);
         }
     }
 
     fn requeue(&mut self, seq: u64, now: SimTime) {
         let Some(pod) = self.by_seq.get_mut(&seq) else { return };
-        if !self.unschedulable.remove(&(pod.since, seq)) {
+        if !take(&mut self.unschedulable, pod, seq) {
             return;
         }
         if !pod.rejectors.is_empty() {
@@ -294,15 +308,17 @@ impl Queue {
     fn flush_unschedulable_leftover(&mut self, now: SimTime) {
         self.flush_due = None;
         let is_left = |(since, _): &&(SimTime, u64)| *since + UNSCHEDULABLE_MAX < now;
-        let left: Vec<u64> = self.unschedulable.iter().take_while(is_left).map(|(_, seq)| *seq).collect();
-        for seq in left {
-            // Pods that wait for the first node have nothing to gain.
-            if self.by_seq.get(&seq).is_some_and(|pod| !pod.rejectors.is_empty()) {
-                self.requeue(seq, now);
-            }
+        // Pods that wait for the first node have nothing to gain.
+        let groups =
+            || self.unschedulable.iter().filter(|(rejectors, _)| !rejectors.is_empty()).map(|(_, group)| group);
+        let mut left: Vec<(SimTime, u64)> =
+            groups().flat_map(|group| group.iter().take_while(is_left)).copied().collect();
+        left.sort_unstable();
+        for (_, seq) in left {
+            self.requeue(seq, now);
         }
-        let waits = |(_, seq): &&(SimTime, u64)| self.by_seq.get(seq).is_some_and(|pod| !pod.rejectors.is_empty());
-        if let Some((since, _)) = self.unschedulable.iter().find(waits).copied() {
+        let groups = self.unschedulable.iter().filter(|(rejectors, _)| !rejectors.is_empty());
+        if let Some((since, _)) = groups.filter_map(|(_, group)| group.first()).min().copied() {
             self.wait_for_flush(since);
         }
     }
@@ -321,6 +337,16 @@ impl Queue {
     pub(crate) fn take_timers(&mut self) -> Vec<Timer> {
         std::mem::take(&mut self.timers)
     }
+}
+
+/// Takes a pod from those that are unschedulable; whether it was one of them.
+fn take(groups: &mut BTreeMap<PluginSet, BTreeSet<(SimTime, u64)>>, pod: &QueuedPod, seq: u64) -> bool {
+    let Some(group) = groups.get_mut(&pod.rejectors) else { return false };
+    let was_there = group.remove(&(pod.since, seq));
+    if group.is_empty() {
+        groups.remove(&pod.rejectors);
+    }
+    was_there
 }
 
 #[cfg(test)]

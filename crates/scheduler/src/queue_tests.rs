@@ -190,3 +190,30 @@ fn what_is_removed_is_nowhere() {
     queue.fire(at(3_600 * SECOND));
     assert!(!queue.has_active() && !queue.has_unschedulable());
 }
+
+#[test]
+fn pods_of_those_whom_a_change_does_not_concern_are_not_looked_at() {
+    let mut queue = Queue::default();
+    let refused =
+        [("full", Plugin::NodeResourcesFit), ("unbound", Plugin::VolumeBinding), ("far", Plugin::NodeAffinity)];
+    for (name, plugin) in refused {
+        add(&mut queue, name, 0, 0);
+        pop(&mut queue);
+        queue.add_unschedulable(&pod(name), None, [plugin].into_iter().collect(), at(0));
+    }
+    queue.move_of(
+        at(9 * SECOND),
+        |by| by.contains(Plugin::VolumeBinding) || by.contains(Plugin::NodeAffinity),
+        |queued| {
+            let name = queued.pod.as_ref().map(|pod| pod.meta.name.clone());
+            assert_ne!(name.as_deref(), Some("full"));
+            name.as_deref() == Some("far")
+        },
+    );
+    assert_eq!((pop(&mut queue).as_deref(), pop(&mut queue)), (Some("far"), None));
+    let waits = ["full", "unbound", "far"].map(|name| queue.update(&pod(name)));
+    assert_eq!(waits, [true, true, false]);
+    // The others are looked for after five minutes, the longest wait first.
+    queue.fire(at(331 * SECOND));
+    assert_eq!((pop(&mut queue).as_deref(), pop(&mut queue).as_deref()), (Some("full"), Some("unbound")));
+}

@@ -8,7 +8,7 @@ use seatrial_api::{Namespace, NamespacedName, Node, Object, Pod, Resource, Servi
 use seatrial_machinery::{Delivery, EventContext, Rng, SimTime};
 
 use crate::cache::{Cache, NodeChange};
-use crate::hints::{ClusterEvent, is_worth_after_update, is_worth_requeuing};
+use crate::hints::{ClusterEvent, is_worth_after_update, is_worth_requeuing, may_concern};
 use crate::queue::{Queue, Timer};
 use crate::schedule_one::LastFailure;
 use crate::terms::PodTerms;
@@ -123,7 +123,8 @@ impl Scheduler {
     fn move_by(&mut self, event: ClusterEvent<'_>, now: SimTime) {
         if self.queue.has_unschedulable() {
             let all = &self.cache.index.namespaces;
-            self.queue.move_where(now, |queued| is_worth_requeuing(queued, event, all));
+            let may_concern = |rejectors| may_concern(rejectors, event);
+            self.queue.move_of(now, may_concern, |queued| is_worth_requeuing(queued, event, all));
         }
     }
 

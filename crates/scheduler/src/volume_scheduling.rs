@@ -53,7 +53,7 @@ impl Scheduler {
 
     fn move_volume_waiters(&mut self, now: SimTime) {
         if self.queue.has_unschedulable() {
-            self.queue.move_where(now, |queued| queued.rejectors.is_about_volumes());
+            self.queue.move_of(now, |rejectors| rejectors.is_about_volumes(), |_| true);
         }
     }
 

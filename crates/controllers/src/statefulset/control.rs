@@ -138,10 +138,11 @@ impl StatefulSetController {
                 delete_stateful_pod(cx, set, &pod)?;
             }
             // The pod is made anew once this one is gone.
-            pods.due.remove(&ordinal);
+            pods.set_done(ordinal);
             return Ok(Next::Stop);
         }
-        if pod.status.phase == PodPhase::Pending {
+        let is_checked = pods.is_checked(ordinal);
+        if pod.status.phase == PodPhase::Pending && !is_checked {
             create_persistent_volume_claims(cx, set, claims, &pod_name(set, ordinal))?;
         }
         if !is_unavailable(&pod, update.min_ready_seconds, cx.clock().time()) {
@@ -149,13 +150,14 @@ impl StatefulSetController {
         } else if update.monotonic {
             return Ok(Next::Stop);
         }
-        let as_it_should_be = identity_matches(set, &pod)
-            && storage_matches(set, claims, &pod)
-            && claims_match_retention_policy(cx, set, claims, &pod);
+        let as_it_should_be = is_checked
+            || (identity_matches(set, &pod)
+                && storage_matches(set, claims, &pod)
+                && claims_match_retention_policy(cx, set, claims, &pod));
         if !as_it_should_be {
             update_stateful_pod(cx, set, claims, &pod)?;
         }
-        pods.due.remove(&ordinal);
+        pods.set_done(ordinal);
         Ok(Next::GoOn)
     }
 

@@ -26,6 +26,18 @@ struct Tally {
 }
 
 impl Tally {
+    /// A pod in the place of its former self.
+    fn recount(&mut self, old: &Pod, new: &Pod) {
+        let is_same = old.meta.labels.ptr_eq(&new.meta.labels)
+            && old.meta.is_deleting() == new.meta.is_deleting()
+            && is_running_and_ready(old) == is_running_and_ready(new)
+            && (!is_running_and_ready(new) || old.ready_since() == new.ready_since());
+        if !is_same {
+            self.count(old, -1);
+            self.count(new, 1);
+        }
+    }
+
     fn count(&mut self, pod: &Pod, by: i32) {
         self.total += by;
         if let Some(since) = pod.ready_since().filter(|_| is_running_and_ready(pod)) {
@@ -69,6 +81,9 @@ pub(super) struct SetPods {
     end: i32,
     /// Places to look at: something happened to their pods or claims since they were looked at, or they have no pod.
     pub(super) due: BTreeSet<i32>,
+    /// Those of them at which no more happened than that the pod's status was written: it is what it should be, and so are
+    /// its claims.
+    checked: BTreeSet<i32>,
     /// Places whose pods may not be available, or are not there.
     pub(super) unavailable: BTreeSet<i32>,
     /// Places whose pods are not of the update revision.
@@ -93,6 +108,7 @@ impl SetPods {
             start: 0,
             end: -1,
             due: BTreeSet::new(),
+            checked: BTreeSet::new(),
             unavailable: BTreeSet::new(),
             outdated: BTreeSet::new(),
             condemned: BTreeSet::new(),
@@ -115,6 +131,11 @@ impl SetPods {
     /// A pod that the set owns is new, or changed.
     pub(super) fn put(&mut self, pod: &Arc<Pod>) {
         let Some(ordinal) = member_ordinal(&self.name, &pod.meta.name) else { return };
+        if let Some(place) = self.pods.get_mut(&ordinal).filter(|old| differs_in_status_alone(old, pod)) {
+            let old = std::mem::replace(place, Arc::clone(pod));
+            self.tally.recount(&old, pod);
+            return self.note_status(ordinal);
+        }
         self.take(ordinal);
         if self.selector.matches(&pod.meta.labels) {
             self.tally.count(pod, 1);
@@ -142,8 +163,32 @@ impl SetPods {
         }
     }
 
+    /// The status of the pod at a place was written.
+    fn note_status(&mut self, ordinal: i32) {
+        if !(self.start..=self.end).contains(&ordinal) || self.made_for.is_none() {
+            return self.note(ordinal);
+        }
+        // A place that was looked at is as it should be.
+        if self.due.insert(ordinal) {
+            self.checked.insert(ordinal);
+        }
+        self.unavailable.insert(ordinal);
+    }
+
+    /// Whether all that is to be looked at is the status of the pod at a place.
+    pub(super) fn is_checked(&self, ordinal: i32) -> bool {
+        self.checked.contains(&ordinal)
+    }
+
+    /// A place was looked at, and is as it should be.
+    pub(super) fn set_done(&mut self, ordinal: i32) {
+        self.due.remove(&ordinal);
+        self.checked.remove(&ordinal);
+    }
+
     /// Something happened at a place.
     pub(super) fn note(&mut self, ordinal: i32) {
+        self.checked.remove(&ordinal);
         let Some((_, update)) = &self.made_for else { return };
         let pod = self.pods.get(&ordinal);
         let is_outdated = pod.is_some_and(|pod| pod_revision(pod) != *update);
@@ -175,9 +220,14 @@ impl SetPods {
         }
         self.made_for = Some((set.meta.generation, update.clone()));
         (self.start, self.end) = (start_ordinal(set), end_ordinal(set));
-        for places in
-            [&mut self.due, &mut self.unavailable, &mut self.outdated, &mut self.condemned, &mut self.condemned_due]
-        {
+        for places in [
+            &mut self.due,
+            &mut self.checked,
+            &mut self.unavailable,
+            &mut self.outdated,
+            &mut self.condemned,
+            &mut self.condemned_due,
+        ] {
             places.clear();
         }
         let outside = self.pods.keys().copied().filter(|ordinal| !(self.start..=self.end).contains(ordinal));
@@ -256,6 +306,14 @@ impl SetPods {
         let (since, _) = self.tally.ready_since.range(latest.plus_seconds(1)..).next()?;
         Some(since.plus_seconds(i64::from(seconds)))
     }
+}
+
+/// Whether a pod is its former self with another status.
+fn differs_in_status_alone(old: &Pod, new: &Pod) -> bool {
+    old.meta.uid == new.meta.uid
+        && Arc::ptr_eq(&old.spec, &new.spec)
+        && old.meta.labels.ptr_eq(&new.meta.labels)
+        && old.meta.is_deleting() == new.meta.is_deleting()
 }
 
 #[cfg(test)]

@@ -75,7 +75,11 @@ fn random_histories_come_to_what_counting_anew_gives() {
                     }
                 }
                 _ => {
-                    let pod = pod(&mut rng, ordinal);
+                    let mut pod = pod(&mut rng, ordinal);
+                    // Now and then only the status is written.
+                    if let Some(old) = all.get(&ordinal).filter(|_| rng.below(2) == 0) {
+                        pod = Arc::new(Pod { status: pod.status.clone(), ..Pod::clone(old) });
+                    }
                     kept.put(&pod);
                     all.insert(ordinal, pod);
                 }
@@ -103,4 +107,31 @@ fn only_what_something_happened_to_is_looked_at_again() {
     kept.due.clear();
     kept.prepare(&owner, &"db-2".into());
     assert_eq!(kept.due.len(), 3, "another revision concerns every place");
+}
+
+#[test]
+fn of_a_place_that_is_as_it_should_be_only_the_status_is_looked_at() {
+    let (owner, revision) = (set(3, 1), "db-1".into());
+    let mut rng = Rng::from_seed(5);
+    let mut kept = SetPods::new(&owner, std::iter::empty());
+    kept.prepare(&owner, &revision);
+    let made = pod(&mut rng, 1);
+    let written = |rng: &mut Rng| Arc::new(Pod { status: pod(rng, 1).status.clone(), ..Pod::clone(&made) });
+    kept.put(&made);
+    kept.put(&written(&mut rng));
+    assert!(kept.due.contains(&1) && !kept.is_checked(1), "nobody has looked at it yet");
+    kept.set_done(1);
+    assert!(!kept.due.contains(&1));
+    kept.put(&written(&mut rng));
+    assert!(kept.due.contains(&1) && kept.is_checked(1));
+    // A claim of it comes or goes.
+    kept.note(1);
+    assert!(kept.due.contains(&1) && !kept.is_checked(1));
+    kept.set_done(1);
+    kept.put(&Arc::new(Pod { meta: pod(&mut rng, 1).meta.clone(), ..Pod::clone(&made) }));
+    assert!(kept.due.contains(&1) && !kept.is_checked(1), "other labels");
+    kept.set_done(1);
+    kept.put(&written(&mut rng));
+    kept.prepare(&owner, &"db-2".into());
+    assert!(!kept.is_checked(1), "another revision");
 }
