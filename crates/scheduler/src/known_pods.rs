@@ -15,6 +15,9 @@ use crate::terms::{PodTerms, Term};
 /// How many specs are remembered.
 const SPECS_MAX: usize = 4096;
 pub(crate) const LABEL_HOSTNAME: &str = "kubernetes.io/hostname";
+/// The labels in which the pods of one StatefulSet or indexed Job differ.
+const LABELS_OF_IDENTITY: [&str; 3] =
+    ["statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index", "batch.kubernetes.io/job-completion-index"];
 pub(crate) const LABEL_ZONE: &str = "topology.kubernetes.io/zone";
 
 /// The pods with which a pod without constraints of its own is spread: all that its services and its owner select.
@@ -48,16 +51,25 @@ struct Entry {
     namespace: Str,
     labels: StrMap,
     owner: Option<Uid>,
+    /// Whether pods whose labels differ in who they are say the same: neither they nor a Service ask for that.
+    is_of_siblings: bool,
     known: Known,
 }
 
 impl Entry {
     fn is_of(&self, pod: &Pod) -> bool {
+        let labels = &pod.meta.labels;
         Arc::ptr_eq(&self.spec, &pod.spec)
             && self.namespace == pod.meta.namespace
-            && self.labels == pod.meta.labels
+            && (self.labels == *labels || (self.is_of_siblings && are_siblings(&self.labels, labels)))
             && self.owner.as_ref() == pod.meta.controller_of().map(|o| &o.uid)
     }
+}
+
+/// Whether labels are the same but for those that tell the pods of a set apart.
+fn are_siblings(a: &StrMap, b: &StrMap) -> bool {
+    let is_shared = |(key, _): &(&str, &str)| !LABELS_OF_IDENTITY.contains(key);
+    a.iter().filter(is_shared).eq(b.iter().filter(is_shared))
 }
 
 /// What is known, by the address of the spec.
@@ -72,7 +84,13 @@ impl KnownPods {
     /// What a pod says. Numbers of questions that were handed out before may mean nothing afterwards.
     pub(crate) fn of(&mut self, pod: &Pod, index: &mut PodIndex, client: &Client<'_>) -> Known {
         let address = Arc::as_ptr(&pod.spec) as usize;
-        if let Some(entry) = self.by_spec.get(&address).filter(|entry| entry.is_of(pod)) {
+        if let Some(entry) = self.by_spec.get_mut(&address).filter(|entry| entry.is_of(pod)) {
+            if entry.labels != pod.meta.labels {
+                // What others say about the pod may still be its own.
+                self.told_apart += 1;
+                entry.known.number = self.told_apart;
+                entry.labels = pod.meta.labels.clone();
+            }
             return entry.known.clone();
         }
         if self.by_spec.len() >= SPECS_MAX {
@@ -86,7 +104,8 @@ impl KnownPods {
         let known = Known { number: self.told_apart, terms, spread };
         let (spec, namespace, labels) = (Arc::clone(&pod.spec), pod.meta.namespace.clone(), pod.meta.labels.clone());
         let owner = pod.meta.controller_of().map(|o| o.uid.clone());
-        self.by_spec.insert(address, Entry { spec, namespace, labels, owner, known: known.clone() });
+        let is_of_siblings = !has_constraints && !PodTerms::may_have(pod) && !is_identity_selected(&namespace, client);
+        self.by_spec.insert(address, Entry { spec, namespace, labels, owner, is_of_siblings, known: known.clone() });
         known
     }
 
@@ -103,6 +122,14 @@ impl KnownPods {
     pub(crate) fn forget(&mut self) {
         self.by_spec.clear();
     }
+}
+
+/// Whether a Service of a namespace selects pods by what tells the pods of a set apart.
+fn is_identity_selected(namespace: &str, client: &Client<'_>) -> bool {
+    client.server().store().list_as::<Service>(Some(namespace)).into_iter().any(|service| {
+        let selector = service.body.spec.as_ref().and_then(|s| s.selector.as_ref());
+        selector.is_some_and(|selector| LABELS_OF_IDENTITY.iter().any(|key| selector.contains_key(*key)))
+    })
 }
 
 fn default_spread(pod: &Pod, index: &mut PodIndex, client: &Client<'_>) -> Option<DefaultSpread> {
@@ -151,5 +178,26 @@ fn owners_selector(pod: &Pod, client: &Client<'_>) -> Option<LabelSelector> {
             client.get_live::<ReplicationController>(namespace, name).ok().map(|rc| rc.spec.selector.api().clone())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn siblings_differ_in_who_they_are_alone() {
+        let labels = |rows: &[(&str, &str)]| rows.iter().copied().collect::<StrMap>();
+        let own = labels(&[("app", "db"), ("apps.kubernetes.io/pod-index", "1"), (LABELS_OF_IDENTITY[0], "db-1")]);
+        let rows = [
+            (labels(&[("app", "db"), ("apps.kubernetes.io/pod-index", "2"), (LABELS_OF_IDENTITY[0], "db-2")]), true),
+            (labels(&[("app", "db")]), true),
+            (labels(&[("app", "web"), ("apps.kubernetes.io/pod-index", "1"), (LABELS_OF_IDENTITY[0], "db-1")]), false),
+            (labels(&[("app", "db"), ("more", "x"), (LABELS_OF_IDENTITY[0], "db-1")]), false),
+            (labels(&[]), false),
+        ];
+        for (other, want) in rows {
+            assert_eq!(are_siblings(&own, &other), want, "{other:?}");
+        }
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct QueuedPod {
     pub(crate) terms: Option<Arc<PodTerms>>,
     /// The plugins that refused it; none if an error did.
     pub(crate) rejectors: PluginSet,
+    /// Those who refused it when it was put with the unschedulable.
+    group: PluginSet,
     unschedulable_count: u32,
     consecutive_error_count: u32,
     /// When its back-off is over.
@@ -139,6 +141,7 @@ impl Queue {
             pod: None,
             terms: None,
             rejectors: PluginSet::EMPTY,
+            group: PluginSet::EMPTY,
             unschedulable_count: 0,
             consecutive_error_count: 0,
             backoff_until: SimTime::ZERO,
@@ -202,7 +205,8 @@ impl Queue {
     ) {
         let Some(seq) = self.seq_of.get(&pod.meta.uid).copied() else { return };
         let Some(queued) = self.by_seq.get_mut(&seq) else { return };
-        (queued.pod, queued.terms, queued.rejectors) = (Some(Arc::clone(pod)), terms, rejectors);
+        (queued.pod, queued.terms) = (Some(Arc::clone(pod)), terms);
+        (queued.rejectors, queued.group) = (rejectors, rejectors);
         queued.back_off(now);
         self.unschedulable.entry(rejectors).or_default().insert((queued.since, seq));
         if !rejectors.is_empty() {
@@ -227,7 +231,7 @@ impl Queue {
         if let Some(old) = &mut queued.pod {
             *old = Arc::clone(pod);
         }
-        self.unschedulable.get(&queued.rejectors).is_some_and(|group| group.contains(&(queued.since, *seq)))
+        self.unschedulable.get(&queued.group).is_some_and(|group| group.contains(&(queued.since, *seq)))
     }
 
     /// The plugins that refused a pod, if it is known.
@@ -341,10 +345,10 @@ impl Queue {
 
 /// Takes a pod from those that are unschedulable; whether it was one of them.
 fn take(groups: &mut BTreeMap<PluginSet, BTreeSet<(SimTime, u64)>>, pod: &QueuedPod, seq: u64) -> bool {
-    let Some(group) = groups.get_mut(&pod.rejectors) else { return false };
+    let Some(group) = groups.get_mut(&pod.group) else { return false };
     let was_there = group.remove(&(pod.since, seq));
     if group.is_empty() {
-        groups.remove(&pod.rejectors);
+        groups.remove(&pod.group);
     }
     was_there
 }

@@ -386,3 +386,39 @@ fn the_search_begins_at_a_node_though_fewer_are_left() {
     let (one, other) = (node_of(&cluster, "web-0"), node_of(&cluster, "web-1"));
     assert!(one.is_some() && other.is_some() && one != other, "{one:?} {other:?}");
 }
+
+fn stateful_set(replicas: i32) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}, "spec": {"replicas": replicas,
+        "serviceName": "db", "podManagementPolicy": "Parallel", "selector": {"matchLabels": {"app": "db"}},
+        "template": {"metadata": {"labels": {"app": "db"}}, "spec": {"containers": containers("100m")}}}})
+}
+
+#[test]
+fn what_is_said_of_one_pod_of_a_set_is_not_taken_for_all_of_them() {
+    let mut cluster = cluster(vec![node("a", 8), node("b", 8)]);
+    let apart = json!([{"topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": {"statefulset.kubernetes.io/pod-name": "db-2"}}}]);
+    let spec = json!({"containers": containers("100m"), "nodeSelector": {"kubernetes.io/hostname": "a"},
+        "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": apart}}});
+    create(&mut cluster, &pod("loner", json!({}), spec));
+    create(&mut cluster, &stateful_set(4));
+    cluster.settle().expect("it settles");
+    assert_eq!(node_of(&cluster, "db-2").as_deref(), Some("b"));
+    assert_eq!(pods_by_node(&cluster), [("a".to_owned(), 3), ("b".to_owned(), 2)].into());
+}
+
+#[test]
+fn a_service_of_one_pod_spreads_that_pod_alone() {
+    let mut cluster = cluster(vec![node("a", 8), node("b", 8), node("c", 8)]);
+    let one = json!({"statefulset.kubernetes.io/pod-name": "db-1"});
+    create(
+        &mut cluster,
+        &json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "one"},
+            "spec": {"selector": one, "ports": [{"port": 80}]}}),
+    );
+    create(&mut cluster, &stateful_set(6));
+    cluster.settle().expect("it settles");
+    let counts: Vec<usize> = pods_by_node(&cluster).into_values().collect();
+    // The pods that the Service does not select are spread as the set's own.
+    assert!(counts.iter().all(|count| (1..=3).contains(count)), "{counts:?}");
+}
