@@ -82,6 +82,8 @@ pub struct KindInfo {
     pub group: &'static str,
     /// `v1`
     pub version: &'static str,
+    /// `v1`, `apps/v1`
+    pub api_version: &'static str,
     /// `pods`
     pub plural: &'static str,
     /// `pod`
@@ -176,10 +178,11 @@ macro_rules! kinds {
 
             /// What is known of the kind.
             pub fn info(self) -> &'static KindInfo {
-                match self { $( Kind::$name => &KindInfo {
+                match self { $( Kind::$name => const { &KindInfo {
                     kind: stringify!($name), group: $group, version: $version, plural: $plural, singular: $singular,
+                    api_version: if $group.is_empty() { $version } else { concat!($group, "/", $version) },
                     short_names: &[$($short),*], namespaced: $namespaced,
-                }, )* }
+                } }, )* }
             }
         }
 
@@ -315,8 +318,7 @@ impl Kind {
 
     /// `v1`, `apps/v1`
     pub fn api_version(self) -> String {
-        let info = self.info();
-        if info.group.is_empty() { info.version.to_owned() } else { format!("{}/{}", info.group, info.version) }
+        self.info().api_version.to_owned()
     }
 
     /// `deployments.apps`

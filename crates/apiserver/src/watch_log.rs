@@ -99,7 +99,9 @@ impl WatchLog {
     pub fn trim(&mut self, needed: Cursor) {
         let spare = self.changes.len().saturating_sub(HISTORY_COUNT_MAX) as u64;
         let drop = needed.0.saturating_sub(self.trimmed).min(spare);
-        self.changes.drain(..usize::try_from(drop).unwrap_or(0));
         self.trimmed += drop;
+        for _ in 0..drop {
+            self.changes.pop_front();
+        }
     }
 }

@@ -14,8 +14,8 @@ use crate::client::Client;
 pub fn new_controller_ref<R: Resource>(owner: &R) -> OwnerReference {
     let meta = owner.meta();
     OwnerReference {
-        api_version: R::KIND.api_version().into(),
-        kind: R::KIND.info().kind.into(),
+        api_version: Str::new_static(R::KIND.info().api_version),
+        kind: Str::new_static(R::KIND.info().kind),
         name: meta.name.clone(),
         uid: meta.uid.clone(),
         controller: Some(true),

@@ -50,18 +50,17 @@ pub(super) fn ensure_job_condition_status(
     now: Time,
 ) -> bool {
     let word = if is_true { "True" } else { "False" };
-    let new = new_condition_with(word, type_, reason, message, now);
+    let new = || new_condition_with(word, type_, reason, message, now);
+    let is = |there: &Option<String>, text: &str| there.as_deref() == (!text.is_empty()).then_some(text);
     let there = status.conditions.iter_mut().flatten().find(|c| c.type_ == type_);
     match there {
-        Some(there) if there.status == new.status && there.reason == new.reason && there.message == new.message => {
-            false
-        }
+        Some(there) if there.status == word && is(&there.reason, reason) && is(&there.message, message) => false,
         Some(there) => {
-            *there = new;
+            *there = new();
             true
         }
         None if is_true => {
-            status.conditions.get_or_insert_default().push(new);
+            status.conditions.get_or_insert_default().push(new());
             true
         }
         None => false,

@@ -166,7 +166,8 @@ impl PodGcController {
 
     /// Keeps the order of collection, where it is kept.
     fn note_ended(&mut self, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
-        let Some(ended) = &mut self.ended else { return };
+        let has_ended = |pod: Option<&Arc<Pod>>| pod.is_some_and(|pod| pod.status.phase.is_terminal());
+        let Some(ended) = self.ended.as_mut().filter(|_| has_ended(old) || has_ended(new)) else { return };
         let (old, new) = (old.and_then(|pod| Ended::of(pod)), new.and_then(|pod| Ended::of(pod)));
         if old == new {
             return;
