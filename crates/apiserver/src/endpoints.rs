@@ -7,12 +7,10 @@ mod patch;
 use std::sync::Arc;
 
 use k8s_openapi::Metadata;
-use seatrial_api::pod_condition;
-use seatrial_api::{
-    ApiError, Condition, ConditionStatus, Kind, Namespace, Object, ObjectKey, ObjectMeta, Pod, Resource, Uid,
-};
+use seatrial_api::{ApiError, Condition, Kind, Namespace, Object, ObjectKey, ObjectMeta, Pod, Resource, Uid};
 use serde_json::Value;
 
+use crate::admission::scheduled;
 use crate::decode::{Body, decode};
 use crate::errors;
 use crate::managedfields;
@@ -150,9 +148,12 @@ impl ApiServer {
         let mut pod = Pod::clone(old);
         pod.node_name = node.into();
         pod.status.nominated_node_name = Default::default();
-        let scheduled = Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::True, request.now);
-        pod.status.conditions = set_pod_condition(&pod.status.conditions, scheduled);
-        self.admission.share_conditions(&mut pod.status.conditions);
+        if pod.status.conditions.is_empty() {
+            pod.status.conditions = self.admission.scheduled(request.now);
+        } else {
+            pod.status.conditions = set_pod_condition(&pod.status.conditions, scheduled(request.now));
+            self.admission.share_conditions(&mut pod.status.conditions);
+        }
         Ok(self.store.put(pod))
     }
 

@@ -3,6 +3,8 @@
 //! Mirrors the filters and scores of plugins/interpodaffinity and podtopologyspread (v1.36), as `relations` does node by node.
 //! Invariant: what is said of a class is what `Relations::filter` and `relation_scores` say of each of its nodes.
 
+use std::cell::Cell;
+
 use seatrial_api::Str;
 
 use crate::known_pods::{Known, LABEL_HOSTNAME};
@@ -56,6 +58,20 @@ struct Soft {
     max_skew: i64,
     /// Whether its size is the number of nodes, and not that of the domains they are in.
     counts_nodes: bool,
+    /// Its size in the last search, and what it weighed.
+    weight: Cell<(usize, f64)>,
+}
+
+impl Soft {
+    fn weight(&self, size: usize) -> f64 {
+        let (known, weight) = self.weight.get();
+        if known == size {
+            return weight;
+        }
+        let weight = topology_normalizing_weight(size);
+        self.weight.set((size, weight));
+        weight
+    }
 }
 
 /// What pods of a template look at.
@@ -151,7 +167,7 @@ impl Grinder<'_> {
 
     fn soft(&self, of: Use, max_skew: i64, is_hostname: bool) -> Soft {
         let counts_nodes = is_hostname || matches!(self.axes[of.axis], Axis::Node { .. });
-        Soft { of, max_skew, counts_nodes }
+        Soft { of, max_skew, counts_nodes, weight: Cell::new((0, topology_normalizing_weight(0))) }
     }
 }
 
@@ -192,8 +208,10 @@ impl Lens {
 
     /// Takes what is counted as of now.
     pub(crate) fn refresh(&mut self, nodes: &[NodeInfo], index: &mut PodIndex) {
-        // Where room is made for the sums of the last sources, those of the first may go: there is room for all of one lens.
-        for _ in 0..2 {
+        let dropped = index.dropped();
+        self.sources().for_each(|source| index.refresh(nodes, source));
+        if index.dropped() != dropped {
+            // Room was made for the sums of some by dropping those of others: there is room for all of one lens.
             self.sources().for_each(|source| index.refresh(nodes, source));
         }
         for hard in &mut self.hard {
@@ -310,7 +328,7 @@ impl Lens {
                 true => nodes,
                 false => domain_count(counted().map(|(traits, _)| traits.values[soft.of.axis]), domains),
             };
-            let weight = topology_normalizing_weight(size);
+            let weight = soft.weight(size);
             for ((traits, _), sum) in classes.clone().zip(&mut *sums) {
                 if let Some(count) = self.count(soft.of, traits, index) {
                     *sum += score_for_count(count, soft.max_skew, weight);

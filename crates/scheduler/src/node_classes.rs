@@ -112,6 +112,8 @@ impl Tally {
         (self.looked_at, self.feasible) = (0, 0);
     }
 
+    /// What is found out of a class, which `fits` says where nothing is yet.
+    #[inline]
     fn memo(&mut self, class: u16, fits: impl FnOnce() -> bool) -> &mut Memo {
         let at = usize::from(class);
         if at >= self.memos.len() {
@@ -124,16 +126,18 @@ impl Tally {
         memo
     }
 
-    fn take(&mut self, class: u16, count: u16) {
-        let memo = &mut self.memos[usize::from(class)];
-        if !memo.fits {
-            return;
+    /// So many nodes of a class were looked at.
+    #[inline]
+    fn take(&mut self, class: u16, count: u16, fits: impl FnOnce() -> bool) {
+        let memo = self.memo(class, fits);
+        if memo.fits {
+            let is_first = memo.node_count == 0;
+            memo.node_count += u32::from(count);
+            self.feasible += usize::from(count);
+            if is_first {
+                self.found.push(class);
+            }
         }
-        if memo.node_count == 0 {
-            self.found.push(class);
-        }
-        memo.node_count += u32::from(count);
-        self.feasible += usize::from(count);
     }
 
     /// Marks the classes with the highest of these totals, which are in the order of those that were found; returns how many
@@ -297,8 +301,7 @@ impl NodeClasses {
                         self.read_stale(part.clone(), &mut read)?;
                     }
                     for (class, count) in &self.blocks[at].classes {
-                        tally.memo(*class, || fits(&self.classes[usize::from(*class)].traits));
-                        tally.take(*class, *count);
+                        tally.take(*class, *count, || fits(&self.classes[usize::from(*class)].traits));
                     }
                     tally.looked_at += part.len();
                     continue;
@@ -311,12 +314,9 @@ impl NodeClasses {
                 }
                 tally.looked_at += 1;
                 let class = self.class_of[node];
-                if class != MISFIT {
-                    tally.memo(class, || fits(&self.classes[usize::from(class)].traits));
-                    tally.take(class, 1);
-                    if tally.feasible >= wanted {
-                        return Some(());
-                    }
+                tally.take(class, 1, || class != MISFIT && fits(&self.classes[usize::from(class)].traits));
+                if tally.feasible >= wanted {
+                    return Some(());
                 }
             }
         }

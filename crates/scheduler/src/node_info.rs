@@ -12,7 +12,7 @@ use seatrial_api::{Node, Pod, PodRequests, PodSpec, ResourceAmounts, Str, StrMap
 use crate::terms::PodTerms;
 
 /// How many kinds of pods are kept to be shared.
-const KINDS_MAX: usize = 16;
+const KINDS_MAX: usize = 64;
 
 /// A node in the scheduler's cache.
 #[derive(Debug, Default)]
@@ -94,6 +94,13 @@ pub(crate) struct PodKind {
     pub(crate) is_deleting: bool,
     /// What they say about other pods.
     pub(crate) terms: Option<Arc<PodTerms>>,
+}
+
+impl CountedPod {
+    /// What it has in common with others.
+    pub(crate) fn kind(&self) -> &Arc<PodKind> {
+        &self.kind
+    }
 }
 
 impl Deref for CountedPod {

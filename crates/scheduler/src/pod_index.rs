@@ -11,12 +11,14 @@ use rustc_hash::FxHashMap;
 use seatrial_api::{Pod, Str, StrMap};
 
 use crate::label_buckets::{LabelBuckets, pair_hash};
-use crate::node_info::{CountedPod, NodeInfo};
+use crate::node_info::{CountedPod, NodeInfo, PodKind};
 use crate::sums::{ByDomain, NO_DOMAIN, Sum, Topology};
 use crate::terms::{NamespaceLabels, Term};
 
 /// How many sums are kept: more are made again from their groups.
 const SUMS_MAX: usize = 256;
+/// The groups of how many kinds of pods are kept at hand.
+const RECENT_MAX: usize = 16;
 /// Of how many groups or carriers without pods there may be more than of those with.
 const EMPTY_MAX: usize = if cfg!(test) { 16 } else { 1024 };
 /// What is counted by domain.
@@ -86,6 +88,10 @@ pub(crate) struct PodIndex {
     carrier_buckets: LabelBuckets,
     full_carriers: usize,
     sum_count: usize,
+    /// How often all sums were dropped to make room.
+    dropped: u64,
+    /// The groups of the kinds of pods that were counted last.
+    recent: Vec<(Arc<PodKind>, u32)>,
     /// How many nodes' counts of alike pods were added up.
     walked: u64,
     /// Rises when carriers are numbered anew, get their first pod or lose their last, or may mean other groups.
@@ -140,7 +146,7 @@ impl PodIndex {
 
     /// A pod came to a node (`by` 1) or went (-1).
     pub(crate) fn count(&mut self, node: &NodeInfo, index: usize, pod: &CountedPod, by: i32) {
-        let slot = self.group_of(&pod.namespace, &pod.labels, pod.is_deleting);
+        let slot = self.group_of_kind(pod.kind());
         let group = &mut self.groups[slot as usize];
         let was_empty = group.by_node.is_empty();
         adjust(&mut group.by_node, node.id, by);
@@ -272,6 +278,11 @@ impl PodIndex {
         (ByDomain { domain_of, counts: Arc::clone(&sum.counts) }, sum.total)
     }
 
+    /// How often all sums were dropped to make room for others.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
     /// How many nodes' counts of pods alike were added up so far.
     pub(crate) fn walked(&self) -> u64 {
         self.walked
@@ -292,6 +303,7 @@ impl PodIndex {
     fn keep_sums(&mut self) {
         self.sum_count += 1;
         if self.sum_count > SUMS_MAX {
+            self.dropped += 1;
             self.questions.iter_mut().for_each(|q| q.sum = None);
             self.carriers.iter_mut().for_each(|c| c.sum = None);
             self.sum_count = 1;
@@ -355,6 +367,19 @@ impl PodIndex {
 
 /// Groups, questions and carriers, and which of them belong together.
 impl PodIndex {
+    /// The group of a kind of pods, which most often is that of one of the last pods.
+    fn group_of_kind(&mut self, kind: &Arc<PodKind>) -> u32 {
+        if let Some((_, slot)) = self.recent.iter().find(|(known, _)| Arc::ptr_eq(known, kind)) {
+            return *slot;
+        }
+        let slot = self.group_of(&kind.namespace, &kind.labels, kind.is_deleting);
+        if self.recent.len() >= RECENT_MAX {
+            self.recent.remove(0);
+        }
+        self.recent.push((Arc::clone(kind), slot));
+        slot
+    }
+
     fn group_of(&mut self, namespace: &Str, labels: &StrMap, is_deleting: bool) -> u32 {
         let mut hash = group_hash(namespace, labels, is_deleting);
         while let Some(slot) = self.group_by_hash.get(&hash).copied() {
@@ -406,6 +431,7 @@ impl PodIndex {
     }
 
     fn attach_all(&mut self) {
+        self.recent.clear();
         self.groups_by_label.clear();
         self.group_by_hash.clear();
         self.questions.iter_mut().for_each(|q| q.groups.clear());

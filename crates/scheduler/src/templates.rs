@@ -3,6 +3,7 @@
 //! Pods of a template share their spec, so between one of them and the next only a few nodes differ.
 //! Invariant: the answers are those of `plugins` and `relations`, node by node.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use seatrial_api::{Pod, PodSpec};
@@ -109,12 +110,12 @@ impl Template {
     }
 
     /// Finds out what the pods look at, unless that is known.
-    fn put_on(&mut self, info: &PodInfo<'_>, known: &Known, nodes: &[NodeInfo], index: &mut PodIndex) {
+    fn put_on(&mut self, pod: &Pod, known: &Known, nodes: &[NodeInfo], index: &mut PodIndex) {
         let is_same = |worn: &Worn| worn.known == known.number && worn.version == index.version();
         if self.worn.as_ref().is_some_and(is_same) {
             return;
         }
-        let lens = Lens::of(info, known, nodes, index);
+        let lens = Lens::of(&PodInfo::of(pod), known, nodes, index);
         let (version, numbering) = (index.version(), index.numbering());
         let has_same_axes = |worn: &Worn| {
             let both = worn.lens.as_ref().zip(lens.as_ref());
@@ -188,11 +189,11 @@ impl Templates {
         if template.is_relative {
             return Choice::Relative;
         }
-        let info = PodInfo::of(pod);
-        template.put_on(&info, known, nodes, index);
+        template.put_on(pod, known, nodes, index);
         let Some(lens) = template.worn.as_mut().and_then(|worn| worn.lens.as_mut()) else { return Choice::Unclear };
         lens.refresh(nodes, index);
         let (own, index) = (&mut template.own, &*index);
+        let info = LazyCell::new(|| PodInfo::of(pod));
         let read = |node: usize| {
             if own[node] == STALE {
                 *evaluated += 1;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use seatrial_api::field::ErrorList;
-use seatrial_api::{Conditions, Kind, PodSpec, Str, StrMap};
+use seatrial_api::{Condition, ConditionStatus, Conditions, Kind, PodSpec, Str, StrMap, Time, pod_condition};
 
 use crate::store::Store;
 
@@ -51,6 +51,8 @@ pub struct AdmissionState {
     versions: [u64; ADMITTING_KINDS.len()],
     /// The lists of conditions that pods were written with last, so that pods that became alike share one.
     pub(crate) recent_conditions: Vec<Conditions>,
+    /// The conditions of the pod that was bound last, as far as it had none before.
+    scheduled: Conditions,
 }
 
 /// The kinds that decide what becomes of a pod's spec.
@@ -149,6 +151,17 @@ impl AdmissionState {
 const RECENT_CONDITIONS_MAX: usize = 8;
 
 impl AdmissionState {
+    /// The conditions of a pod that is bound and had none: many are bound in one second.
+    pub(crate) fn scheduled(&mut self, now: Time) -> Conditions {
+        let is_known = matches!(&*self.scheduled, [only] if only.last_transition_time == Some(now));
+        if !is_known {
+            let mut scheduled = [scheduled(now)].into_iter().collect();
+            self.share_conditions(&mut scheduled);
+            self.scheduled = scheduled;
+        }
+        self.scheduled.clone()
+    }
+
     /// The same conditions, in the list of another pod where there is one among the latest.
     pub(crate) fn share_conditions(&mut self, conditions: &mut Conditions) {
         if let Some(index) = self.recent_conditions.iter().position(|known| known == conditions) {
@@ -161,4 +174,9 @@ impl AdmissionState {
         }
         self.recent_conditions.insert(0, conditions.clone());
     }
+}
+
+/// The condition of a pod that has its node.
+pub(crate) fn scheduled(now: Time) -> Condition {
+    Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::True, now)
 }
