@@ -5,8 +5,8 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as metav1;
 
-use crate::StrMap;
 use crate::resources::{PodRequests, QosClass};
+use crate::{Str, StrMap};
 
 /// The part of a pod's spec that all pods of a template share: all of it but `nodeName`.
 ///
@@ -34,7 +34,7 @@ pub enum PodHostname {
 }
 
 impl PodSpec {
-    /// Wraps a spec; its `nodeName` is dropped, since a pod keeps its own.
+    /// Wraps a spec; its `nodeName` is dropped, since pods and templates keep their own.
     pub fn new(mut api: corev1::PodSpec) -> Self {
         api.node_name = None;
         let requests = PodRequests::of(&api);
@@ -118,6 +118,8 @@ pub struct PodTemplateSpec {
     pub other_meta: Option<Box<metav1::ObjectMeta>>,
     /// The pods' spec.
     pub spec: Arc<PodSpec>,
+    /// The node that every pod is made for, past the scheduler, or empty.
+    pub node_name: Str,
 }
 
 impl PartialEq for PodTemplateSpec {
@@ -127,6 +129,7 @@ impl PartialEq for PodTemplateSpec {
             || (self.labels == other.labels
                 && self.annotations == other.annotations
                 && self.other_meta == other.other_meta
+                && self.node_name == other.node_name
                 && (Arc::ptr_eq(&self.spec, &other.spec) || self.spec == other.spec))
     }
 }
@@ -134,16 +137,18 @@ impl PartialEq for PodTemplateSpec {
 impl PodTemplateSpec {
     /// Reads a template as k8s-openapi holds it.
     pub fn from_api(template: corev1::PodTemplateSpec) -> Self {
-        let spec = Arc::new(PodSpec::new(template.spec.unwrap_or_default()));
-        Self::with_spec(template.metadata.unwrap_or_default(), spec)
+        let mut spec = template.spec.unwrap_or_default();
+        let node_name = spec.node_name.take().unwrap_or_default().into();
+        let spec = Arc::new(PodSpec::new(spec));
+        Self { node_name, ..Self::with_spec(template.metadata.unwrap_or_default(), spec) }
     }
 
-    /// A template with the metadata that k8s-openapi holds and a spec that others share.
+    /// A template with the metadata that k8s-openapi holds and a spec that others share; it names no node.
     pub fn with_spec(mut meta: metav1::ObjectMeta, spec: Arc<PodSpec>) -> Self {
         let labels = StrMap::from_api(meta.labels.take());
         let annotations = StrMap::from_api(meta.annotations.take());
         let other_meta = (meta != metav1::ObjectMeta::default()).then(|| Box::new(meta));
-        Self { labels, annotations, other_meta, spec }
+        Self { labels, annotations, other_meta, spec, node_name: Str::default() }
     }
 
     /// The template as k8s-openapi writes it.
@@ -153,7 +158,9 @@ impl PodTemplateSpec {
             annotations: self.annotations.to_api(),
             ..self.other_meta.as_deref().cloned().unwrap_or_default()
         };
-        corev1::PodTemplateSpec { metadata: Some(metadata), spec: Some(self.spec.api.clone()) }
+        let node_name = (!self.node_name.is_empty()).then(|| self.node_name.to_string());
+        let spec = corev1::PodSpec { node_name, ..self.spec.api.clone() };
+        corev1::PodTemplateSpec { metadata: Some(metadata), spec: Some(spec) }
     }
 
     /// The finalizers every pod gets.

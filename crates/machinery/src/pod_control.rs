@@ -33,7 +33,7 @@ pub fn get_pod_from_template(template: &PodTemplateSpec, parent: &ObjectMeta, co
             ..ObjectMeta::default()
         },
         spec: Arc::clone(&template.spec),
-        node_name: Str::default(),
+        node_name: template.node_name.clone(),
         pinned_to: None,
         status: PodStatus::default(),
     }

@@ -184,6 +184,7 @@ pub(super) fn equal_ignore_hash(a: &PodTemplateSpec, b: &PodTemplateSpec) -> boo
     (Arc::ptr_eq(&a.spec, &b.spec) || a.spec == b.spec)
         && a.annotations == b.annotations
         && a.other_meta == b.other_meta
+        && a.node_name == b.node_name
         && (a.labels == b.labels || labels(a).eq(labels(b)))
 }
 
