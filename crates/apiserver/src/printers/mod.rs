@@ -16,6 +16,7 @@ use seatrial_api::{Kind, Object, Time};
 use serde_json::{Value, json};
 
 pub use human_duration::human_duration;
+pub use storage::access_modes;
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

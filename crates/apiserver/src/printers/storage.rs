@@ -124,7 +124,7 @@ fn class(meta: &ObjectMeta, name: Option<String>) -> String {
 }
 
 /// `RWO,ROX`, each once. Mirrors `GetAccessModesAsString`.
-fn access_modes(modes: Option<&[String]>) -> String {
+pub fn access_modes(modes: Option<&[String]>) -> String {
     let modes = modes.unwrap_or_default();
     let shown: Vec<&str> = ACCESS_MODES
         .iter()

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, PersistentVolume, Resource};
+use seatrial_api::{ApiError, PersistentVolume, Resource, Str};
 use seatrial_machinery::volumes::{ANN_DYNAMICALLY_PROVISIONED, claim_ref, class_of_volume, volume_phase};
 use seatrial_machinery::{DeleteOptions, EventText, ObjectRef, SyncContext};
 
-use super::behavior::Place;
+use super::behavior::{Place, RECORDED_PROVISIONER};
 use super::controller::{Progress, VolumeProvisioner};
 use super::provision::FINALIZER;
 use crate::pvcprotection::without;
@@ -20,6 +20,7 @@ impl VolumeProvisioner {
         cx: &mut SyncContext<'_>,
         volume: &Arc<PersistentVolume>,
     ) -> Result<(), ApiError> {
+        handle_protection_finalizer(cx, volume)?;
         if !should_delete(volume) {
             return Ok(());
         }
@@ -47,12 +48,34 @@ impl VolumeProvisioner {
     }
 }
 
+fn reclaim_policy(volume: &PersistentVolume) -> &str {
+    volume.body.spec.as_ref().and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref()).unwrap_or_default()
+}
+
+/// What is behind a volume is deleted before the volume, where it is to be deleted at all: only then the volume has the
+/// finalizer. Mirrors `handleProtectionFinalizer`.
+fn handle_protection_finalizer(cx: &mut SyncContext<'_>, volume: &PersistentVolume) -> Result<(), ApiError> {
+    if volume.meta.annotations.get(ANN_DYNAMICALLY_PROVISIONED) == Some(RECORDED_PROVISIONER) {
+        return Ok(());
+    }
+    let has = volume.meta.has_finalizer(FINALIZER);
+    let finalizers = match reclaim_policy(volume) {
+        "Delete" if !has && !volume.meta.is_deleting() && volume_phase(volume) == "Bound" => {
+            volume.meta.finalizers.iter().cloned().chain([Str::new_static(FINALIZER)]).collect()
+        }
+        "Retain" | "Recycle" if has => without(&volume.meta, FINALIZER),
+        _ => return Ok(()),
+    };
+    let mut changed = PersistentVolume::clone(volume);
+    changed.meta.finalizers = finalizers;
+    cx.client.update(changed).map(drop)
+}
+
 fn should_delete(volume: &PersistentVolume) -> bool {
     let has_finalizer = volume.meta.has_finalizer(FINALIZER);
-    let policy = volume.body.spec.as_ref().and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
     (!volume.meta.is_deleting() || has_finalizer)
         && matches!(volume_phase(volume), "Released" | "Failed")
-        && policy == Some("Delete")
+        && reclaim_policy(volume) == "Delete"
         && volume.meta.annotations.contains_key(ANN_DYNAMICALLY_PROVISIONED)
 }
 

@@ -24,6 +24,9 @@ use super::controller::{Progress, VolumeProvisioner};
 pub(super) const FINALIZER: &str = "external-provisioner.volume.kubernetes.io/finalizer";
 const PROVISIONING_FAILED: &str = "ProvisioningFailed";
 
+/// How long the name of a driver may be.
+const DRIVER_NAME_LENGTH_MAX: usize = 63;
+
 impl VolumeProvisioner {
     /// Whether a claim asks somebody for a volume.
     pub(super) fn wants_volume(claim: &PersistentVolumeClaim) -> bool {
@@ -120,7 +123,7 @@ impl VolumeProvisioner {
             capacity: requests.map(|all| storage(all).into_iter().collect()),
             claim_ref: Some(reference_to(claim)),
             csi: Some(corev1::CSIPersistentVolumeSource {
-                driver: provisioner.to_owned(),
+                driver: driver_of(provisioner),
                 volume_handle: name.to_string(),
                 ..Default::default()
             }),
@@ -174,6 +177,14 @@ impl VolumeProvisioner {
         let term = corev1::NodeSelectorTerm { match_expressions: Some(vec![requirement]), match_fields: None };
         Some(corev1::VolumeNodeAffinity { required: Some(corev1::NodeSelector { node_selector_terms: vec![term] }) })
     }
+}
+
+/// The name of the driver: the provisioner's, made into a name that a volume may have.
+pub(super) fn driver_of(provisioner: &str) -> String {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '.' };
+    let name: String = provisioner.chars().map(allowed).take(DRIVER_NAME_LENGTH_MAX).collect();
+    let parts = name.split('.').map(|part| part.trim_matches('-')).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(".")
 }
 
 fn request_of(claim: &PersistentVolumeClaim) -> Option<Quantity> {

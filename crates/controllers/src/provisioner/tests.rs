@@ -128,3 +128,49 @@ fn a_provisioner_that_comes_late_serves_what_waits() {
     fixture.settle();
     assert_eq!(phase(&fixture, "data"), "Bound");
 }
+
+#[test]
+fn only_volumes_to_be_deleted_wait_for_their_storage() {
+    let mut fixture = fixture(Vec::new());
+    fixture.create(json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "keep"},
+        "provisioner": "csi.example.com", "reclaimPolicy": "Retain"}));
+    let finalizers = |fixture: &Fixture, name: &str| {
+        let volume = fixture.get(&ObjectKey::new(Kind::PersistentVolume, "", name)).expect("the volume").to_json();
+        volume["metadata"]["finalizers"].clone()
+    };
+    claim(&mut fixture, "kept", "keep");
+    claim(&mut fixture, "gone", "disk");
+    let names = fixture.names(Kind::PersistentVolume, "");
+    let of = |fixture: &Fixture, claim: &str| {
+        let claim =
+            fixture.get(&ObjectKey::new(Kind::PersistentVolumeClaim, "default", claim)).expect("the claim").to_json();
+        claim["spec"]["volumeName"].as_str().expect("its volume").to_owned()
+    };
+    let (kept, gone) = (of(&fixture, "kept"), of(&fixture, "gone"));
+    assert_eq!(names.len(), 2);
+    assert_eq!(finalizers(&fixture, &kept), json!(["kubernetes.io/pv-protection"]));
+    assert_eq!(
+        finalizers(&fixture, &gone),
+        json!(["external-provisioner.volume.kubernetes.io/finalizer", "kubernetes.io/pv-protection"])
+    );
+    // A volume that is retained goes when somebody deletes it.
+    fixture.delete(&ObjectKey::new(Kind::PersistentVolumeClaim, "default", "kept"), Propagation::Background);
+    fixture.settle();
+    fixture.delete(&ObjectKey::new(Kind::PersistentVolume, "", &*kept), Propagation::Background);
+    fixture.settle();
+    assert_eq!(fixture.names(Kind::PersistentVolume, ""), [gone]);
+}
+
+#[test]
+fn a_driver_has_a_name_that_volumes_may_have() {
+    let rows = [
+        ("ebs.csi.aws.com", "ebs.csi.aws.com"),
+        ("sim.seatrial.dev/disk", "sim.seatrial.dev.disk"),
+        ("example.com/NFS_client", "example.com.NFS.client"),
+        ("a/-b-", "a.b"),
+    ];
+    for (provisioner, driver) in rows {
+        assert_eq!(super::provision::driver_of(provisioner), driver, "{provisioner}");
+    }
+    assert_eq!(super::provision::driver_of(&"x".repeat(200)).len(), 63);
+}

@@ -108,7 +108,7 @@ fn value_from(
 }
 
 /// A field of the pod. Mirrors `ExtractFieldPathAsString` and `podFieldSelectorRuntimeValue`.
-pub(super) fn field_text(pod: &Pod, path: &str) -> Option<String> {
+pub(crate) fn field_text(pod: &Pod, path: &str) -> Option<String> {
     let lines = |map: &StrMap| {
         let rows: Vec<String> = map.iter().map(|(key, value)| format!("{key}={value:?}")).collect();
         rows.join("\n")

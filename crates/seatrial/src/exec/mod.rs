@@ -18,6 +18,7 @@ use seatrial_api::{ApiError, ContainerState, Kind, ObjectKey, Pod, Time};
 
 use crate::cluster::{Cluster, Error};
 use container::{ContainerView, Life};
+pub(crate) use environment::field_text;
 use shell::{NOT_FOUND, Output, Session};
 
 const ANNOTATION_DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";

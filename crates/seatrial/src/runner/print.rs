@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use seatrial_api::{Deployment, Event, Kind, Object, Pod, PodPhase, Resource};
+use seatrial_api::{Deployment, EndpointSlice, Event, Kind, NamespacedName, Object, Pod, PodPhase, Resource};
 
 use super::Runner;
 use super::journal::LineKind;
@@ -137,10 +137,38 @@ impl Cluster {
         let around = Surroundings {
             events: &events,
             replica_sets: &replica_sets,
+            slices: &self.slices_for(object),
+            users: &self.users_of(object),
             pod_counts: self.pod_counts(object),
             now: self.api_time(),
         };
         describe(object, &around).ok_or_else(|| format!("{} cannot be described by this version", object.key()))
+    }
+
+    fn slices_for(&self, service: &Object) -> Vec<Arc<EndpointSlice>> {
+        if service.kind() != Kind::Service {
+            return Vec::new();
+        }
+        let key = NamespacedName::new(&service.meta().namespace, &service.meta().name);
+        self.slices_of(&key).map(Arc::clone).collect()
+    }
+
+    /// The names of the pods that use a claim. Mirrors `getPodsForPVC`.
+    fn users_of(&self, claim: &Object) -> Vec<String> {
+        let meta = claim.meta();
+        if claim.kind() != Kind::PersistentVolumeClaim {
+            return Vec::new();
+        }
+        let uses = |pod: &Pod| {
+            let volumes = pod.spec.api().volumes.iter().flatten();
+            let mut claims = volumes.filter_map(|v| v.persistent_volume_claim.as_ref());
+            claims.any(|source| *source.claim_name == *meta.name)
+        };
+        let owns =
+            |pod: &Pod| meta.owner_references.iter().any(|owner| owner.kind == "Pod" && owner.uid == pod.meta.uid);
+        let pods = self.api_server().store().list_as::<Pod>(Some(&meta.namespace));
+        let (using, owning) = (pods.iter().filter(|pod| uses(pod)), pods.iter().filter(|pod| owns(pod) && !uses(pod)));
+        using.chain(owning).map(|pod| pod.meta.name.to_string()).collect()
     }
 
     fn pod_counts(&self, owner: &Object) -> [usize; 4] {

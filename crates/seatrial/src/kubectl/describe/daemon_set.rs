@@ -3,7 +3,7 @@
 use seatrial_api::{DaemonSet, PodTemplateSpec, selector::Selector};
 
 use super::pod_template::describe_pod_template;
-use super::{Surroundings, annotations, labels, name_lines};
+use super::{Surroundings, annotations, labels, name_lines, pods_status};
 use crate::kubectl::TabWriter;
 
 pub(super) fn describe(out: &mut TabWriter, set: &DaemonSet, around: &Surroundings<'_>) {
@@ -27,8 +27,6 @@ pub(super) fn describe(out: &mut TabWriter, set: &DaemonSet, around: &Surroundin
     for (title, count) in counts {
         out.line(0, &format!("{title}: {count}"));
     }
-    let [running, waiting, succeeded, failed] = around.pod_counts;
-    let counts = format!("{running} Running / {waiting} Waiting / {succeeded} Succeeded / {failed} Failed");
-    out.line(0, &format!("Pods Status:\t{counts}"));
+    pods_status(out, around);
     describe_pod_template(out, &PodTemplateSpec::from_api(spec.template.clone()));
 }

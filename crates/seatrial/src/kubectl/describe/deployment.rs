@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use seatrial_api::{Condition, Deployment, DeploymentStrategy, PodTemplateSpec, ReplicaSet, StrMap};
 
 use super::pod_template::describe_pod_template;
-use super::{Surroundings, annotations, labels, name_lines};
+use super::{Surroundings, annotations, int_or_string, labels, name_lines};
 use crate::kubectl::TabWriter;
 
 pub(super) fn describe(out: &mut TabWriter, d: &Deployment, around: &Surroundings<'_>) {
@@ -31,11 +30,8 @@ pub(super) fn describe(out: &mut TabWriter, d: &Deployment, around: &Surrounding
     out.line(0, &format!("StrategyType:\t{type_}"));
     out.line(0, &format!("MinReadySeconds:\t{}", spec.min_ready_seconds));
     if let DeploymentStrategy::RollingUpdate { max_unavailable, max_surge } = &spec.strategy {
-        let text = |v: &IntOrString| match v {
-            IntOrString::Int(n) => n.to_string(),
-            IntOrString::String(s) => s.clone(),
-        };
-        let bounds = format!("{} max unavailable, {} max surge", text(max_unavailable), text(max_surge));
+        let (unavailable, surge) = (int_or_string(max_unavailable), int_or_string(max_surge));
+        let bounds = format!("{unavailable} max unavailable, {surge} max surge");
         out.line(0, &format!("RollingUpdateStrategy:\t{bounds}"));
     }
     describe_pod_template(out, &spec.template);

@@ -1,35 +1,83 @@
 //! The page of a Pod.
+//!
+//! Mirrors `describePod` (v1.36).
 
-use seatrial_api::{ContainerState, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::PodSpec;
+use seatrial_api::{Pod, StrMap};
+use seatrial_apiserver::printers::age;
 
-use super::pod_template::{container_lines, tolerations_text, volumes_lines};
-use super::{annotations, labels, name_lines};
+use super::container::{pod_containers, resources};
+use super::pod_template::{tolerations_lines, topology_lines};
+use super::volumes::volumes_lines;
+use super::{Surroundings, annotations, labels, name_lines};
 use crate::kubectl::TabWriter;
 
-pub(super) fn describe(out: &mut TabWriter, pod: &Pod) {
+pub(super) fn describe(out: &mut TabWriter, pod: &Pod, around: &Surroundings<'_>) {
     let (spec, status) = (pod.spec.api(), &pod.status);
     name_lines(out, &pod.meta);
+    head(out, pod, spec);
+    labels(out, 0, "Labels", &pod.meta.labels);
+    annotations(out, 0, "Annotations", &pod.meta.annotations);
+    status_lines(out, pod, around);
+    if let Some(owner) = pod.meta.controller_of() {
+        out.line(0, &format!("Controlled By:\t{}/{}", owner.kind, owner.name));
+    }
+    if !status.nominated_node_name.is_empty() {
+        out.line(0, &format!("NominatedNodeName:\t{}", status.nominated_node_name));
+    }
+    if spec.resources.is_some() {
+        out.line(0, "Resources:");
+        resources(out, 1, spec.resources.as_ref());
+    }
+    if let Some(init) = spec.init_containers.as_deref().filter(|c| !c.is_empty()) {
+        pod_containers(out, "Init Containers", pod, init, &status.init_container_statuses);
+    }
+    pod_containers(out, "Containers", pod, &spec.containers, &status.container_statuses);
+    condition_lines(out, pod, spec);
+    volumes_lines(out, false, spec.volumes.as_deref());
+    out.line(0, &format!("QoS Class:\t{}", pod.spec.qos_class().as_str()));
+    labels(out, 0, "Node-Selectors", &StrMap::from_api(spec.node_selector.clone()));
+    tolerations_lines(out, 0, spec);
+    topology_lines(out, 0, spec);
+}
+
+fn head(out: &mut TabWriter, pod: &Pod, spec: &PodSpec) {
     out.line(0, &format!("Priority:\t{}", pod.spec.priority()));
-    if let Some(account) = spec.service_account_name.as_deref().filter(|a| !a.is_empty()) {
-        out.line(0, &format!("Service Account:\t{account}"));
+    let named = [
+        ("Priority Class Name", &spec.priority_class_name),
+        ("Runtime Class Name", &spec.runtime_class_name),
+        ("Service Account", &spec.service_account_name),
+    ];
+    for (title, name) in named {
+        if let Some(name) = name.as_deref().filter(|name| !name.is_empty()) {
+            out.line(0, &format!("{title}:\t{name}"));
+        }
     }
     if pod.node_name.is_empty() {
         out.line(0, "Node:\t<none>");
     } else {
-        let host = status.host_ip.map(|ip| ip.to_string()).unwrap_or_default();
+        let host = pod.status.host_ip.map(|ip| ip.to_string()).unwrap_or_default();
         out.line(0, &format!("Node:\t{}/{host}", pod.node_name));
     }
-    if let Some(start) = status.start_time {
+    if let Some(start) = pod.status.start_time {
         out.line(0, &format!("Start Time:\t{}", start.to_rfc1123z()));
     }
-    labels(out, 0, "Labels", &pod.meta.labels);
-    annotations(out, 0, "Annotations", &pod.meta.annotations);
-    match pod.meta.deletion.as_deref() {
+}
+
+fn status_lines(out: &mut TabWriter, pod: &Pod, around: &Surroundings<'_>) {
+    let status = &pod.status;
+    match pod.meta.deletion.as_deref().filter(|_| !status.phase.is_terminal()) {
         Some(deletion) => {
-            out.line(0, "Status:\tTerminating");
+            let lasts = age(Some(deletion.timestamp), around.now);
+            out.line(0, &format!("Status:\tTerminating (lasts {lasts})"));
             out.line(0, &format!("Termination Grace Period:\t{}s", deletion.grace_period_seconds.unwrap_or(0)));
         }
         None => out.line(0, &format!("Status:\t{}", status.phase.as_str())),
+    }
+    for (title, text) in [("Reason", &status.reason), ("Message", &status.message)] {
+        if !text.is_empty() {
+            out.line(0, &format!("{title}:\t{text}"));
+        }
     }
     let ip = status.pod_ip.map(|ip| ip.to_string()).unwrap_or_default();
     out.line(0, &format!("IP:\t{ip}"));
@@ -39,66 +87,24 @@ pub(super) fn describe(out: &mut TabWriter, pod: &Pod) {
         out.line(0, "IPs:");
         out.line(1, &format!("IP:\t{ip}"));
     }
-    if let Some(owner) = pod.meta.controller_of() {
-        out.line(0, &format!("Controlled By:\t{}/{}", owner.kind, owner.name));
-    }
-    out.line(0, "Containers:");
-    for container in &spec.containers {
-        container_lines(out, 1, container);
-        if let Some(status) = status.container_statuses.iter().find(|s| s.identity.name == *container.name) {
-            status_lines(out, status);
+}
+
+fn condition_lines(out: &mut TabWriter, pod: &Pod, spec: &PodSpec) {
+    let conditions = &pod.status.conditions;
+    let gates = spec.readiness_gates.as_deref().unwrap_or_default();
+    if !gates.is_empty() {
+        out.line(0, "Readiness Gates:");
+        out.line(1, "Type\tStatus");
+        for gate in gates {
+            let status = conditions.get(&gate.condition_type).map_or("<none>", |c| c.status.as_str());
+            out.line(1, &format!("{} \t{status} ", gate.condition_type));
         }
     }
-    if !status.conditions.is_empty() {
+    if !conditions.is_empty() {
         out.line(0, "Conditions:");
         out.line(1, "Type\tStatus");
-        for condition in status.conditions.iter() {
+        for condition in conditions.iter() {
             out.line(1, &format!("{} \t{} ", condition.type_, condition.status.as_str()));
         }
-    }
-    volumes_lines(out, 0, spec);
-    out.line(0, &format!("QoS Class:\t{}", pod.spec.qos_class().as_str()));
-    let selectors: Vec<String> = spec.node_selector.iter().flatten().map(|(k, v)| format!("{k}={v}")).collect();
-    out.line(
-        0,
-        &format!("Node-Selectors:\t{}", if selectors.is_empty() { "<none>".to_owned() } else { selectors.join("\n") }),
-    );
-    tolerations_text(out, 0, spec);
-}
-
-fn status_lines(out: &mut TabWriter, status: &ContainerStatus) {
-    state_lines(out, "State", &status.state);
-    if let Some(last) = status.last_state.as_deref().filter(|s| s.terminated().is_some()) {
-        state_lines(out, "Last State", last);
-    }
-    out.line(2, &format!("Ready:\t{}", if status.ready { "True" } else { "False" }));
-    out.line(2, &format!("Restart Count:\t{}", status.restart_count));
-}
-
-fn state_lines(out: &mut TabWriter, title: &str, state: &ContainerState) {
-    match state {
-        ContainerState::Running { started_at } => {
-            out.line(2, &format!("{title}:\tRunning"));
-            out.line(3, &format!("Started:\t{}", started_at.unwrap_or_default().to_rfc1123z()));
-        }
-        ContainerState::Waiting { reason, .. } => {
-            out.line(2, &format!("{title}:\tWaiting"));
-            if !reason.is_empty() {
-                out.line(3, &format!("Reason:\t{reason}"));
-            }
-        }
-        ContainerState::Terminated(t) => {
-            out.line(2, &format!("{title}:\tTerminated"));
-            if !t.reason.is_empty() {
-                out.line(3, &format!("Reason:\t{}", t.reason));
-            }
-            if !t.message.is_empty() {
-                out.line(3, &format!("Message:\t{}", t.message));
-            }
-            out.line(3, &format!("Exit Code:\t{}", t.exit_code));
-            out.line(3, &format!("Started:\t{}", t.started_at.unwrap_or_default().to_rfc1123z()));
-            out.line(3, &format!("Finished:\t{}", t.finished_at.unwrap_or_default().to_rfc1123z()));
-        }
-        ContainerState::Unset => out.line(2, &format!("{title}:\tWaiting")),
     }
 }
