@@ -46,6 +46,10 @@ pub fn set_defaults_replica_set(replica_set: &mut ReplicaSet) {
 pub fn set_defaults_stateful_set(set: &mut StatefulSet) {
     let spec = set.spec.get_or_insert_default();
     default_text(&mut spec.pod_management_policy, "OrderedReady");
+    if let Some(ordinals) = &mut spec.ordinals {
+        // Go's encoder leaves no zero out there.
+        ordinals.start.get_or_insert(0);
+    }
     set_defaults_stateful_set_update_strategy(spec.update_strategy.get_or_insert_default());
     let policy = spec.persistent_volume_claim_retention_policy.get_or_insert_default();
     set_defaults_retention_policy(policy);

@@ -70,6 +70,12 @@ fn stateful_sets() {
         let object = defaulted::<StatefulSet>(&spec, set_defaults_stateful_set);
         check(&spec, &object, &json!({"updateStrategy": want}));
     }
+    for (spec, want) in
+        [(json!({"ordinals": {}}), json!({"start": 0})), (json!({"ordinals": {"start": 3}}), json!({"start": 3}))]
+    {
+        let object = defaulted::<StatefulSet>(&spec, set_defaults_stateful_set);
+        check(&spec, &object, &json!({"ordinals": want}));
+    }
     let spec = json!({"volumeClaimTemplates": [{"metadata": {"name": "d"}}],
         "persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"}});
     let want = json!({"replicas": 1, "revisionHistoryLimit": 10, "podManagementPolicy": "OrderedReady", "serviceName": "",

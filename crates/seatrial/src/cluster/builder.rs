@@ -22,6 +22,8 @@ use crate::exec::files::Files;
 
 /// 2024-01-01T00:00:00Z
 const DEFAULT_START: Time = Time::from_unix(1_704_067_200);
+/// The last second of 2199: nanoseconds since 1970 still fit into 64 bits some decades later.
+const START_MAX: i64 = 7_258_118_399;
 /// How long before the start the API server came up, in seconds: what it made for itself is older than all else.
 const BOOTSTRAP_SECONDS: i64 = 60;
 const DEFAULT_NODE_COUNT: usize = 3;
@@ -114,10 +116,10 @@ impl Builder {
         self
     }
 
-    /// The calendar time at which virtual time begins; 2024-01-01T00:00:00Z where nothing is said.
+    /// The calendar time at which virtual time begins, from 1970 to 2199; 2024-01-01T00:00:00Z where nothing is said.
     #[must_use]
     pub fn start(mut self, start: DateTime<Utc>) -> Self {
-        self.start = Time::from_unix(start.timestamp());
+        self.start = Time::from_unix(start.timestamp().clamp(0, START_MAX));
         self
     }
 

@@ -6,5 +6,7 @@ pub mod describe;
 pub mod history;
 mod tab_writer;
 pub mod table;
+pub(crate) mod yaml;
+mod yaml_scalar;
 
 pub(crate) use tab_writer::TabWriter;

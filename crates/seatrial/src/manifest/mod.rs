@@ -12,4 +12,4 @@ mod yaml;
 pub use error::{InputError, Position, Source};
 pub(crate) use load::load_pattern;
 pub use load::{Input, Manifest, load_file, load_path, parse_manifests};
-pub(crate) use yaml::{Dialect, read_documents, to_yaml};
+pub(crate) use yaml::{Dialect, read_documents};

@@ -70,14 +70,6 @@ fn check_depth(text: &str) -> Result<(), InputError> {
     Ok(())
 }
 
-/// An object as YAML, for people.
-///
-/// # Errors
-/// Nothing that comes from JSON is refused, but the writer may say so.
-pub(crate) fn to_yaml(value: &serde_json::Value) -> Result<String, String> {
-    serde_yaml::to_string(value).map_err(|error| error.to_string())
-}
-
 fn yaml_error(error: &serde_yaml::Error) -> InputError {
     let position = error.location().map_or(Position::new(1, 1), |at| Position::new(at.line(), at.column()));
     let text = error.to_string();

@@ -14,6 +14,7 @@ use crate::cluster::{Cluster, LogOptions};
 use crate::kubectl::describe::{Surroundings, describe};
 use crate::kubectl::history::{history, revision_history};
 use crate::kubectl::table::{Wide, table};
+use crate::kubectl::yaml::to_yaml;
 use crate::manifest::{Manifest, Position};
 use crate::scenario::model::{Print, Query, Target};
 
@@ -50,9 +51,8 @@ impl Cluster {
         match print {
             Print::Get { query, wide } => self.printed_table(query, if *wide { Wide::Yes } else { Wide::No }),
             Print::Yaml(query) => {
-                let pages: Result<Vec<String>, String> =
-                    self.queried(query)?.into_iter().map(|o| crate::manifest::to_yaml(&o.to_json())).collect();
-                Ok(pages?.join("---\n"))
+                let pages: Vec<String> = self.queried(query)?.into_iter().map(|o| to_yaml(&o.to_json())).collect();
+                Ok(pages.join("---\n"))
             }
             Print::Describe(query) => {
                 let pages: Result<Vec<String>, String> =

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use seatrial_api::quantity::Quantity;
 
 use super::kinds::check_kind;
@@ -112,12 +112,21 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
     whole.checked_mul(unit)?.checked_add(part)
 }
 
+/// The years that a wall clock can be set to: it counts nanoseconds from 1970 on, and a run has some centuries before it.
+const YEARS: std::ops::RangeInclusive<i32> = 1970..=2199;
+
 /// An RFC 3339 time.
 pub(crate) fn time(node: &Node) -> Result<DateTime<Utc>, InputError> {
-    let parsed = node.text().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-    parsed
+    let time = node
+        .text()
+        .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
         .map(|time| time.with_timezone(&Utc))
-        .ok_or_else(|| wanted(node, "a time").hint("write it as RFC 3339, in full: `2024-01-01T00:00:00Z`"))
+        .ok_or_else(|| wanted(node, "a time").hint("write it as RFC 3339, in full: `2024-01-01T00:00:00Z`"))?;
+    if YEARS.contains(&time.year()) {
+        return Ok(time);
+    }
+    let (first, last, year) = (YEARS.start(), YEARS.end(), time.year());
+    Err(InputError::at(node.position, format!("the year must be from {first} to {last}, not {year}")))
 }
 
 /// `kind/name`.
