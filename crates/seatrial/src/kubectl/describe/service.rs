@@ -179,8 +179,7 @@ Events:                   <none>
             let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "default"},
                 "spec": {"ports": [{"port": 80, "protocol": "TCP"}]}});
             let page = page(service, [0; 4], slices);
-            let line = page.lines().find_map(|l| l.strip_prefix("Endpoints:")).expect("a line").trim().to_owned();
-            line
+            page.lines().find_map(|l| l.strip_prefix("Endpoints:")).expect("a line").trim().to_owned()
         };
         let unnamed = || json!([{"name": "", "port": 8080, "protocol": "TCP"}]);
         let (ready, not) = ([("1.0.0.1", true), ("1.0.0.2", true), ("1.0.0.3", true)], ("1.0.0.4", false));
