@@ -7,8 +7,9 @@ use seatrial_api::{Pod, Service};
 use serde_json::{Value, json};
 
 use super::pods::PodChange;
+use super::trigger_time::TriggerTimes;
 use super::{
-    address_types, endpoint_slice_prefix, find_port, should_pod_be_in_endpoints, should_set_hostname, spec_of,
+    Changed, address_types, endpoint_slice_prefix, find_port, should_pod_be_in_endpoints, should_set_hostname, spec_of,
 };
 
 fn pod(value: Value) -> Arc<Pod> {
@@ -121,4 +122,38 @@ fn what_wakes_a_service() {
     let deleting = self::pod(deleting);
     assert!(PodChange::of(&old, &deleting).pod);
     assert!(PodChange::of(&deleting, &deleting).pod, "as upstream, which compares pointers");
+}
+
+#[test]
+fn the_time_of_the_last_change_is_the_earliest_that_is_new() {
+    let at = |second: u32| format!("2024-01-01T00:00:{second:02}Z");
+    let ready = |name: &str, second: u32| {
+        pod(json!({"metadata": {"name": name}, "status": {"conditions": [
+            {"type": "Ready", "status": "True", "lastTransitionTime": at(second)}]}}))
+    };
+    let bare = |name: &str| pod(json!({"metadata": {"name": name}}));
+    let web = service(json!({"metadata": {"name": "web", "creationTimestamp": at(1)}}));
+    // One sync after the other: which pods there are, and the second that comes of it.
+    let rows = [
+        ("the first: the Service's own", vec![ready("a", 5)], Some(1)),
+        ("nothing is new", vec![ready("a", 5)], None),
+        ("a pod that comes", vec![ready("a", 5), ready("b", 7)], Some(7)),
+        ("two that change: the earlier", vec![ready("a", 9), ready("b", 8)], Some(8)),
+        ("a pod that was never ready", vec![ready("a", 9), ready("b", 8), bare("c")], None),
+        ("a pod that goes", vec![ready("a", 9)], None),
+        ("and comes back as it was", vec![ready("a", 9), ready("b", 8)], Some(8)),
+        ("a time that goes back is not new", vec![ready("a", 3), ready("b", 8)], None),
+        ("but what follows it is", vec![ready("a", 4), ready("b", 8)], Some(4)),
+    ];
+    let (mut whole, mut partly) = (TriggerTimes::default(), TriggerTimes::default());
+    for (what, pods, want) in rows {
+        let want = want.map(|second| seatrial_api::Time::parse(&at(second)).expect("a time"));
+        assert_eq!(whole.compute(&web, &Changed::All, pods.iter()), want, "{what}");
+        // A sync that is told which pods changed comes to the same.
+        let names = ["a", "b", "c"].map(seatrial_api::Str::from).into_iter().collect();
+        assert_eq!(partly.compute(&web, &Changed::Pods(names), pods.iter()), want, "{what}");
+    }
+    let later = service(json!({"metadata": {"name": "web", "creationTimestamp": at(20)}}));
+    let time = whole.compute(&later, &Changed::All, std::iter::empty());
+    assert_eq!(time.map(|t| t.to_string()), Some(at(20)), "another Service of the name");
 }

@@ -4,5 +4,7 @@
 
 mod controller;
 mod reconciler;
+#[cfg(test)]
+mod tests;
 
 pub use controller::EndpointSliceMirroringController;

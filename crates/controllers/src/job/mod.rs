@@ -19,6 +19,8 @@ mod success_policy;
 mod sync;
 #[cfg(test)]
 mod test_pods;
+#[cfg(test)]
+mod tests;
 mod tracking;
 mod utils;
 

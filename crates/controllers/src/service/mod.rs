@@ -5,6 +5,8 @@
 
 mod controller;
 mod provider;
+#[cfg(test)]
+mod tests;
 mod update;
 
 pub use controller::ServiceLbController;

@@ -65,8 +65,12 @@ pub(super) fn needs_update(old: &Service, new: &Service) -> (bool, Option<(&'sta
         return (true, Some(("ExternalTrafficPolicy", message)));
     }
     let (old_port, new_port) = (a.health_check_node_port.unwrap_or(0), b.health_check_node_port.unwrap_or(0));
-    let differs = old_port != new_port;
-    (differs, differs.then(|| ("HealthCheckNodePort", format!("{old_port} -> {new_port}"))))
+    if old_port != new_port {
+        return (true, Some(("HealthCheckNodePort", format!("{old_port} -> {new_port}"))));
+    }
+    let count = |spec: &ServiceSpec| spec.ip_families.as_ref().map_or(0, Vec::len);
+    let (before, after) = (count(a), count(b));
+    (before != after, (before != after).then(|| ("IPFamilies", format!("Count: {before} -> {after}"))))
 }
 
 fn ports_equal_for_lb(a: &ServiceSpec, b: &ServiceSpec) -> bool {
