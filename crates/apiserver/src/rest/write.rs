@@ -64,6 +64,10 @@ fn write(
             let body = parse_patch(patch_type, call.request.body)?;
             server.patch_body(&request, &key, subresource, (patch_type, &body))?
         }
+        Some(PatchType::Apply) => {
+            let body = call.target.view.take(kind, parse_patch(PatchType::Apply, call.request.body)?)?;
+            server.patch_body(&request, &key, subresource, (PatchType::Apply, &body))?
+        }
         Some(patch_type) => {
             let body = patched_view(server, call, patch_type)?;
             server.update_json(&request, &key, subresource, &body)?

@@ -27,6 +27,8 @@ pub(super) fn show(mut object: Value) -> Value {
         }
     }
     if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
+        // Version 1 leaves no zero out.
+        status.entry("currentReplicas").or_insert_with(|| json!(0));
         let (cpu, others) = split(status.remove("currentMetrics"), "current");
         if let Some(cpu) = cpu {
             status.insert("currentCPUUtilizationPercentage".to_owned(), cpu);

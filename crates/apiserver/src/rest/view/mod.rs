@@ -1,6 +1,8 @@
 //! The versions in which a kind can be asked for: the stored one, and other spellings of the same object.
 
 mod autoscaling_v1;
+#[cfg(test)]
+mod tests;
 
 use seatrial_api::{ApiError, Kind};
 use serde_json::Value;
