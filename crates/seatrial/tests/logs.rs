@@ -124,3 +124,17 @@ fn containers_have_to_be_named_where_there_are_several() {
         assert_eq!(logs(&cluster, of(name)), format!("I am {name}\n"));
     }
 }
+
+#[test]
+fn a_node_that_does_not_answer_tells_nothing() {
+    let log = vec![LogEntry::at_start("starting")];
+    let mut cluster = cluster(Behavior { log, ..Behavior::default() }, pod());
+    pass(&mut cluster, 1);
+    cluster.fail_node("node-0");
+    let want = "500: Get \"https://10.0.0.1:10250/containerLogs/default/a/c\": dial tcp 10.0.0.1:10250: connect: no route to host";
+    assert_eq!(logs(&cluster, LogOptions::default()), want);
+    let other = LogOptions { container: Some("d".to_owned()), ..LogOptions::default() };
+    assert_eq!(logs(&cluster, other), "400: container d is not valid for pod a");
+    cluster.recover_node("node-0");
+    assert_eq!(logs(&cluster, LogOptions::default()), "starting\n");
+}

@@ -34,7 +34,7 @@ impl Cluster {
     ///
     /// # Errors
     /// A target that is no pod; 404 for a pod that is not there; 400 for a container that has to be named, that the pod
-    /// does not have, or that has not begun.
+    /// does not have, or that has not begun; 500 where the node's kubelet does not answer.
     ///
     /// ```
     /// use seatrial::cluster::LogOptions;
@@ -61,6 +61,12 @@ impl Cluster {
         let container = container_of(pod, options.container.as_deref())?;
         if pod.node_name.is_empty() {
             return Ok(String::new());
+        }
+        if !self.kubelets.answers(&pod.node_name) {
+            let host = pod.status.host_ip.map_or_else(|| pod.node_name.to_string(), |ip| ip.to_string());
+            let path = format!("containerLogs/{}/{}/{container}", pod.meta.namespace, pod.meta.name);
+            let text = format!("Get \"https://{host}:10250/{path}\": dial tcp {host}:10250: connect: no route to host");
+            return Err(ApiError::unknown(text));
         }
         let (status, life) = life_of(pod, &container, options.previous).map_err(ApiError::bad_request)?;
         let name_and_image = (container.as_str(), status.identity.image.as_str());

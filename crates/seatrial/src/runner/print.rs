@@ -94,8 +94,10 @@ impl Cluster {
             (options.container, told) = (Some(container), text);
         }
         let lines = self.logs_of(pod, &options);
-        let refused =
-            |e: seatrial_api::ApiError| format!("Error from server ({}): {}", e.reason().as_str(), e.message());
+        let refused = |e: seatrial_api::ApiError| match e.reason().as_str() {
+            "" => format!("Error from server: {}", e.message()),
+            reason => format!("Error from server ({reason}): {}", e.message()),
+        };
         lines.map(|lines| told + &lines).map_err(refused)
     }
 
