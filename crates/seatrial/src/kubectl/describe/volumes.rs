@@ -162,7 +162,7 @@ fn status_line(out: &mut TabWriter, meta: &ObjectMeta, phase: Option<&str>, arou
 /// The page of a PersistentVolume.
 pub(super) fn describe_volume(out: &mut TabWriter, pv: &PersistentVolume, around: &Surroundings<'_>) {
     let no_spec = corev1::PersistentVolumeSpec::default();
-    let spec = pv.body.spec.as_ref().unwrap_or(&no_spec);
+    let spec = pv.body.spec.as_deref().unwrap_or(&no_spec);
     let status = pv.body.status.as_ref();
     out.line(0, &format!("Name:\t{}", pv.meta.name));
     labels(out, 0, "Labels", &pv.meta.labels);
@@ -238,8 +238,8 @@ fn source_lines(out: &mut TabWriter, spec: &corev1::PersistentVolumeSpec) {
 /// The page of a PersistentVolumeClaim.
 pub(super) fn describe_claim(out: &mut TabWriter, claim: &PersistentVolumeClaim, around: &Surroundings<'_>) {
     let (no_spec, no_status) = Default::default();
-    let spec = claim.body.spec.as_ref().unwrap_or(&no_spec);
-    let status: &corev1::PersistentVolumeClaimStatus = claim.body.status.as_ref().unwrap_or(&no_status);
+    let spec = claim.body.spec.as_deref().unwrap_or(&no_spec);
+    let status: &corev1::PersistentVolumeClaimStatus = claim.body.status.as_deref().unwrap_or(&no_status);
     name_lines(out, &claim.meta);
     out.line(0, &format!("StorageClass:\t{}", class_of_claim(claim)));
     status_line(out, &claim.meta, status.phase.as_deref(), around);
