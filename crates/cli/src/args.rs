@@ -67,7 +67,8 @@ pub(crate) struct Why {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bench {
-    /// `deployment`, `rollout`, `noop`, or a scenario or manifest file
+    /// `deployment`, `rollout`, `noop`, `daemonset`, `statefulset`, `statefulset-ordered`, `job`, `cronjob`, or a scenario or
+    /// manifest file
     #[arg(value_name = "WORKLOAD|FILE")]
     pub(crate) workload: String,
     /// How many pods; 10000 where nothing is said

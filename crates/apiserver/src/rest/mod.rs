@@ -26,6 +26,7 @@ use serde_json::Value;
 use crate::server::ApiServer;
 use crate::validation;
 
+pub use view::to_stored_version;
 pub use watch::Watch;
 
 /// A request as it comes over the wire, without what only a network needs.

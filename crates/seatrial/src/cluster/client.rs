@@ -1,12 +1,15 @@
 //! What a user does to the API server: create, apply, patch, scale, set an image, delete.
 
+use std::borrow::Cow;
+
 use seatrial_api::{ApiError, Kind, Object, ObjectKey};
 use seatrial_apiserver::patch::{PatchType, create_three_way_merge_patch};
-use seatrial_apiserver::rest::{Request, Response, Watch};
+use seatrial_apiserver::rest::{Request, Response, Watch, to_stored_version};
 use seatrial_apiserver::{DeleteOptions, Propagation, RequestInfo, Subresource, type_of};
 use serde_json::{Map, Value, json};
 
 use super::reads::{parse_target, target_kind};
+use super::rollout::RolloutError;
 use super::{Cluster, Error};
 use crate::manifest::{Manifest, parse_manifests};
 
@@ -84,6 +87,7 @@ impl Cluster {
     /// # Errors
     /// The API server's refusal.
     pub fn create(&mut self, object: &Value) -> Result<Written, ApiError> {
+        let object = &*stored(object);
         let (kind, key) = self.identify(object)?;
         // An object of a namespace that is not there is sent to the cluster's own, as a client bound to that one does.
         let there = self.server.get::<seatrial_api::Namespace>("", &key.namespace).is_ok();
@@ -101,8 +105,8 @@ impl Cluster {
     /// # Errors
     /// The API server's refusal.
     pub fn apply(&mut self, object: &Value) -> Result<(Applied, Written), ApiError> {
-        let (kind, key) = self.identify(object)?;
-        let modified = with_last_applied(object, &key);
+        let (kind, key) = self.identify(&stored(object))?;
+        let modified = stored(&with_last_applied(object, &key)).into_owned();
         let Some(live) = self.server.store().get(&key).map(Object::to_json) else {
             return self.create(&modified).map(|written| (Applied::Created, written));
         };
@@ -110,6 +114,7 @@ impl Cluster {
         let last =
             live.pointer("/metadata/annotations").and_then(|a| a.get(ANNOTATION_LAST_APPLIED)).and_then(Value::as_str);
         let original: Value = last.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
+        let original = stored(&original);
         let patch = create_three_way_merge_patch(&original, &modified, &live, ty);
         if patch.as_object().is_some_and(Map::is_empty) {
             let written = Written { name: key.to_string(), warnings: Vec::new() };
@@ -157,22 +162,46 @@ impl Cluster {
         })
     }
 
-    /// Sets a container's image, as `kubectl set image` does.
+    /// Sets a container's image, as `kubectl set image` does; `*` stands for all containers.
     ///
     /// # Errors
-    /// A target that is none; the API server's refusal.
+    /// A target that is none, a kind without a pod template, a container that is not there; the API server's refusal.
     pub fn set_image(&mut self, target: &str, container: &str, image: &str) -> Result<(), Error> {
         let key = parse_target(target, self.namespace())?;
         Ok(self.set_image_key(&key, container, image)?)
     }
 
-    pub(crate) fn set_image_key(&mut self, key: &ObjectKey, container: &str, image: &str) -> Result<(), ApiError> {
-        let containers = json!({"containers": [{"name": container, "image": image}]});
-        let patch = match key.kind {
-            Kind::Pod => json!({"spec": containers}),
-            _ => json!({"spec": {"template": {"spec": containers}}}),
+    pub(crate) fn set_image_key(&mut self, key: &ObjectKey, container: &str, image: &str) -> Result<(), Error> {
+        let not_found = || ApiError::not_found(&key.kind.resource(), &key.name);
+        let object = self.server.store().get(key).map(Object::to_json).ok_or_else(not_found)?;
+        let Some(path) = pod_spec_path(key.kind) else {
+            let (info, name) = (key.kind.info(), &key.name);
+            let why = "the object is not a pod or does not have a pod template";
+            let text = format!("{}/{name} {why}: *{}.{}", info.plural, info.version, info.kind);
+            return Err(RolloutError(text).into());
         };
-        self.patch_key(key, Subresource::Main, (PatchType::Strategic, &patch)).map(drop)
+        let spec = object.pointer(path);
+        let named = |list: &str| -> Vec<Value> {
+            let all = spec.and_then(|spec| spec.get(list)?.as_array()).into_iter().flatten();
+            let names = all.filter_map(|c| c["name"].as_str()).filter(|name| container == "*" || *name == container);
+            names.map(|name| json!({"name": name, "image": image})).collect()
+        };
+        let mut patch = Map::new();
+        for list in ["initContainers", "containers"] {
+            let found = named(list);
+            if !found.is_empty() {
+                patch.insert(list.to_owned(), found.into());
+            }
+        }
+        if patch.is_empty() {
+            return Err(RolloutError(format!("unable to find container named {container:?}")).into());
+        }
+        let patch = path
+            .rsplit('/')
+            .filter(|part| !part.is_empty())
+            .fold(patch.into(), |inner: Value, part| json!({part: inner}));
+        self.patch_key(key, Subresource::Main, (PatchType::Strategic, &patch))?;
+        Ok(())
     }
 
     /// Deletes an object, named `kind/name`, its dependents in the background.
@@ -210,6 +239,26 @@ impl Cluster {
             own => own,
         };
         Ok((kind, ObjectKey::new(kind, namespace, text("/metadata/name"))))
+    }
+}
+
+/// An object in the version it is stored in.
+fn stored(object: &Value) -> Cow<'_, Value> {
+    to_stored_version(object).map_or(Cow::Borrowed(object), Cow::Owned)
+}
+
+/// Where an object of a kind has the spec of pods. Mirrors `updatePodSpecForObject`.
+fn pod_spec_path(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Pod => Some("/spec"),
+        Kind::CronJob => Some("/spec/jobTemplate/spec/template/spec"),
+        Kind::Deployment
+        | Kind::ReplicaSet
+        | Kind::StatefulSet
+        | Kind::DaemonSet
+        | Kind::ReplicationController
+        | Kind::Job => Some("/spec/template/spec"),
+        _ => None,
     }
 }
 

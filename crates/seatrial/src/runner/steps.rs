@@ -39,7 +39,7 @@ impl Runner<'_> {
             }
             Verb::SetImage(set) => {
                 self.for_each_key("setImage", &set.target, |runner, key| {
-                    Ok(runner.cluster.set_image_key(key, &set.container, &set.image)?)
+                    runner.cluster.set_image_key(key, &set.container, &set.image)
                 });
             }
             Verb::Delete(delete) => self.delete(delete),

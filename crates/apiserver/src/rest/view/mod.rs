@@ -103,6 +103,16 @@ impl View {
     }
 }
 
+/// An object of a version that is served and not stored, in the stored one; `None` for any other object.
+pub fn to_stored_version(object: &Value) -> Option<Value> {
+    let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+    let views = [(Kind::HorizontalPodAutoscaler, View::AutoscalingV1), (Kind::Event, View::EventsV1)];
+    let is_of =
+        |(kind, view): &(Kind, View)| text("kind") == kind.info().kind && text("apiVersion") == view.api_version(*kind);
+    let (kind, view) = views.into_iter().find(is_of)?;
+    view.take(kind, Body::from(object.clone())).ok().map(|body| body.value)
+}
+
 /// Removes what a pointer of keys leads to; whether there was anything.
 fn remove(value: &mut Value, pointer: &str) -> bool {
     let (parent, key) = pointer.rsplit_once('/').unwrap_or_default();

@@ -92,7 +92,7 @@ static SET_IMAGE: Shape = shape(
     "Sets an image of the pod template",
     &[
         required("target", Type::Target, "Which object"),
-        required("container", Type::Text, "Which container of its template"),
+        required("container", Type::Text, "Which container of its template; * for all"),
         required("image", Type::Text, "The new image"),
     ],
 );
