@@ -168,7 +168,7 @@ impl Cluster {
     /// A target that is none, a kind without a pod template, a container that is not there; the API server's refusal.
     pub fn set_image(&mut self, target: &str, container: &str, image: &str) -> Result<(), Error> {
         let key = parse_target(target, self.namespace())?;
-        Ok(self.set_image_key(&key, container, image)?)
+        self.set_image_key(&key, container, image)
     }
 
     pub(crate) fn set_image_key(&mut self, key: &ObjectKey, container: &str, image: &str) -> Result<(), Error> {
