@@ -8,19 +8,19 @@ use seatrial_api::{ApiError, Pod, PodPhase, StatefulSet};
 use seatrial_machinery::SyncContext;
 
 use super::claims::{
-    ClaimTemplate, claims_match_retention_policy, create_persistent_volume_claims, pod_claim_is_stale,
-    update_pod_claim_for_retention_policy,
+    ClaimTemplate, claims_match_retention_policy, pod_claim_is_stale, update_pod_claim_for_retention_policy,
 };
 use super::controller::StatefulSetController;
 use super::pod_control::{
-    create_stateful_pod, delete_stateful_pod, new_versioned_stateful_set_pod, storage_matches, update_stateful_pod,
+    create_missing_persistent_volume_claims, create_stateful_pod, delete_stateful_pod, new_versioned_stateful_set_pod,
+    storage_matches, update_stateful_pod,
 };
 use super::pods::SetPods;
 use super::revisions::Revisions;
 use super::status::Counts;
 use super::utils::{
     end_ordinal, identity_matches, is_monotonic, is_running_and_available, is_running_and_ready, is_unavailable,
-    min_ready_seconds, pod_name, pod_revision, spec_of, start_ordinal,
+    min_ready_seconds, pod_revision, spec_of, start_ordinal,
 };
 
 /// How many pods a parallel set handles before it looks at failures. Mirrors `slowStartBatch` with `maxBatchSize`.
@@ -143,7 +143,7 @@ impl StatefulSetController {
         }
         let is_checked = pods.is_checked(ordinal);
         if pod.status.phase == PodPhase::Pending && !is_checked {
-            create_persistent_volume_claims(cx, set, claims, &pod_name(set, ordinal))?;
+            create_missing_persistent_volume_claims(cx, set, claims, &pod)?;
         }
         if !is_unavailable(&pod, update.min_ready_seconds, cx.clock().time()) {
             pods.unavailable.remove(&ordinal);

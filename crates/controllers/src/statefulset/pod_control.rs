@@ -119,6 +119,22 @@ pub(super) fn create_stateful_pod(
     }
 }
 
+/// Creates the claims that a pod which waits lacks, and gives them their owners. Mirrors
+/// `createMissingPersistentVolumeClaims`.
+///
+/// # Errors
+/// What the API server answered, or that a claim is on its way out.
+pub(super) fn create_missing_persistent_volume_claims(
+    cx: &mut SyncContext<'_>,
+    set: &StatefulSet,
+    templates: &[ClaimTemplate],
+    pod: &Pod,
+) -> Result<(), ApiError> {
+    create_persistent_volume_claims(cx, set, templates, &pod.meta.name)?;
+    update_pod_claim_for_retention_policy(cx, set, templates, pod)
+        .inspect_err(|error| record_pod_event(cx, set, UPDATE, &pod.meta.name, Some(error)))
+}
+
 /// Mends a pod's identity and the owners of its claims. Mirrors `UpdateStatefulPod`.
 ///
 /// # Errors
