@@ -126,7 +126,7 @@ pub fn sort_controller_revisions(revisions: &mut [Arc<ControllerRevision>]) {
 
 /// The number after the last revision of a sorted list. Mirrors `nextRevision`.
 pub fn next_revision(revisions: &[Arc<ControllerRevision>]) -> i64 {
-    revisions.last().map_or(1, |last| last.body.revision + 1)
+    revisions.last().map_or(1, |last| last.body.revision.saturating_add(1))
 }
 
 /// Creates a revision; where its name is taken by one with other data, under the next name. Mirrors `CreateControllerRevision`.
@@ -150,7 +150,7 @@ pub fn create_controller_revision<P: Resource>(
                 if canonical_json(data_of(&there)) == data {
                     return Ok(there);
                 }
-                *collision_count += 1;
+                *collision_count = collision_count.wrapping_add(1);
             }
             other => return other,
         }

@@ -55,7 +55,7 @@ impl History {
             let list = if canonical_json(data_of(&revision)) == *text { &mut current } else { &mut old };
             list.push(revision);
         }
-        let number = old.iter().map(|r| r.body.revision).max().unwrap_or(0) + 1;
+        let number = old.iter().map(|r| r.body.revision).max().unwrap_or(0).saturating_add(1);
         let kept = match current.len() {
             0 => snapshot(cx, ds, (data, text), number)?,
             _ => {
@@ -170,7 +170,8 @@ fn snapshot(
                 return Ok(there);
             }
             let mut live = DaemonSet::clone(&*cx.client.get_live::<DaemonSet>(&ds.meta.namespace, &ds.meta.name)?);
-            *live.status.collision_count.get_or_insert(0) += 1;
+            let count = live.status.collision_count.get_or_insert(0);
+            *count = count.wrapping_add(1);
             cx.client.update_status(live)?;
             Err(error)
         }

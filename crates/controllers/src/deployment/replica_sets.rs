@@ -89,7 +89,7 @@ impl DeploymentController {
         let new = self.find_new_replica_set(deployment, rs_list);
         let is_new = |rs: &Arc<ReplicaSet>| new.as_ref().is_some_and(|n| n.meta.uid == rs.meta.uid);
         let old: Vec<Arc<ReplicaSet>> = rs_list.iter().filter(|rs| !is_new(rs)).map(Arc::clone).collect();
-        let new_revision = max_revision(&old) + 1;
+        let new_revision = max_revision(&old).saturating_add(1);
         let new = match new {
             Some(new) => Some(update_existing_new_replica_set(cx, deployment, new, new_revision)?),
             None if create == CreateIfNotExisted::No => None,
@@ -213,7 +213,7 @@ fn resolve_collision(
         return Ok(there);
     }
     let mut new = Deployment::clone(deployment);
-    new.status.collision_count = Some(new.status.collision_count.unwrap_or(0) + 1);
+    new.status.collision_count = Some(new.status.collision_count.unwrap_or(0).wrapping_add(1));
     *deployment = cx.client.update_status(new)?;
     Err(error)
 }

@@ -115,10 +115,12 @@ impl<'s> JobSync<'s> {
         }
         let policy = self.spec.pod_failure_policy.as_ref();
         let counting = failed.iter().filter(|p| policy.is_none() || match_pod_failure_policy(policy, p).counts());
-        let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-        self.succeeded =
-            self.status.succeeded.unwrap_or(0) + count(succeeded.len()) + count(self.uncounted_succeeded.len());
-        self.failed = self.status.failed.unwrap_or(0) + count(counting.count()) + count(self.uncounted_failed.len());
+        // Anybody may write the status, up to the end of its numbers.
+        let count = |counted: Option<i32>, new: usize, uncounted: usize| {
+            counted.unwrap_or(0).saturating_add(i32::try_from(new + uncounted).unwrap_or(i32::MAX))
+        };
+        self.succeeded = count(self.status.succeeded, succeeded.len(), self.uncounted_succeeded.len());
+        self.failed = count(self.status.failed, counting.count(), self.uncounted_failed.len());
         self.backoff = before.with(&succeeded, &failed);
     }
 

@@ -149,7 +149,7 @@ fn clean_uncounted_pods_without_finalizers(status: &mut JobStatus, has_finalizer
         let gone = i32::try_from(before - uids.len()).unwrap_or(i32::MAX);
         if gone > 0 {
             updated = true;
-            *counter = nonzero(counter.unwrap_or(0) + gone);
+            *counter = nonzero(counter.unwrap_or(0).saturating_add(gone));
         }
         if uids.is_empty() {
             *list = None;
