@@ -118,7 +118,7 @@ impl Case {
 
     fn status(&self) -> Value {
         let job = self.server.get::<Job>("default", "work").expect("the Job");
-        serde_json::to_value(&job.body.status).expect("JSON")
+        serde_json::to_value(job.body.status.as_deref()).expect("JSON")
     }
 
     /// The true conditions.
