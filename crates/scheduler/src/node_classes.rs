@@ -116,28 +116,28 @@ impl Tally {
     #[inline]
     fn memo(&mut self, class: u16, fits: impl FnOnce() -> bool) -> &mut Memo {
         let at = usize::from(class);
+        if self.memos.get(at).is_none_or(|memo| memo.search != self.search) {
+            self.find_out(class, fits());
+        }
+        &mut self.memos[at]
+    }
+
+    #[cold]
+    fn find_out(&mut self, class: u16, fits: bool) {
+        let at = usize::from(class);
         if at >= self.memos.len() {
             self.memos.resize(at + 1, Memo::default());
         }
-        let memo = &mut self.memos[at];
-        if memo.search != self.search {
-            *memo = Memo { search: self.search, fits: fits(), is_top: false, node_count: 0 };
+        self.memos[at] = Memo { search: self.search, fits, is_top: false, node_count: 0 };
+        if fits {
+            self.found.push(class);
         }
-        memo
     }
 
-    /// So many nodes of a class were looked at.
-    #[inline]
-    fn take(&mut self, class: u16, count: u16, fits: impl FnOnce() -> bool) {
-        let memo = self.memo(class, fits);
-        if memo.fits {
-            let is_first = memo.node_count == 0;
-            memo.node_count += u32::from(count);
-            self.feasible += usize::from(count);
-            if is_first {
-                self.found.push(class);
-            }
-        }
+    /// Forgets classes of which no node was looked at after all.
+    fn end(&mut self) {
+        let memos = &self.memos;
+        self.found.retain(|class| memos[usize::from(*class)].node_count > 0);
     }
 
     /// Marks the classes with the highest of these totals, which are in the order of those that were found; returns how many
@@ -289,38 +289,62 @@ impl NodeClasses {
     ) -> Option<()> {
         tally.begin();
         for part in parts(self.class_of.len(), start, self.class_of.len()) {
-            let at = part.start / BLOCK;
-            if self.is_whole(&part) {
-                let mut most = tally.feasible + usize::from(self.blocks[at].stale);
-                for (class, count) in &self.blocks[at].classes {
-                    let memo = tally.memo(*class, || fits(&self.classes[usize::from(*class)].traits));
-                    most += usize::from(*count) * usize::from(memo.fits);
-                }
-                if most < wanted {
-                    if self.blocks[at].stale > 0 {
-                        self.read_stale(part.clone(), &mut read)?;
-                    }
-                    for (class, count) in &self.blocks[at].classes {
-                        tally.take(*class, *count, || fits(&self.classes[usize::from(*class)].traits));
-                    }
-                    tally.looked_at += part.len();
-                    continue;
-                }
+            if self.is_whole(&part) && self.take_whole(&part, wanted, tally, &mut read, &fits)? {
+                continue;
             }
             // One by one, so that no node is looked at beyond the one that makes the number full.
+            let mut feasible = tally.feasible;
             for node in part {
                 if self.class_of[node] == STALE {
                     self.read(node, read(node))?;
                 }
-                tally.looked_at += 1;
                 let class = self.class_of[node];
-                tally.take(class, 1, || class != MISFIT && fits(&self.classes[usize::from(class)].traits));
-                if tally.feasible >= wanted {
-                    return Some(());
+                let memo = tally.memo(class, || class != MISFIT && fits(&self.classes[usize::from(class)].traits));
+                memo.node_count += 1;
+                feasible += usize::from(memo.fits);
+                tally.looked_at += 1;
+                if feasible >= wanted {
+                    break;
                 }
             }
+            tally.feasible = feasible;
+            if feasible >= wanted {
+                break;
+            }
         }
+        tally.end();
         Some(())
+    }
+
+    /// Takes a whole block, unless it may be more than is wanted; returns whether it did.
+    fn take_whole(
+        &mut self,
+        part: &Range<usize>,
+        wanted: usize,
+        tally: &mut Tally,
+        read: &mut impl FnMut(usize) -> Reading,
+        fits: &impl Fn(&Traits) -> bool,
+    ) -> Option<bool> {
+        let at = part.start / BLOCK;
+        let mut most = tally.feasible + usize::from(self.blocks[at].stale);
+        for (class, count) in &self.blocks[at].classes {
+            let memo = tally.memo(*class, || fits(&self.classes[usize::from(*class)].traits));
+            most += usize::from(*count) * usize::from(memo.fits);
+        }
+        if most >= wanted {
+            return Some(false);
+        }
+        if self.blocks[at].stale > 0 {
+            self.read_stale(part.clone(), read)?;
+        }
+        for (class, count) in &self.blocks[at].classes {
+            let memo = tally.memo(*class, || fits(&self.classes[usize::from(*class)].traits));
+            memo.node_count += u32::from(*count);
+            let fitting = usize::from(*count) * usize::from(memo.fits);
+            tally.feasible += fitting;
+        }
+        tally.looked_at += part.len();
+        Some(true)
     }
 
     fn read_stale(&mut self, part: Range<usize>, read: &mut impl FnMut(usize) -> Reading) -> Option<()> {
