@@ -63,6 +63,9 @@ pub(crate) struct Why {
     /// The root of all randomness, instead of the scenario's
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+    /// Write all that led to the object as a graph for Graphviz, instead of the chain to its last change
+    #[arg(long)]
+    pub(crate) dot: bool,
 }
 
 #[derive(Debug, clap::Args)]

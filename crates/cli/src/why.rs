@@ -1,6 +1,6 @@
 //! `seatrial why`: the chain of causes behind an object's state.
 
-use seatrial::cluster::{TraceMode, TraceRecord, What};
+use seatrial::cluster::TraceMode;
 use seatrial::manifest::{Input, load_file};
 use seatrial::runner::{RunOptions, Runner};
 use seatrial::{Cluster, GoDuration};
@@ -35,41 +35,22 @@ pub(crate) fn why(args: &Why, output: &mut Output) -> Exit {
             return Exit::BadInput;
         }
     };
-    let records: Vec<TraceRecord> = cluster.trace().collect();
-    let is_write = |r: &&TraceRecord| matches!(r.what, What::Added | What::Modified | What::Deleted);
-    let Some(last) = records.iter().rev().filter(is_write).find(|r| r.object.as_ref() == Some(&key)) else {
+    let causes = cluster.cause_graph();
+    let Some(last) = causes.last_write(&key) else {
         output.message(&format!("error: {key} was never there"));
         return Exit::BadInput;
     };
-    output.data(&format!("{key}\n"));
-    let mut chain = vec![last];
-    while let Some(cause) =
-        chain.last().and_then(|r| find(&records, r.cause)).filter(|_| chain.len() < CHAIN_LENGTH_MAX)
-    {
-        chain.push(cause);
+    if args.dot {
+        output.data(&causes.leading_to(&key).to_dot());
+        return Exit::Passed;
     }
-    for (depth, record) in chain.into_iter().enumerate() {
+    output.data(&format!("{key}\n"));
+    for (depth, record) in causes.chain(last).take(CHAIN_LENGTH_MAX).enumerate() {
         let arrow = if depth == 0 { "" } else { "because " };
-        output.data(&format!("{:>12}  {arrow}{}\n", GoDuration(record.time).to_string(), describe(record)));
+        output.data(&format!("{:>12}  {arrow}{record}\n", GoDuration(record.time).to_string()));
     }
     for line in cluster.waiting_on(&key) {
         output.data(&format!("waiting on: {line}\n"));
     }
     Exit::Passed
-}
-
-fn find(records: &[TraceRecord], seq: u64) -> Option<&TraceRecord> {
-    records.binary_search_by_key(&seq, |r| r.seq).ok().map(|index| &records[index])
-}
-
-fn describe(record: &TraceRecord) -> String {
-    let object = record.object.as_ref().map_or_else(String::new, |o| format!(" {o}"));
-    match record.what {
-        What::Call => "a user's call".to_owned(),
-        What::Timer => format!("a timer of {} came due", record.actor.name()),
-        What::Reconcile => format!("{} reconciled ({} writes)", record.actor.name(), record.detail),
-        What::Added => format!("{} created{object}", record.actor.name()),
-        What::Modified => format!("{} changed{object}", record.actor.name()),
-        What::Deleted => format!("{} removed{object}", record.actor.name()),
-    }
 }

@@ -85,6 +85,14 @@ fn why_tells_the_chain_of_causes() {
 }
 
 #[test]
+fn why_draws_what_led_to_an_object() {
+    let (out, err, code) = texts(&seatrial(&["why", "--dot", "scenarios/course/deploy.yml", "deployment/super-front"]));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.starts_with("digraph {") && out.contains("a user's call") && out.contains(" -> "), "{out}");
+    assert!(out.contains("deployment-controller changed deployment.apps/super-front"), "{out}");
+}
+
+#[test]
 fn snapshots_hold_what_comparers_read() {
     let dir = std::env::temp_dir().join(format!("seatrial-cli-{}-out", std::process::id()));
     let dir_text = dir.to_string_lossy().into_owned();

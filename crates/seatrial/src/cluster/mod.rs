@@ -2,6 +2,7 @@
 
 mod actors;
 mod builder;
+mod cause_graph;
 mod client;
 mod drain;
 mod error;
@@ -32,6 +33,7 @@ use actors::{Controllers, Stimulus};
 use trace::TraceLog;
 
 pub use builder::{Builder, Node};
+pub use cause_graph::CauseGraph;
 pub use client::{Applied, Written};
 pub use drain::{DrainOptions, Drained};
 pub use error::Error;
@@ -176,6 +178,11 @@ impl Cluster {
     /// What happened, where the cluster was built to keep it.
     pub fn trace(&self) -> impl DoubleEndedIterator<Item = TraceRecord> + '_ {
         self.trace.records()
+    }
+
+    /// What led to what, where the cluster was built to keep it.
+    pub fn cause_graph(&self) -> CauseGraph {
+        CauseGraph::of(self.trace.records())
     }
 
     /// Whether anybody but the API server acts.

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 use seatrial_api::{Kind, Named, Object, ObjectKey, Str};
 use seatrial_engine::{Mode, Record, SimTime, StableHasher, Trace};
+use std::fmt;
 use std::hash::Hasher;
 use std::time::Duration;
 
@@ -201,6 +202,22 @@ pub struct TraceRecord {
     pub detail: u64,
     /// The record that caused this one; 0 for none.
     pub cause: u64,
+}
+
+impl fmt::Display for TraceRecord {
+    /// Who did what, as a person would say it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = self.actor.name();
+        match self.what {
+            What::Call => return f.write_str("a user's call"),
+            What::Timer => return write!(f, "a timer of {who} came due"),
+            What::Reconcile => return write!(f, "{who} reconciled ({} writes)", self.detail),
+            What::Added => write!(f, "{who} created")?,
+            What::Modified => write!(f, "{who} changed")?,
+            What::Deleted => write!(f, "{who} removed")?,
+        }
+        self.object.as_ref().map_or(Ok(()), |object| write!(f, " {object}"))
+    }
 }
 
 #[derive(Debug)]
