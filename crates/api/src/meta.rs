@@ -115,6 +115,14 @@ impl<T> Clone for SharedList<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
+
+    /// Two versions of an object nearly always share the list already: nothing is counted then.
+    #[inline]
+    fn clone_from(&mut self, other: &Self) {
+        if !self.ptr_eq(other) {
+            self.0.clone_from(&other.0);
+        }
+    }
 }
 
 impl<T> Default for SharedList<T> {

@@ -256,7 +256,7 @@ impl ApiServer {
         subresource: Subresource,
         validation: Validation<R::Api>,
     ) -> Result<Arc<R>, ApiError> {
-        let old = Arc::clone(self.get::<R>(&new.meta().namespace, &new.meta().name)?);
+        let old = Arc::clone(self.store.stored::<R>(new.meta()).ok_or_else(|| not_found(R::KIND, &new.meta().name))?);
         check_preconditions::<R>(&new, &old)?;
         keep_system_metadata(&mut new, &old);
         match subresource {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{BriefEvent, Event, Kind, Object, ObjectKey, ObjectMap, Resource, Slot};
+use seatrial_api::{BriefEvent, Event, Kind, Object, ObjectKey, ObjectMap, ObjectMeta, Resource, Slot};
 
 use crate::event_table::EventTable;
 use crate::watch_log::{Change, ChangeType, WatchLog};
@@ -61,6 +61,18 @@ impl Store {
     #[inline]
     pub(crate) fn at<R: Resource>(&self, slot: Slot) -> Option<&Arc<R>> {
         self.tables[R::KIND as usize].at(slot).and_then(R::unwrap)
+    }
+
+    /// What is stored in the place of an object. One that was read here is found without a search.
+    #[inline]
+    pub(crate) fn stored<R: Resource>(&self, meta: &ObjectMeta) -> Option<&Arc<R>> {
+        if R::KIND != Kind::Event {
+            let table = &self.tables[R::KIND as usize];
+            if table.is_at(meta.slot, &meta.namespace, &meta.name) {
+                return table.at(meta.slot).and_then(R::unwrap);
+            }
+        }
+        self.get_as(&meta.namespace, &meta.name)
     }
 
     /// The objects of a kind, of one namespace or of all, in the order of their keys.

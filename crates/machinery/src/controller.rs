@@ -69,6 +69,12 @@ pub trait Controller {
     /// Something of a kind that it watches changed: decides which keys to sync.
     fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery);
 
+    /// Whether no change of a pod can mean anything to it, as things are: it watches pods for the sake of something else
+    /// of which there is none.
+    fn ignores_pods(&self) -> bool {
+        false
+    }
+
     /// Brings one key closer to what is wanted.
     ///
     /// # Errors

@@ -8,7 +8,8 @@
 use std::hash::Hasher;
 use std::time::Duration;
 
-use seatrial_engine::{SimTime, StableHasher};
+use rustc_hash::FxHasher;
+use seatrial_engine::SimTime;
 
 use crate::limits::{
     EVENT_AGGREGATE_INTERVAL, EVENT_AGGREGATE_MAX, EVENT_CACHE_ENTRIES, EVENT_SPAM_BURST, EVENT_SPAM_REFILL,
@@ -48,7 +49,7 @@ pub fn object_id(kind: &str, namespace: &str, name: &str, uid: &str, api_version
 }
 
 fn hash_strings(texts: &[&str]) -> u64 {
-    let mut hasher = StableHasher::new();
+    let mut hasher = FxHasher::default();
     for text in texts {
         hasher.write(text.as_bytes());
     }
@@ -57,7 +58,7 @@ fn hash_strings(texts: &[&str]) -> u64 {
 
 impl EventKey<'_> {
     fn spam_key(&self) -> u64 {
-        let mut hasher = StableHasher::new();
+        let mut hasher = FxHasher::default();
         hasher.write_u64(self.source);
         hasher.write_u64(self.object);
         hasher.write(self.event_type.as_bytes());
@@ -65,7 +66,7 @@ impl EventKey<'_> {
     }
 
     fn aggregate_key(&self, spam_key: u64) -> u64 {
-        let mut hasher = StableHasher::new();
+        let mut hasher = FxHasher::default();
         hasher.write_u64(spam_key);
         hasher.write(self.reason.as_bytes());
         hasher.write_u64(self.reporting);
@@ -73,7 +74,7 @@ impl EventKey<'_> {
     }
 
     fn event_key(&self, spam_key: u64, message: u64) -> u64 {
-        let mut hasher = StableHasher::new();
+        let mut hasher = FxHasher::default();
         hasher.write_u64(spam_key);
         hasher.write(self.reason.as_bytes());
         hasher.write(self.field_path.as_bytes());

@@ -30,7 +30,7 @@ pub mod condition_type {
 }
 
 /// A Pod: its own metadata, a spec it shares with its siblings, and a status.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Pod {
     /// The metadata.
     pub meta: ObjectMeta,
@@ -43,6 +43,18 @@ pub struct Pod {
     pub pinned_to: Option<Arc<Str>>,
     /// What the scheduler and the kubelet report.
     pub status: PodStatus,
+}
+
+impl PartialEq for Pod {
+    /// The status first: it is what two versions of a pod nearly always differ in.
+    fn eq(&self, other: &Self) -> bool {
+        let Self { meta, spec, node_name, pinned_to, status } = self;
+        *status == other.status
+            && *meta == other.meta
+            && *spec == other.spec
+            && *node_name == other.node_name
+            && *pinned_to == other.pinned_to
+    }
 }
 
 /// Where a pod is in its life.

@@ -55,6 +55,10 @@ impl Controller for DaemonSetsController {
         self.on_delivery(cx, delivery);
     }
 
+    fn ignores_pods(&self) -> bool {
+        self.sets.is_empty()
+    }
+
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
         let Some(ds) = cx.informers.daemon_sets.get(&key.namespace, &key.name).map(Arc::clone) else {
             self.expectations.delete_expectations(key);

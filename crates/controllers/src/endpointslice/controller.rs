@@ -79,6 +79,10 @@ impl Controller for EndpointSliceController {
         }
     }
 
+    fn ignores_pods(&self) -> bool {
+        self.services.is_empty()
+    }
+
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
         let Some(service) = cx.informers.services.get(&key.namespace, &key.name).cloned() else {
             self.states.remove(key);

@@ -61,6 +61,10 @@ impl Controller for NodeLifecycleController {
         }
     }
 
+    fn ignores_pods(&self) -> bool {
+        self.unready.is_empty()
+    }
+
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
         if *key == MONITOR {
             let now = cx.clock().now();

@@ -84,6 +84,10 @@ impl Controller for VolumeProvisioner {
         }
     }
 
+    fn ignores_pods(&self) -> bool {
+        self.waits_for_node.is_empty()
+    }
+
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
         if key.namespace.is_empty() {
             let Some(volume) = cx.informers.persistent_volumes.get("", &key.name).cloned() else { return Ok(()) };

@@ -57,6 +57,10 @@ impl Controller for TaintEvictionController {
         }
     }
 
+    fn ignores_pods(&self) -> bool {
+        self.tainted_nodes.is_empty() && self.workers.is_empty()
+    }
+
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
         if key.namespace == NODE {
             self.handle_node_update(cx, &key.name);

@@ -58,25 +58,43 @@ impl<'a> Turn<'a> {
     }
 }
 
-/// A controller of whatever type.
+/// A controller of whatever type. What it does tells how it stands afterwards.
 trait AnyController {
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery);
-    fn process_next(&mut self, turn: Turn<'_>) -> Option<Synced>;
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) -> Standing;
+    fn process_next(&mut self, turn: Turn<'_>) -> (Option<Synced>, Standing);
     fn queue(&mut self) -> &mut Queue;
+    fn standing(&mut self) -> Standing;
 }
 
 impl<C: Controller> AnyController for C {
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) -> Standing {
         Controller::handle(self, cx, delivery);
+        self.standing()
     }
 
-    fn process_next(&mut self, turn: Turn<'_>) -> Option<Synced> {
-        process_next_work_item(self, &mut turn.context(C::NAME))
+    fn process_next(&mut self, turn: Turn<'_>) -> (Option<Synced>, Standing) {
+        let synced = process_next_work_item(self, &mut turn.context(C::NAME));
+        (synced, self.standing())
     }
 
     fn queue(&mut self) -> &mut Queue {
         Controller::queue(self)
     }
+
+    #[inline]
+    fn standing(&mut self) -> Standing {
+        let ignores_pods = self.ignores_pods();
+        let queue = Controller::queue(self);
+        Standing { has_work: queue.has_work(), has_timers: queue.has_timers(), ignores_pods }
+    }
+}
+
+/// What a controller has to do, and what it need not be told of.
+#[derive(Clone, Copy)]
+struct Standing {
+    has_work: bool,
+    has_timers: bool,
+    ignores_pods: bool,
 }
 
 /// Makes [`Controllers`] of the list of them: field, type and name in the trace, in the order of their turns.
@@ -89,6 +107,8 @@ macro_rules! controllers {
             busy: Turns,
             /// Who asked for timers.
             timed: Turns,
+            /// To whom pods mean nothing as things are.
+            ignore_pods: Turns,
             $( $(#[$why])* pub(super) $field: $type, )*
         }
 
@@ -188,14 +208,16 @@ impl Controllers {
     pub(super) fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
         let Some(kind) = delivery.kind() else { return };
         let mut told = WATCHERS[kind as usize];
+        if kind == Kind::Pod {
+            told = told.without(self.ignore_pods);
+        }
         if let Some(owner) = sole_owner(delivery) {
             told = told.without(POD_OWNERS.without(turn_of_owner(owner)));
         }
         for turn in told {
             let Some(controller) = self.of(Self::ACTORS[turn]) else { continue };
-            controller.handle(cx, delivery);
-            let waits = what_waits(controller);
-            self.note(turn, waits);
+            let standing = controller.handle(cx, delivery);
+            self.note(turn, standing);
         }
     }
 
@@ -214,9 +236,8 @@ impl Controllers {
     /// Lets the controller whose turn it is sync one key.
     pub(super) fn process_next(&mut self, turn: usize, with: Turn<'_>) -> Option<Synced> {
         let controller = self.of(Self::ACTORS[turn])?;
-        let synced = controller.process_next(with);
-        let waits = what_waits(controller);
-        self.note(turn, waits);
+        let (synced, standing) = controller.process_next(with);
+        self.note(turn, standing);
         synced
     }
 
@@ -225,22 +246,24 @@ impl Controllers {
         let Some(turn) = Self::ACTORS.iter().position(|other| *other == actor) else { return };
         let Some(controller) = self.of(actor) else { return };
         controller.queue().fire(key, now, cause);
-        let waits = what_waits(controller);
-        self.note(turn, waits);
+        let standing = controller.standing();
+        self.note(turn, standing);
     }
 
-    /// Remembers what waits in a controller's queue, so that a queue in which nothing does is not looked at.
+    /// Remembers how a controller stands, so that nobody asks one that has nothing to do.
     #[inline]
-    fn note(&mut self, turn: usize, waits: Waits) {
-        self.busy.set(turn, waits.work);
-        self.timed.set(turn, waits.timers);
+    fn note(&mut self, turn: usize, standing: Standing) {
+        self.busy.set(turn, standing.has_work);
+        self.timed.set(turn, standing.has_timers);
+        self.ignore_pods.set(turn, standing.ignores_pods);
     }
 
-    /// Remembers what waits in every queue.
+    /// Remembers how everybody stands.
     pub(super) fn note_all(&mut self) {
         for turn in 0..Self::ACTORS.len() {
-            let waits = self.of(Self::ACTORS[turn]).map_or(Waits::default(), what_waits);
-            self.note(turn, waits);
+            if let Some(standing) = self.of(Self::ACTORS[turn]).map(|controller| controller.standing()) {
+                self.note(turn, standing);
+            }
         }
     }
 
@@ -256,19 +279,6 @@ impl Controllers {
             }));
         }
     }
-}
-
-/// What waits in a controller's queue.
-#[derive(Clone, Copy, Default)]
-struct Waits {
-    work: bool,
-    timers: bool,
-}
-
-#[inline]
-fn what_waits(controller: &mut dyn AnyController) -> Waits {
-    let queue = controller.queue();
-    Waits { work: queue.has_work(), timers: queue.has_timers() }
 }
 
 /// Whose pods those of an owner of this kind are.
