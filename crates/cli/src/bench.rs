@@ -74,10 +74,12 @@ fn bench_file(args: &Args, output: &mut Output) -> Exit {
     let before = resident_bytes("VmRSS");
     let mut silent = |_: &seatrial::runner::Line| {};
     let ((report, cluster), seconds) = timed(|| match &input {
-        Input::Scenario(scenario) => Runner::new(scenario, RunOptions::default(), &mut silent).run(scenario),
+        Input::Scenario(scenario) => Runner::new(scenario, RunOptions::default(), &mut silent).quiet().run(scenario),
         Input::Manifests(manifests) => {
             let options = RunOptions::default();
-            Runner::with_builder(Cluster::builder(), &args.workload, options, &mut silent).run_manifests(manifests)
+            Runner::with_builder(Cluster::builder(), &args.workload, options, &mut silent)
+                .quiet()
+                .run_manifests(manifests)
         }
     });
     let work = Work {

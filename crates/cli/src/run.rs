@@ -78,13 +78,19 @@ fn run_input(file: &str, input: &Input, args: &Run, output: &mut Output) -> (Rep
             output.line(line);
         }
     };
+    let is_heard = text && !args.quiet;
     match input {
-        Input::Scenario(scenario) => Runner::new(scenario, options, &mut tell).run(scenario),
+        Input::Scenario(scenario) => heard(is_heard, Runner::new(scenario, options, &mut tell)).run(scenario),
         Input::Manifests(manifests) => {
             let builder = Cluster::builder().seed(args.seed.unwrap_or(0)).trace(options.trace);
-            Runner::with_builder(builder, file, options, &mut tell).run_manifests(manifests)
+            heard(is_heard, Runner::with_builder(builder, file, options, &mut tell)).run_manifests(manifests)
         }
     }
+}
+
+/// No line is made of changes where nobody reads it.
+fn heard(is_heard: bool, runner: Runner<'_>) -> Runner<'_> {
+    if is_heard { runner } else { runner.quiet() }
 }
 
 fn summary_text(report: &Report, args: &Run, output: &mut Output) {
