@@ -99,6 +99,7 @@ const REQUEST_BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
 impl ApiServer {
     /// Answers a request at a time. Whatever the request is, there is an answer; a refused one changes nothing.
     pub fn serve(&mut self, now: Time, request: &Request<'_>) -> Response {
+        self.store.log_mut().keep_for_watches();
         let route = match path::route(request.path) {
             Ok(route) => route,
             Err(response) => return response,
