@@ -14,6 +14,8 @@ use crate::terms::{PodTerms, Term};
 
 /// How many specs are remembered.
 const SPECS_MAX: usize = 4096;
+/// How many questions are remembered: two a spec, for the default spread.
+const QUESTIONS_MAX: usize = 2 * SPECS_MAX;
 pub(crate) const LABEL_HOSTNAME: &str = "kubernetes.io/hostname";
 /// The labels in which the pods of one StatefulSet or indexed Job differ.
 const LABELS_OF_IDENTITY: [&str; 3] =
@@ -93,10 +95,7 @@ impl KnownPods {
             }
             return entry.known.clone();
         }
-        if self.by_spec.len() >= SPECS_MAX {
-            self.by_spec.clear();
-            index.forget_questions();
-        }
+        self.make_room(index);
         let has_constraints = pod.spec.api().topology_spread_constraints.as_ref().is_some_and(|c| !c.is_empty());
         let spread = if has_constraints { None } else { default_spread(pod, index, client) };
         let terms = PodTerms::of(pod).map(|terms| Arc::new(terms.asking(index)));
@@ -107,6 +106,15 @@ impl KnownPods {
         let is_of_siblings = !has_constraints && !PodTerms::may_have(pod) && !is_identity_selected(&namespace, client);
         self.by_spec.insert(address, Entry { spec, namespace, labels, owner, is_of_siblings, known: known.clone() });
         known
+    }
+
+    /// Forgets everything once it is much: pods of one spec may ask different questions, as those of one Job after another
+    /// do that a CronJob makes.
+    fn make_room(&mut self, index: &mut PodIndex) {
+        if self.by_spec.len() >= SPECS_MAX || index.question_count() >= QUESTIONS_MAX {
+            self.by_spec.clear();
+            index.forget_questions();
+        }
     }
 
     /// The terms of a pod that is counted, about which nothing needs to be asked.
@@ -183,7 +191,29 @@ fn owners_selector(pod: &Pod, client: &Client<'_>) -> Option<LabelSelector> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::test_objects;
+
+    /// One spec with `matchLabelKeys` asks another question for each value of the label.
+    #[test]
+    fn questions_are_forgotten_once_they_are_many() {
+        let (mut known, mut index) = (KnownPods::default(), PodIndex::default());
+        let spec = json!({"topologySpreadConstraints": [{"topologyKey": "kubernetes.io/hostname", "maxSkew": 1,
+            "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {"matchLabels": {"app": "x"}}, "matchLabelKeys": ["job"]}]});
+        let first = test_objects::pod("a", json!({"app": "x"}), spec);
+        let mut most = 0;
+        for job in 0..QUESTIONS_MAX + 10 {
+            let mut pod = Pod::clone(&first);
+            pod.meta.labels = [("app", "x"), ("job", job.to_string().as_str())].into_iter().collect();
+            known.make_room(&mut index);
+            let terms = PodTerms::of(&pod).expect("a constraint").asking(&mut index);
+            drop(terms);
+            most = most.max(index.question_count());
+        }
+        assert_eq!((most, index.question_count()), (QUESTIONS_MAX, 10));
+    }
 
     #[test]
     fn siblings_differ_in_who_they_are_alone() {

@@ -467,6 +467,11 @@ impl PodIndex {
         slot
     }
 
+    /// How many questions are known.
+    pub(crate) fn question_count(&self) -> usize {
+        self.questions.len()
+    }
+
     /// Forgets all questions; their numbers mean nothing any more.
     pub(crate) fn forget_questions(&mut self) {
         self.numbering += 1;

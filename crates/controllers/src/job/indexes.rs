@@ -2,6 +2,7 @@
 //!
 //! Mirrors pkg/controller/job/indexed_job_utils.go (`orderedIntervals`) (v1.36).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 const WORD_BITS: usize = 64;
@@ -128,17 +129,27 @@ impl fmt::Display for OrderedIntervals {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct IndexSet {
     words: Vec<u64>,
+    /// Indexes that would make the words long: only pods that somebody else made have such.
+    far: BTreeSet<i32>,
 }
+
+/// From which index on one is far.
+const FAR: i32 = 1 << 20;
 
 impl IndexSet {
     fn place(index: i32) -> Option<(usize, u64)> {
-        let index = usize::try_from(index).ok()?;
+        let index = usize::try_from(index).ok().filter(|_| index < FAR)?;
         Some((index / WORD_BITS, 1 << (index % WORD_BITS)))
     }
 
     /// Adds an index; a negative one is none.
     pub(super) fn insert(&mut self, index: i32) {
-        let Some((word, bit)) = Self::place(index) else { return };
+        let Some((word, bit)) = Self::place(index) else {
+            if index >= FAR {
+                self.far.insert(index);
+            }
+            return;
+        };
         if word >= self.words.len() {
             self.words.resize(word + 1, 0);
         }
@@ -147,7 +158,10 @@ impl IndexSet {
 
     /// Takes an index out.
     pub(super) fn remove(&mut self, index: i32) {
-        let Some((word, bit)) = Self::place(index) else { return };
+        let Some((word, bit)) = Self::place(index) else {
+            self.far.remove(&index);
+            return;
+        };
         if let Some(word) = self.words.get_mut(word) {
             *word &= !bit;
         }
@@ -155,11 +169,20 @@ impl IndexSet {
 
     /// Whether an index is there.
     pub(super) fn has(&self, index: i32) -> bool {
-        Self::place(index).is_some_and(|(word, bit)| self.words.get(word).is_some_and(|w| w & bit != 0))
+        match Self::place(index) {
+            Some((word, bit)) => self.words.get(word).is_some_and(|w| w & bit != 0),
+            None => self.far.contains(&index),
+        }
     }
 
     /// Whether any index from here on is there.
     pub(super) fn has_from(&self, index: i32) -> bool {
+        if self.far.range(index..).next().is_some() {
+            return true;
+        }
+        if index >= FAR {
+            return false;
+        }
         let (word, bit) = Self::place(index).unwrap_or((0, 1));
         let mut words = self.words.iter().skip(word);
         // The bits from this one on: all but those below.
@@ -168,6 +191,9 @@ impl IndexSet {
 
     /// The first index from here on that is not there.
     fn next_absent(&self, index: i32) -> i32 {
+        if index >= FAR {
+            return self.next_absent_far(index);
+        }
         let Ok(from) = usize::try_from(index) else { return index };
         let mut word = from / WORD_BITS;
         let mut absent = !self.words.get(word).copied().unwrap_or(0) & (u64::MAX << (from % WORD_BITS));
@@ -175,7 +201,13 @@ impl IndexSet {
             word += 1;
             absent = !self.words.get(word).copied().unwrap_or(0);
         }
-        i32::try_from(word * WORD_BITS + absent.trailing_zeros() as usize).unwrap_or(i32::MAX)
+        let absent = i32::try_from(word * WORD_BITS + absent.trailing_zeros() as usize).unwrap_or(i32::MAX);
+        if absent < FAR { absent } else { self.next_absent_far(absent) }
+    }
+
+    fn next_absent_far(&self, index: i32) -> i32 {
+        let runs = self.far.range(index..).zip(index..=i32::MAX).take_while(|(there, wanted)| *there == wanted).count();
+        index.saturating_add(i32::try_from(runs).unwrap_or(i32::MAX))
     }
 }
 
@@ -259,6 +291,27 @@ mod tests {
         for (other, want) in rows {
             assert_eq!((set.common_with(&parse(other)), parse(other).common_with(&set)), (want, want), "{other}");
         }
+    }
+
+    /// An annotation may hold any index: the set stays as small as what is in it.
+    #[test]
+    fn far_indexes_make_no_long_words() {
+        let mut set = IndexSet::default();
+        for index in [3, FAR - 1, FAR, FAR + 1, i32::MAX] {
+            set.insert(index);
+            assert!(set.has(index), "{index}");
+        }
+        assert!(!set.has(2) && !set.has(FAR + 2) && set.words.len() <= FAR as usize / WORD_BITS);
+        let rows = [(0, 0), (3, 4), (FAR - 1, FAR + 2), (FAR, FAR + 2), (FAR + 5, FAR + 5), (i32::MAX, i32::MAX)];
+        for (from, want) in rows {
+            assert_eq!(set.next_absent(from), want, "{from}");
+        }
+        assert!(set.has_from(FAR + 2) && set.has_from(4));
+        for index in [i32::MAX, FAR, FAR + 1] {
+            set.remove(index);
+        }
+        assert!(!set.has_from(FAR) && set.has_from(4) && !set.has(FAR) && set.far.is_empty());
+        assert_eq!(set.next_absent(FAR - 1), FAR);
     }
 
     #[test]

@@ -3,14 +3,13 @@
 use petgraph::Direction;
 use petgraph::dot::{Config, Dot};
 use petgraph::graph::{DiGraph, NodeIndex};
-use petgraph::visit::{Dfs, Reversed, Walker};
 use seatrial_api::ObjectKey;
 use seatrial_engine::GoDuration;
 
 use super::trace::{TraceRecord, What};
 
 /// The records of a trace, with an edge from each record to those that it caused. A record has one cause at most, so
-/// the graph is a forest: each tree begins with a call of the user or with a timer.
+/// the graph is a forest: each tree begins with a call of the user, a timer, or what an actor did of its own accord.
 #[derive(Clone, Debug, Default)]
 pub struct CauseGraph(DiGraph<TraceRecord, ()>);
 
@@ -44,8 +43,7 @@ impl CauseGraph {
 
     /// A record, what caused it, what caused that, and so on to the beginning.
     pub fn chain(&self, from: NodeIndex) -> impl Iterator<Item = &TraceRecord> {
-        let cause = |node: &NodeIndex| self.0.neighbors_directed(*node, Direction::Incoming).next();
-        std::iter::successors(Some(from), cause).filter_map(|node| self.0.node_weight(node))
+        std::iter::successors(Some(from), |node| self.cause_of(*node)).filter_map(|node| self.0.node_weight(node))
     }
 
     /// The part of the graph that led to the writes of an object, those writes included.
@@ -53,11 +51,18 @@ impl CauseGraph {
     pub fn leading_to(&self, object: &ObjectKey) -> Self {
         let mut led = vec![false; self.0.node_count()];
         for write in self.0.node_indices().filter(|node| self.is_write_of(*node, object)) {
-            for node in Dfs::new(Reversed(&self.0), write).iter(Reversed(&self.0)) {
+            // What another write has been followed back from is not followed once more.
+            let mut at = Some(write).filter(|node| !led[node.index()]);
+            while let Some(node) = at {
                 led[node.index()] = true;
+                at = self.cause_of(node).filter(|cause| !led[cause.index()]);
             }
         }
         Self(self.0.filter_map(|node, record| led[node.index()].then(|| record.clone()), |_, ()| Some(())))
+    }
+
+    fn cause_of(&self, node: NodeIndex) -> Option<NodeIndex> {
+        self.0.neighbors_directed(node, Direction::Incoming).next()
     }
 
     fn is_write_of(&self, node: NodeIndex, object: &ObjectKey) -> bool {
@@ -135,6 +140,14 @@ mod tests {
         let text = graph().leading_to(&ObjectKey::new(Kind::Pod, "default", "a")).to_dot();
         assert!(text.starts_with("digraph {") && text.contains("replicaset-controller created pod/a"), "{text}");
         assert_eq!((text.matches("shape = box").count(), text.matches(" -> ").count()), (4, 3), "{text}");
+    }
+
+    #[test]
+    fn a_failed_sync_says_so() {
+        let failed = TraceRecord { detail: u64::MAX - 403, ..record(1, 0, What::Reconcile, "") };
+        assert_eq!((failed.failure_code(), record(1, 0, What::Added, "a").failure_code()), (Some(403), None));
+        assert_eq!(failed.to_string(), "replicaset-controller failed to reconcile (403)");
+        assert_eq!(record(1, 0, What::Reconcile, "").to_string(), "replicaset-controller reconciled (1 writes)");
     }
 
     /// A trace that kept only its end begins in the middle of things.

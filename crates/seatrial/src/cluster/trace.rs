@@ -198,10 +198,18 @@ pub struct TraceRecord {
     pub what: What,
     /// To which object, where it was one.
     pub object: Option<ObjectKey>,
-    /// The resourceVersion of a write, the number of writes of a reconcile.
+    /// The resourceVersion of a write, the number of writes of a reconcile; see [`TraceRecord::failure_code`].
     pub detail: u64,
     /// The record that caused this one; 0 for none.
     pub cause: u64,
+}
+
+impl TraceRecord {
+    /// The code of the API server's answer with which a reconcile failed, if it did.
+    pub fn failure_code(&self) -> Option<u16> {
+        // Failures count down from the highest number, which no count of writes comes near.
+        (self.what == What::Reconcile).then(|| u16::try_from(u64::MAX - self.detail).ok()).flatten()
+    }
 }
 
 impl fmt::Display for TraceRecord {
@@ -211,7 +219,12 @@ impl fmt::Display for TraceRecord {
         match self.what {
             What::Call => return f.write_str("a user's call"),
             What::Timer => return write!(f, "a timer of {who} came due"),
-            What::Reconcile => return write!(f, "{who} reconciled ({} writes)", self.detail),
+            What::Reconcile => {
+                return match self.failure_code() {
+                    Some(code) => write!(f, "{who} failed to reconcile ({code})"),
+                    None => write!(f, "{who} reconciled ({} writes)", self.detail),
+                };
+            }
             What::Added => write!(f, "{who} created")?,
             What::Modified => write!(f, "{who} changed")?,
             What::Deleted => write!(f, "{who} removed")?,
