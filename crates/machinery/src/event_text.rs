@@ -63,7 +63,7 @@ impl Message<'_> {
             match piece {
                 Piece::Text(text) | Piece::Arg(text) => out.push_str(text),
                 Piece::Name => out.push_str(name),
-                Piece::Number(number) => push_number(*number, out),
+                Piece::Number(number) => with_decimal(*number, |text| out.push_str(text)),
             }
         }
     }
@@ -128,7 +128,7 @@ impl Pattern {
                 Piece::Arg(text) if is_free && self.arg_at.is_none() => (self.arg_at, arg) = (here, text),
                 Piece::Name => self.text.push_str(name),
                 Piece::Text(text) | Piece::Arg(text) => self.text.push_str(text),
-                Piece::Number(number) => push_number(*number, &mut self.text),
+                Piece::Number(number) => with_decimal(*number, |text| self.text.push_str(text)),
             }
         }
         arg
@@ -154,22 +154,23 @@ fn find(text: &str, name: &str) -> Option<usize> {
     places.find(|at| text.as_bytes()[*at..].starts_with(name.as_bytes()))
 }
 
-fn push_number(number: i32, out: &mut String) {
-    let mut digits = [b'0'; 10];
-    let mut left = number.unsigned_abs();
-    let mut first = digits.len();
+/// A number in decimal, written without an allocation: `with` is given the text.
+pub fn with_decimal<T>(number: i32, with: impl FnOnce(&str) -> T) -> T {
+    const LENGTH_MAX: usize = "-2147483648".len();
+    let (mut buffer, mut start, mut rest) = ([b'0'; LENGTH_MAX], LENGTH_MAX, number.unsigned_abs());
     loop {
-        first -= 1;
-        digits[first] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
+        start -= 1;
+        buffer[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
             break;
         }
     }
     if number < 0 {
-        out.push('-');
+        start -= 1;
+        buffer[start] = b'-';
     }
-    out.extend(digits[first..].iter().map(|digit| char::from(*digit)));
+    with(std::str::from_utf8(&buffer[start..]).unwrap_or_default())
 }
 
 #[cfg(test)]

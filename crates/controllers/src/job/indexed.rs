@@ -5,6 +5,7 @@
 use k8s_openapi::api::batch::v1::PodFailurePolicy;
 use k8s_openapi::api::core::v1 as corev1;
 use seatrial_api::{Pod, Str, StrMap};
+use seatrial_machinery::with_decimal;
 
 use super::pod_failure_policy::{Verdict, match_pod_failure_policy};
 use super::utils::Wanted;
@@ -95,21 +96,7 @@ pub(super) fn pod_generate_name_with_index(job: &str, index: &str) -> Str {
 
 /// An index as text; short enough to need no allocation.
 pub(super) fn decimal(index: i32) -> Str {
-    const LENGTH_MAX: usize = "-2147483648".len();
-    let (mut buffer, mut start, mut rest) = ([b'0'; LENGTH_MAX], LENGTH_MAX, index.unsigned_abs());
-    loop {
-        start -= 1;
-        buffer[start] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if index < 0 {
-        start -= 1;
-        buffer[start] = b'-';
-    }
-    std::str::from_utf8(&buffer[start..]).unwrap_or_default().into()
+    with_decimal(index, |text| text.into())
 }
 
 /// Tells every container its index. Mirrors `addCompletionIndexEnvVariables`.

@@ -188,6 +188,21 @@ fn changed_since(events: &[Timed], now: SimTime, seconds: i32) -> i32 {
     events.iter().filter(|(_, at)| *at > oldest).map(|(change, _)| *change).sum()
 }
 
+/// What each policy allows: `allow` is told whether the policy counts pods, how many there were when its period began,
+/// and its value.
+fn proposals(
+    rules: &HPAScalingRules,
+    current: i32,
+    recent: impl Fn(i32) -> Recent,
+    allow: impl Fn(bool, i64, i64) -> i64,
+) -> impl Iterator<Item = i32> {
+    rules.policies.iter().flatten().map(move |policy| {
+        let recent = recent(policy.period_seconds);
+        let start = i64::from(current) - i64::from(recent.added) + i64::from(recent.removed);
+        clamp(allow(policy.type_ == "Pods", start, i64::from(policy.value)))
+    })
+}
+
 /// Mirrors `calculateScaleUpLimitWithScalingRules`.
 fn scale_up_limit(rules: Option<&HPAScalingRules>, current: i32, recent: impl Fn(i32) -> Recent) -> i32 {
     let Some(rules) = rules else { return i32::MAX };
@@ -195,11 +210,9 @@ fn scale_up_limit(rules: Option<&HPAScalingRules>, current: i32, recent: impl Fn
     if select == "Disabled" {
         return current;
     }
-    let proposals = rules.policies.iter().flatten().map(|policy| {
-        let recent = recent(policy.period_seconds);
-        let start = i64::from(current) - i64::from(recent.added) + i64::from(recent.removed);
-        let value = i64::from(policy.value);
-        clamp(if policy.type_ == "Pods" { start + value } else { percent_of(start, 100 + value, true) })
+    let proposals = proposals(rules, current, recent, |in_pods, start, value| match in_pods {
+        true => start + value,
+        false => percent_of(start, 100 + value, true),
     });
     (if select == "Min" { proposals.min() } else { proposals.max() }).unwrap_or(0)
 }
@@ -211,11 +224,9 @@ fn scale_down_limit(rules: Option<&HPAScalingRules>, current: i32, recent: impl 
     if select == "Disabled" {
         return current;
     }
-    let proposals = rules.policies.iter().flatten().map(|policy| {
-        let recent = recent(policy.period_seconds);
-        let start = i64::from(current) - i64::from(recent.added) + i64::from(recent.removed);
-        let value = i64::from(policy.value);
-        clamp(if policy.type_ == "Pods" { start - value } else { percent_of(start, 100 - value, false) })
+    let proposals = proposals(rules, current, recent, |in_pods, start, value| match in_pods {
+        true => start - value,
+        false => percent_of(start, 100 - value, false),
     });
     (if select == "Min" { proposals.max() } else { proposals.min() }).unwrap_or(i32::MAX)
 }

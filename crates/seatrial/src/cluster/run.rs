@@ -166,11 +166,7 @@ impl Cluster {
             let has_quotas = !self.informers.resource_quotas.is_empty();
             if change.object.kind() == Kind::Event && (what != What::Deleted || !has_quotas) {
                 // Nobody waits for an event but the quotas, which look at what goes.
-                self.informers.skip_next(self.server.store().log());
-                if is_long {
-                    self.server.store_mut().log_mut().trim(self.observed);
-                }
-                self.check_invariants(Some(Kind::Event));
+                self.pass_by(Kind::Event, is_long);
                 continue;
             }
             if let (Object::Lease(renewed), Some(Object::Lease(old))) = (&change.object, &change.old)
@@ -179,11 +175,7 @@ impl Cluster {
                 if let Some(controllers) = &mut self.controllers {
                     controllers.lease_renewed(now, renewed);
                 }
-                self.informers.skip_next(self.server.store().log());
-                if is_long {
-                    self.server.store_mut().log_mut().trim(self.observed);
-                }
-                self.check_invariants(Some(Kind::Lease));
+                self.pass_by(Kind::Lease, is_long);
                 continue;
             }
             let Some(delivery) = self.informers.deliver_next(self.server.store().log()) else { break };
@@ -205,6 +197,15 @@ impl Cluster {
             self.kubelets.handle(&cx, &delivery);
             self.check_invariants(kind);
         }
+    }
+
+    /// Passes by a change of which no cache takes note.
+    fn pass_by(&mut self, kind: Kind, is_long: bool) {
+        self.informers.skip_next(self.server.store().log());
+        if is_long {
+            self.server.store_mut().log_mut().trim(self.observed);
+        }
+        self.check_invariants(Some(kind));
     }
 
     fn collect_timers(&mut self) {
