@@ -186,6 +186,17 @@ impl<V: Named> ObjectMap<V> {
     }
 }
 
+impl<R: Resource> ObjectMap<Arc<R>> {
+    /// Puts the next version of an object in the place of the one that lies at its slot; any other goes in as it may.
+    pub fn replace_or_insert(&mut self, slot: Slot, old: &Arc<R>, new: &Arc<R>) {
+        match self.values.get_mut(slot) {
+            // It is the very one, so nobody has to compare names.
+            Some(place) if Arc::ptr_eq(place, old) => *place = Arc::clone(new),
+            _ => drop(self.insert(slot, Arc::clone(new))),
+        }
+    }
+}
+
 impl<V> ObjectMap<V> {
     /// How many values there are.
     pub fn len(&self) -> usize {

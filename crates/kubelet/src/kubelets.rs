@@ -86,8 +86,8 @@ impl Kubelets {
     }
 
     /// Hears of a change.
-    pub fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
-        if let (Some(Object::Node(node)), None) = (&delivery.old, &delivery.new) {
+    pub fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
+        if let (Some(Object::Node(node)), None) = (delivery.old, delivery.new) {
             // A kubelet stops with its Node.
             self.nodes.remove(node.meta.name.as_str());
             self.node_order.retain(|name| *node.meta.name != **name);

@@ -2,6 +2,7 @@
 
 use seatrial_api::{ApiError, Kind, NamespacedName};
 
+use crate::aspects::Aspects;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::informers::{Delivery, Informers};
@@ -67,12 +68,11 @@ pub trait Controller {
     fn queue(&mut self) -> &mut Queue;
 
     /// Something of a kind that it watches changed: decides which keys to sync.
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery);
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>);
 
-    /// Whether no change of a pod can mean anything to it, as things are: it watches pods for the sake of something else
-    /// of which there is none.
-    fn ignores_pods(&self) -> bool {
-        false
+    /// Which changes of pods can mean anything to it, as things are, if it watches pods: of others it is not told.
+    fn heeds(&self) -> Aspects {
+        Aspects::ANY
     }
 
     /// Brings one key closer to what is wanted.

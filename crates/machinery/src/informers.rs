@@ -9,7 +9,7 @@ use seatrial_api::{
     Namespace, NamespacedName, Node, Object, PersistentVolume, PersistentVolumeClaim, Pod, PodDisruptionBudget,
     ReplicaSet, ReplicationController, Resource, ResourceQuota, Service, StatefulSet, StorageClass,
 };
-use seatrial_apiserver::{Change, Cursor, WatchLog};
+use seatrial_apiserver::{Change, ChangeType, Cursor, WatchLog};
 
 use crate::lister::{Lister, OwnerIndex, Replaced};
 use crate::metrics::Metrics;
@@ -81,18 +81,23 @@ pub struct Informers {
 }
 
 /// A delivery: what the caches now hold differently.
-#[derive(Clone, Debug)]
-pub struct Delivery {
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery<'a> {
     /// The object before, if it was known.
-    pub old: Option<Object>,
+    pub old: Option<&'a Object>,
     /// The object now, unless it is gone.
-    pub new: Option<Object>,
+    pub new: Option<&'a Object>,
 }
 
-impl Delivery {
+impl<'a> Delivery<'a> {
+    fn of(change: &'a Change) -> Self {
+        let is_gone = change.type_ == ChangeType::Deleted;
+        Self { old: change.old.as_ref(), new: (!is_gone).then_some(&change.object) }
+    }
+
     /// The object, as it is or as it was last.
-    pub fn object(&self) -> Option<&Object> {
-        self.new.as_ref().or(self.old.as_ref())
+    pub fn object(&self) -> Option<&'a Object> {
+        self.new.or(self.old)
     }
 
     /// The kind.
@@ -101,13 +106,13 @@ impl Delivery {
     }
 
     /// The object before, as its own type.
-    pub fn old_as<R: Resource>(&self) -> Option<&Arc<R>> {
-        self.old.as_ref().and_then(R::unwrap)
+    pub fn old_as<R: Resource>(&self) -> Option<&'a Arc<R>> {
+        self.old.and_then(R::unwrap)
     }
 
     /// The object now, as its own type.
-    pub fn new_as<R: Resource>(&self) -> Option<&Arc<R>> {
-        self.new.as_ref().and_then(R::unwrap)
+    pub fn new_as<R: Resource>(&self) -> Option<&'a Arc<R>> {
+        self.new.and_then(R::unwrap)
     }
 }
 
@@ -132,10 +137,11 @@ impl Informers {
     }
 
     /// Takes the next change over, if there is one.
-    pub fn deliver_next(&mut self, log: &WatchLog) -> Option<Delivery> {
+    pub fn deliver_next<'a>(&mut self, log: &'a WatchLog) -> Option<Delivery<'a>> {
         let (change, cursor) = log.next(self.cursor)?;
         self.cursor = cursor;
-        Some(self.apply(change))
+        self.apply(change);
+        Some(Delivery::of(change))
     }
 
     /// Passes the next change by, which nobody keeps and nobody is told of.
@@ -146,117 +152,81 @@ impl Informers {
     }
 
     /// Tells of every workload object as if it had been written anew. Mirrors the resync of a shared informer.
-    pub fn for_each_resync(&self, mut tell: impl FnMut(&Delivery)) {
-        for deployment in self.deployments.list(None) {
-            tell(&unchanged(deployment));
-        }
-        for rs in self.replica_sets.list(None) {
-            tell(&unchanged(rs));
+    pub fn for_each_resync(&self, mut tell: impl FnMut(&Delivery<'_>)) {
+        let deployments = self.deployments.list(None).into_iter().map(|d| Object::Deployment(Arc::clone(d)));
+        let sets = self.replica_sets.list(None).into_iter().map(|rs| Object::ReplicaSet(Arc::clone(rs)));
+        for object in deployments.chain(sets) {
+            tell(&Delivery { old: Some(&object), new: Some(&object) });
         }
     }
 
-    fn apply(&mut self, change: &Change) -> Delivery {
+    fn apply(&mut self, change: &Change) {
         match &change.object {
             Object::Pod(_) => {
-                let pair = self.pods.apply(change);
-                if let Some(pair) = &pair {
-                    self.pods_by_node.apply(pair.old.as_deref(), pair.new.as_deref());
-                    self.pods_by_claim.apply(pair.old.as_deref(), pair.new.as_deref());
-                }
-                delivery::<Pod>(pair)
+                let pair = Replaced::<Pod>::of(change);
+                let (old, new) = pair.as_refs();
+                self.pods.apply(pair);
+                self.pods_by_node.apply(old, new);
+                self.pods_by_claim.apply(old, new);
             }
-            Object::PodDisruptionBudget(_) => {
-                delivery::<PodDisruptionBudget>(self.pod_disruption_budgets.apply(change))
-            }
+            Object::PodDisruptionBudget(_) => self.pod_disruption_budgets.apply(Replaced::of(change)),
             Object::ReplicaSet(_) => {
-                let pair = self.replica_sets.apply(change);
-                if let Some(pair) = &pair {
-                    self.replica_sets_by_owner.apply(pair.old.as_ref(), pair.new.as_ref());
-                    self.note_set(pair);
-                }
-                delivery::<ReplicaSet>(pair)
+                let pair = Replaced::of(change);
+                self.replica_sets.apply(pair);
+                self.replica_sets_by_owner.apply(pair);
+                self.note_set(pair);
             }
-            Object::ReplicationController(_) => {
-                delivery::<ReplicationController>(self.replication_controllers.apply(change))
-            }
-            Object::Deployment(_) => delivery::<Deployment>(self.deployments.apply(change)),
-            Object::DaemonSet(_) => delivery::<DaemonSet>(self.daemon_sets.apply(change)),
-            Object::Namespace(_) => delivery::<Namespace>(self.namespaces.apply(change)),
-            Object::Node(_) => delivery::<Node>(self.nodes.apply(change)),
-            Object::ResourceQuota(_) => delivery::<ResourceQuota>(self.resource_quotas.apply(change)),
-            Object::StatefulSet(_) => delivery::<StatefulSet>(self.stateful_sets.apply(change)),
+            Object::ReplicationController(_) => self.replication_controllers.apply(Replaced::of(change)),
+            Object::Deployment(_) => self.deployments.apply(Replaced::of(change)),
+            Object::DaemonSet(_) => self.daemon_sets.apply(Replaced::of(change)),
+            Object::Namespace(_) => self.namespaces.apply(Replaced::of(change)),
+            Object::Node(_) => self.nodes.apply(Replaced::of(change)),
+            Object::ResourceQuota(_) => self.resource_quotas.apply(Replaced::of(change)),
+            Object::StatefulSet(_) => self.stateful_sets.apply(Replaced::of(change)),
             Object::ControllerRevision(_) => {
-                let pair = self.controller_revision_lister.apply(change);
-                if let Some(pair) = &pair {
-                    self.controller_revisions.apply(pair.old.as_ref(), pair.new.as_ref());
-                }
-                delivery::<ControllerRevision>(pair)
+                let pair = Replaced::of(change);
+                self.controller_revision_lister.apply(pair);
+                self.controller_revisions.apply(pair);
             }
-            Object::PersistentVolumeClaim(_) => {
-                delivery::<PersistentVolumeClaim>(self.persistent_volume_claims.apply(change))
-            }
+            Object::PersistentVolumeClaim(_) => self.persistent_volume_claims.apply(Replaced::of(change)),
             Object::PersistentVolume(_) => {
-                let pair = self.persistent_volumes.apply(change);
-                if let Some(pair) = &pair {
-                    self.volumes.apply(pair.old.as_deref(), pair.new.as_ref());
-                }
-                delivery::<PersistentVolume>(pair)
+                let pair = Replaced::of(change);
+                self.persistent_volumes.apply(pair);
+                self.volumes.apply(pair.old.map(|pv| &**pv), pair.new);
             }
-            Object::StorageClass(_) => delivery::<StorageClass>(self.storage_classes.apply(change)),
-            Object::Job(_) => self.apply_job(change),
-            Object::CronJob(_) => delivery::<CronJob>(self.cron_jobs.apply(change)),
-            Object::Service(_) => delivery::<Service>(self.services.apply(change)),
-            Object::Endpoints(_) => delivery::<Endpoints>(self.endpoints.apply(change)),
+            Object::StorageClass(_) => self.storage_classes.apply(Replaced::of(change)),
+            Object::Job(_) => {
+                let pair = Replaced::of(change);
+                self.jobs.apply(pair);
+                self.jobs_by_owner.apply(pair);
+            }
+            Object::CronJob(_) => self.cron_jobs.apply(Replaced::of(change)),
+            Object::Service(_) => self.services.apply(Replaced::of(change)),
+            Object::Endpoints(_) => self.endpoints.apply(Replaced::of(change)),
             Object::EndpointSlice(_) => {
-                let pair = self.endpoint_slices.apply(change);
-                if let Some(pair) = &pair {
-                    self.slices_by_service.apply(pair.old.as_deref(), pair.new.as_deref());
-                }
-                delivery::<EndpointSlice>(pair)
+                let pair = Replaced::of(change);
+                let (old, new) = pair.as_refs();
+                self.endpoint_slices.apply(pair);
+                self.slices_by_service.apply(old, new);
             }
-            Object::HorizontalPodAutoscaler(_) => {
-                delivery::<HorizontalPodAutoscaler>(self.horizontal_pod_autoscalers.apply(change))
-            }
+            Object::HorizontalPodAutoscaler(_) => self.horizontal_pod_autoscalers.apply(Replaced::of(change)),
             // Kinds that no controller caches are handed through as the log tells them.
-            object => match change.type_ {
-                seatrial_apiserver::ChangeType::Deleted => Delivery { old: Some(object.clone()), new: None },
-                _ => Delivery { old: change.old.clone(), new: Some(object.clone()) },
-            },
+            _ => {}
         }
-    }
-}
-
-impl Informers {
-    fn apply_job(&mut self, change: &Change) -> Delivery {
-        let pair = self.jobs.apply(change);
-        if let Some(pair) = &pair {
-            self.jobs_by_owner.apply(pair.old.as_ref(), pair.new.as_ref());
-        }
-        delivery::<Job>(pair)
     }
 
     /// Tells the cache of pods whose set a ReplicaSet is, and that it is about to choose among its pods.
-    fn note_set(&mut self, Replaced { old, new }: &Replaced<ReplicaSet>) {
-        if let Some(old) = old.as_ref().filter(|old| new.as_ref().is_none_or(|new| new.meta.uid != old.meta.uid)) {
+    fn note_set(&mut self, Replaced { old, new }: Replaced<'_, ReplicaSet>) {
+        if let Some(old) = old.filter(|old| new.is_none_or(|new| new.meta.uid != old.meta.uid)) {
             self.pods.set_gone(&old.meta.uid);
         }
         let Some(new) = new else { return };
         let Some(owner) = new.meta.controller_of() else { return self.pods.set_gone(&new.meta.uid) };
         self.pods.set_known(&new.meta.uid, &owner.uid);
-        let shrinks = old.as_ref().is_some_and(|old| new.spec.replicas < old.spec.replicas);
+        let shrinks = old.is_some_and(|old| new.spec.replicas < old.spec.replicas);
         if shrinks {
             let siblings = self.replica_sets_by_owner.owned_by(&owner.uid).iter().map(|rs| &rs.meta.uid);
             self.pods.keep_deletion_order(&owner.uid, &new.meta.uid, siblings);
         }
     }
-}
-
-fn unchanged<R: Resource>(object: &Arc<R>) -> Delivery {
-    let object = R::wrap(Arc::clone(object));
-    Delivery { old: Some(object.clone()), new: Some(object) }
-}
-
-fn delivery<R: Resource>(replaced: Option<Replaced<R>>) -> Delivery {
-    let (old, new) = replaced.map_or((None, None), |r| (r.old, r.new));
-    Delivery { old: old.map(R::wrap), new: new.map(R::wrap) }
 }

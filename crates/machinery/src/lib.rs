@@ -1,5 +1,6 @@
 //! What client-go gives a controller: informers, work queues, expectations, pod control and an event recorder.
 
+mod aspects;
 pub mod backoff;
 mod client;
 mod clock;
@@ -27,6 +28,7 @@ mod small_map;
 pub mod volumes;
 pub mod work_queue;
 
+pub use aspects::Aspects;
 pub use client::Client;
 pub use clock::Clock;
 pub use controller::{Controller, EventContext, Outcome, SyncContext, Synced, process_next_work_item};

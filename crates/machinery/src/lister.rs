@@ -6,13 +6,36 @@ use rustc_hash::FxHashMap;
 use seatrial_api::{NamespacedName, ObjectMap, ObjectMeta, Resource, Slot, Str, Uid};
 use seatrial_apiserver::{Change, ChangeType};
 
-/// An object before and after a change.
-#[derive(Clone, Debug)]
-pub(crate) struct Replaced<R> {
-    /// The object before, if it was known.
-    pub(crate) old: Option<Arc<R>>,
+/// An object before and after a change, as the log tells it: the caches hear of all that is stored, so what was there
+/// before is what they hold.
+#[derive(Debug)]
+pub(crate) struct Replaced<'a, R> {
+    /// The object before, unless it is new.
+    pub(crate) old: Option<&'a Arc<R>>,
     /// The object now, unless it is gone.
-    pub(crate) new: Option<Arc<R>>,
+    pub(crate) new: Option<&'a Arc<R>>,
+}
+
+impl<R> Clone for Replaced<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Replaced<'_, R> {}
+
+impl<'a, R: Resource> Replaced<'a, R> {
+    /// What a change says of objects of a kind.
+    pub(crate) fn of(change: &'a Change) -> Self {
+        let is_gone = change.type_ == ChangeType::Deleted;
+        let new = if is_gone { None } else { R::unwrap(&change.object) };
+        Self { old: change.old.as_ref().and_then(R::unwrap), new }
+    }
+
+    /// The same as plain references.
+    pub(crate) fn as_refs(&self) -> (Option<&'a R>, Option<&'a R>) {
+        (self.old.map(|old| &**old), self.new.map(|new| &**new))
+    }
 }
 
 /// The objects of one kind as the watch told them. Mirrors `cache.Indexer` with a namespace index.
@@ -53,16 +76,14 @@ impl<R: Resource> Lister<R> {
         self.objects.is_empty()
     }
 
-    /// Takes a change over; returns the object before and after.
-    pub(crate) fn apply(&mut self, change: &Change) -> Option<Replaced<R>> {
-        let object = R::unwrap(&change.object)?;
-        let meta = object.meta();
-        if change.type_ == ChangeType::Deleted {
-            return Some(Replaced { old: self.objects.remove(&meta.namespace, &meta.name), new: None });
+    /// Takes a change over.
+    pub(crate) fn apply(&mut self, Replaced { old, new }: Replaced<'_, R>) {
+        match (old, new) {
+            (Some(old), Some(new)) => self.objects.replace_or_insert(new.meta().slot, old, new),
+            (None, Some(new)) => drop(self.objects.insert(new.meta().slot, Arc::clone(new))),
+            (Some(old), None) => drop(self.objects.remove(&old.meta().namespace, &old.meta().name)),
+            (None, None) => {}
         }
-        // The cache hears of all that is stored, so the object's slot is the one it has here.
-        let old = self.objects.insert(meta.slot, Arc::clone(object));
-        Some(Replaced { old, new: Some(Arc::clone(object)) })
     }
 }
 
@@ -90,7 +111,7 @@ impl<R: Resource> OwnerIndex<R> {
         self.orphans.get(namespace).map_or(&[], Vec::as_slice)
     }
 
-    pub(crate) fn apply(&mut self, old: Option<&Arc<R>>, new: Option<&Arc<R>>) {
+    pub(crate) fn apply(&mut self, Replaced { old, new }: Replaced<'_, R>) {
         if let (Some(old), Some(new)) = (old, new)
             && self.replace(old.meta(), new)
         {

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Pod, Resource, Slot, SlotMap, Str, StrMap, Time, Uid};
-use seatrial_apiserver::Change;
+use seatrial_api::{Pod, Slot, SlotMap, Str, StrMap, Time, Uid};
 
 use crate::clock::Clock;
 use crate::deletion_order::DeletionOrder;
@@ -239,19 +238,18 @@ impl PodCache {
         order.order_set(set, self.owned.get(set).map_or(&[][..], |owned| &owned.pods));
     }
 
-    /// Takes a change of a pod over; returns the pod before and after.
-    pub(crate) fn apply(&mut self, change: &Change) -> Option<Replaced<Pod>> {
-        let Replaced { old, new } = self.lister.apply(change)?;
-        let owner = |p: &Option<Arc<Pod>>| p.as_ref().and_then(|p| p.meta().controller_of().map(|o| o.uid.clone()));
-        let (old_owner, new_owner) = (owner(&old), owner(&new));
-        let same_pod = old.as_ref().zip(new.as_ref()).is_some_and(|(a, b)| a.meta.uid == b.meta.uid);
-        if same_pod && old_owner == new_owner && new_owner.is_some() {
-            self.replace_owned(new_owner.as_ref(), old.as_ref(), new.as_ref());
+    /// Takes a change of a pod over.
+    pub(crate) fn apply(&mut self, pair: Replaced<'_, Pod>) {
+        self.lister.apply(pair);
+        let Replaced { old, new } = pair;
+        let (old_owner, new_owner) = (old.and_then(|pod| owner_of(pod)), new.and_then(|pod| owner_of(pod)));
+        let is_same_pod = old.zip(new).is_some_and(|(a, b)| a.meta.uid == b.meta.uid);
+        if is_same_pod && old_owner == new_owner && new_owner.is_some() {
+            self.replace_owned(new_owner, old, new);
         } else {
-            self.replace_owned(old_owner.as_ref(), old.as_ref(), None);
-            self.replace_owned(new_owner.as_ref(), None, new.as_ref());
+            self.replace_owned(old_owner, old, None);
+            self.replace_owned(new_owner, None, new);
         }
-        Some(Replaced { old, new })
     }
 
     fn replace_owned(&mut self, owner: Option<&Uid>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
@@ -285,4 +283,8 @@ impl PodCache {
             self.owned.remove(owner);
         }
     }
+}
+
+fn owner_of(pod: &Pod) -> Option<&Uid> {
+    pod.meta.controller_of().map(|owner| &owner.uid)
 }

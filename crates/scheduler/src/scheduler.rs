@@ -53,7 +53,7 @@ impl Scheduler {
     }
 
     /// Hears of a change.
-    pub fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    pub fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::Pod(_)) => self.on_pod(cx, delivery),
             Some(Object::Node(node)) => self.on_node(cx, node, delivery.new.is_none()),
@@ -63,7 +63,7 @@ impl Scheduler {
         }
     }
 
-    fn on_pod(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn on_pod(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         let now = cx.clock.now();
         let (old, new) = (delivery.old_as::<Pod>(), delivery.new_as::<Pod>());
         self.volumes.pod_changed(old, new);
@@ -191,7 +191,7 @@ impl Scheduler {
     }
 
     /// Labels of namespaces matter to affinity terms, and move nobody.
-    fn on_namespace(&mut self, delivery: &Delivery) {
+    fn on_namespace(&mut self, delivery: &Delivery<'_>) {
         let (old, new) = (delivery.old_as::<Namespace>(), delivery.new_as::<Namespace>());
         if let Some(new) = new {
             if old.is_none_or(|o| o.meta.labels != new.meta.labels) {
@@ -203,7 +203,7 @@ impl Scheduler {
     }
 
     /// Services say which pods are spread together by default.
-    fn on_service(&mut self, delivery: &Delivery) {
+    fn on_service(&mut self, delivery: &Delivery<'_>) {
         let selector =
             |service: Option<&Arc<Service>>| service.and_then(|s| s.body.spec.clone()).and_then(|s| s.selector);
         if selector(delivery.old_as()) != selector(delivery.new_as()) {

@@ -25,7 +25,7 @@ impl Scheduler {
     }
 
     /// Hears of volumes, claims and classes.
-    pub(crate) fn on_storage(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    pub(crate) fn on_storage(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::PersistentVolume(_)) => {
                 let (old, new) = (delivery.old_as::<PersistentVolume>(), delivery.new_as::<PersistentVolume>());

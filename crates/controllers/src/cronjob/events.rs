@@ -12,7 +12,7 @@ use super::controller::CronJobController;
 use super::schedule::{next_schedule_time_duration, schedule_text};
 
 impl CronJobController {
-    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::CronJob(cron_job)) => match (delivery.old_as(), delivery.new_as()) {
                 (Some(old), Some(new)) => self.update_cron_job(cx, old, new),

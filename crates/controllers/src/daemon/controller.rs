@@ -10,7 +10,7 @@ use seatrial_api::{ApiError, DaemonSet, Kind, NamespacedName, Str, Uid};
 use seatrial_machinery::backoff::Backoff;
 use seatrial_machinery::controller_expectations::ControllerExpectations;
 use seatrial_machinery::{
-    Controller, ControllerRefManager, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext,
+    Aspects, Controller, ControllerRefManager, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext,
 };
 
 use super::set::SetState;
@@ -51,12 +51,12 @@ impl Controller for DaemonSetsController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         self.on_delivery(cx, delivery);
     }
 
-    fn ignores_pods(&self) -> bool {
-        self.sets.is_empty()
+    fn heeds(&self) -> Aspects {
+        if self.sets.is_empty() { Aspects::NONE } else { Aspects::ANY }
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

@@ -15,7 +15,7 @@ use super::facts::Wanted;
 use super::set::SetState;
 
 impl DaemonSetsController {
-    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         if let Some(Object::DaemonSet(_)) = delivery.object() {
             return self.on_daemon_set(cx, delivery.old_as(), delivery.new_as());
         }

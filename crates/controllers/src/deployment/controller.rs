@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, Deployment, DeploymentStrategy, Kind, NamespacedName, Resource};
-use seatrial_machinery::{Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
+use seatrial_machinery::{Aspects, Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
 
 use super::rollback::ANNOTATION_ROLLBACK_TO;
 use super::templates::TemplateComparisons;
@@ -30,8 +30,12 @@ impl Controller for DeploymentController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         self.on_delivery(cx, delivery);
+    }
+
+    fn heeds(&self) -> Aspects {
+        Aspects::DEPARTURE
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

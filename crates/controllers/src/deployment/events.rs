@@ -10,7 +10,7 @@ use seatrial_machinery::{Delivery, EventContext, Informers};
 use super::controller::{DeploymentController, key};
 
 impl DeploymentController {
-    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::Deployment(deployment)) => self.enqueue(cx, deployment),
             Some(Object::ReplicaSet(_)) => self.on_replica_set(cx, delivery),
@@ -23,7 +23,7 @@ impl DeploymentController {
         self.queue.add(key(deployment), cx.cause);
     }
 
-    fn on_replica_set(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn on_replica_set(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match (delivery.old_as::<ReplicaSet>(), delivery.new_as::<ReplicaSet>()) {
             (None, Some(new)) => self.add_replica_set(cx, new),
             (Some(old), Some(new)) => self.update_replica_set(cx, old, new),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use seatrial_api::selector::Selector;
 use seatrial_api::{ApiError, Kind, NamespacedName, Object, Pod, PodDisruptionBudget, Resource, Str};
-use seatrial_machinery::{Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
+use seatrial_machinery::{Aspects, Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
 
 use super::counts::{Budget, Counts};
 use super::expected::expected_pod_count;
@@ -35,7 +35,7 @@ impl Controller for DisruptionController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::PodDisruptionBudget(pdb)) => {
                 let key = pdb.namespaced_name();
@@ -45,6 +45,10 @@ impl Controller for DisruptionController {
             Some(Object::Pod(_)) => self.pod_changed(cx, delivery.old_as(), delivery.new_as()),
             _ => {}
         }
+    }
+
+    fn heeds(&self) -> Aspects {
+        if self.budgets.is_empty() { Aspects::DISRUPTION } else { Aspects::ANY }
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

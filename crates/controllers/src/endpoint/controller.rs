@@ -9,7 +9,9 @@ use rustc_hash::FxHashMap;
 use seatrial_api::{
     ApiError, Endpoints, Kind, NamespacedName, Object, ObjectKey, ObjectMeta, Pod, Resource, Service, StrMap, Time,
 };
-use seatrial_machinery::{Controller, DeleteOptions, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
+use seatrial_machinery::{
+    Aspects, Controller, DeleteOptions, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext,
+};
 
 use super::capacity::MAX_CAPACITY;
 use super::subsets::{Member, Members, Port};
@@ -46,7 +48,7 @@ impl Controller for EndpointController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::Pod(_) | Object::Service(_)) => {
                 let Self { queue, services, .. } = self;
@@ -60,8 +62,8 @@ impl Controller for EndpointController {
         }
     }
 
-    fn ignores_pods(&self) -> bool {
-        self.services.is_empty()
+    fn heeds(&self) -> Aspects {
+        if self.services.is_empty() { Aspects::NONE } else { Aspects::ANY }
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

@@ -109,7 +109,7 @@ impl ServicePods {
     pub(crate) fn on_delivery(
         &mut self,
         informers: &Informers,
-        delivery: &Delivery,
+        delivery: &Delivery<'_>,
         mut wake: impl FnMut(NamespacedName),
     ) {
         match delivery.object() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use seatrial_api::{ApiError, EndpointSlice, Kind, NamespacedName, Node, Object, Resource, Service, Shared, Str, Time};
 use seatrial_machinery::{
-    Controller, Delivery, EventContext, EventText, Informers, ObjectRef, Queue, SyncContext, service_of,
+    Aspects, Controller, Delivery, EventContext, EventText, Informers, ObjectRef, Queue, SyncContext, service_of,
 };
 
 use super::endpoints::{pod_name_of, pod_to_endpoint, zone_of};
@@ -62,7 +62,7 @@ impl Controller for EndpointSliceController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::Pod(_) | Object::Service(_)) => {
                 let Self { queue, services, .. } = self;
@@ -79,8 +79,8 @@ impl Controller for EndpointSliceController {
         }
     }
 
-    fn ignores_pods(&self) -> bool {
-        self.services.is_empty()
+    fn heeds(&self) -> Aspects {
+        if self.services.is_empty() { Aspects::NONE } else { Aspects::ANY }
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

@@ -40,7 +40,7 @@ impl Controller for EndpointSliceMirroringController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::Endpoints(endpoints)) => {
                 let old = delivery.old_as::<Endpoints>().is_some_and(|e| should_mirror(e));

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 
 use seatrial_api::{ApiError, Kind, NamespacedName, Object, ObjectKey, ObjectMeta, OwnerReference, Uid};
 use seatrial_machinery::{
-    Controller, Delivery, EventContext, EventText, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, ObjectRef,
-    Propagation, Queue, SyncContext,
+    Aspects, Controller, Delivery, EventContext, EventText, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS,
+    ObjectRef, Propagation, Queue, SyncContext,
 };
 
 use super::graph::{Graph, NodeIndex};
@@ -55,8 +55,12 @@ impl Controller for GarbageCollector {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         self.process_graph_changes(delivery, cx.cause);
+    }
+
+    fn heeds(&self) -> Aspects {
+        Aspects::ARRIVAL.and(Aspects::DEPARTURE).and(Aspects::METADATA)
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

@@ -11,10 +11,10 @@ use super::graph::{Identity, NodeIndex, NodeKind};
 
 impl GarbageCollector {
     /// Mirrors `processGraphChanges`.
-    pub(super) fn process_graph_changes(&mut self, delivery: &Delivery, cause: u64) {
+    pub(super) fn process_graph_changes(&mut self, delivery: &Delivery<'_>, cause: u64) {
         let Some(object) = delivery.object().filter(|o| o.kind() != Kind::Event) else { return };
-        match &delivery.new {
-            Some(new) => self.add_or_update(delivery.old.as_ref(), new, cause),
+        match delivery.new {
+            Some(new) => self.add_or_update(delivery.old, new, cause),
             None => {
                 if let Some(index) = self.graph.find(&object.meta().uid) {
                     self.remove_node(index, cause);

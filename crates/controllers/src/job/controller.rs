@@ -69,7 +69,7 @@ impl Controller for JobController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         self.on_delivery(cx, delivery);
     }
 

@@ -15,7 +15,7 @@ use super::utils::{has_tracking_finalizer, is_job_finished, selects};
 const KIND: &str = "Job";
 
 impl JobController {
-    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::Pod(_)) => {
                 let (old, new) = (delivery.old_as::<Pod>(), delivery.new_as::<Pod>());

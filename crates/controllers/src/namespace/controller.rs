@@ -25,7 +25,7 @@ impl Controller for NamespaceController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         let Some(namespace) = delivery.new_as::<Namespace>().filter(|n| n.meta.is_deleting()) else { return };
         // Every event waits anew, the controller's own status writes included.
         self.queue.add_after(namespace.namespaced_name(), NAMESPACE_DELETION_GRACE_PERIOD, cx.clock.now());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use seatrial_api::{ApiError, Kind, Lease, NamespacedName, Node, Object, Pod, Str, Uid};
-use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
+use seatrial_machinery::{Aspects, Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
 
 use super::health::{NodeHealth, ReadyStatus, ready_condition};
 use super::zone::Zone;
@@ -52,7 +52,7 @@ impl Controller for NodeLifecycleController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::Node(node)) => self.node_changed(cx, &node.meta.name, delivery.new_as()),
             Some(Object::Lease(_)) => self.lease_changed(cx, delivery),
@@ -61,8 +61,8 @@ impl Controller for NodeLifecycleController {
         }
     }
 
-    fn ignores_pods(&self) -> bool {
-        self.unready.is_empty()
+    fn heeds(&self) -> Aspects {
+        if self.unready.is_empty() { Aspects::NONE } else { Aspects::ANY }
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
@@ -100,7 +100,7 @@ impl NodeLifecycleController {
         self.look_at_the_next_tick(cx.clock.now());
     }
 
-    fn lease_changed(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn lease_changed(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         let Some(lease) = delivery.new_as::<Lease>() else { return };
         if delivery.old_as::<Lease>().is_none_or(|old| old.body.renew_time < lease.body.renew_time) {
             self.lease_renewed(cx.clock.now(), lease);
@@ -117,7 +117,7 @@ impl NodeLifecycleController {
     }
 
     /// A pod that comes to a node that is not ready is not ready either. Mirrors `podUpdated`.
-    fn pod_changed(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn pod_changed(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         let Some(new) = delivery.new_as::<Pod>() else { return };
         let is_bound = delivery.old_as::<Pod>().is_none_or(|old| old.node_name != new.node_name);
         if is_bound && self.unready.contains(&new.node_name) {

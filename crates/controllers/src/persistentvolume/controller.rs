@@ -35,7 +35,7 @@ impl Controller for PersistentVolumeController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match (delivery.old_as::<PersistentVolume>(), delivery.new_as::<PersistentVolume>()) {
             (old, Some(volume)) => {
                 let before = old.and_then(|old| claim_key(old));

@@ -33,7 +33,7 @@ impl Controller for HorizontalController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         let Some(Object::HorizontalPodAutoscaler(hpa)) = delivery.object() else { return };
         let key = hpa.namespaced_name();
         if delivery.new.is_none() {

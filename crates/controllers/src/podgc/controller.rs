@@ -12,7 +12,7 @@ use seatrial_api::{
     Time, Uid, pod_condition,
 };
 use seatrial_machinery::{
-    Controller, DeleteOptions, Delivery, EventContext, Queue, SimTime, SyncContext, set_pod_condition,
+    Aspects, Controller, DeleteOptions, Delivery, EventContext, Queue, SimTime, SyncContext, set_pod_condition,
 };
 
 /// How often the collector looks. Mirrors `gcCheckPeriod`.
@@ -84,7 +84,7 @@ impl Controller for PodGcController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::Pod(_)) => self.pod_changed(cx, delivery.old_as(), delivery.new_as()),
             Some(Object::Node(node)) => self.node_changed(cx, &node.meta.name, delivery.new_as()),
@@ -93,6 +93,15 @@ impl Controller for PodGcController {
         if self.has_work() {
             self.look_at_the_next_tick(cx.clock.now());
         }
+    }
+
+    fn heeds(&self) -> Aspects {
+        if self.has_work() || self.ended.is_some() || !self.failed.is_empty() {
+            return Aspects::ANY;
+        }
+        // What counts pods that have ended, and finds those whose node is not there.
+        let presence = Aspects::ARRIVAL.and(Aspects::DEPARTURE);
+        presence.and(Aspects::METADATA).and(Aspects::BINDING).and(Aspects::PHASE)
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, _key: &NamespacedName) -> Result<(), ApiError> {

@@ -12,7 +12,7 @@ use seatrial_api::{
     ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Pod, PodPhase, Resource, Str,
 };
 use seatrial_machinery::volumes::{ANN_DYNAMICALLY_PROVISIONED, capacity_of, class_of_volume, volume_name};
-use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
+use seatrial_machinery::{Aspects, Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
 
 use super::behavior::{Operation, Place, ProvisionerBehavior};
 
@@ -67,7 +67,7 @@ impl Controller for VolumeProvisioner {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match (delivery.old_as::<PersistentVolume>(), delivery.new_as::<PersistentVolume>()) {
             (None, None) => {}
             (old, new) => return self.on_volume(cx, old, new),
@@ -84,8 +84,8 @@ impl Controller for VolumeProvisioner {
         }
     }
 
-    fn ignores_pods(&self) -> bool {
-        self.waits_for_node.is_empty()
+    fn heeds(&self) -> Aspects {
+        if self.waits_for_node.is_empty() { Aspects::NONE } else { Aspects::ANY }
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

@@ -3,7 +3,7 @@
 //! Mirrors pkg/controller/volume/pvcprotection/pvc_protection_controller.go (v1.36).
 
 use seatrial_api::{ApiError, Finalizers, Kind, NamespacedName, ObjectMeta, PersistentVolumeClaim, Pod, Resource, Str};
-use seatrial_machinery::{Controller, Delivery, EventContext, PVC_PROTECTION_FINALIZER, Queue, SyncContext};
+use seatrial_machinery::{Aspects, Controller, Delivery, EventContext, PVC_PROTECTION_FINALIZER, Queue, SyncContext};
 
 /// The PVC protection controller.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ impl Controller for PvcProtectionController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         if let Some(claim) = delivery.new_as::<PersistentVolumeClaim>() {
             let protected = claim.meta.has_finalizer(PVC_PROTECTION_FINALIZER);
             if protected == claim.meta.is_deleting() {
@@ -34,6 +34,10 @@ impl Controller for PvcProtectionController {
             (Some(pod), None) => self.enqueue_claims(cx, pod),
             _ => {}
         }
+    }
+
+    fn heeds(&self) -> Aspects {
+        Aspects::CLAIMS
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

@@ -21,7 +21,7 @@ impl Controller for PvProtectionController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         let Some(volume) = delivery.new_as::<PersistentVolume>() else { return };
         if volume.meta.has_finalizer(PV_PROTECTION_FINALIZER) == volume.meta.is_deleting() {
             self.queue.add(volume.namespaced_name(), cx.cause);

@@ -33,7 +33,7 @@ impl<Owner: PodOwner> Controller for ReplicaSetController<Owner> {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         self.on_delivery(cx, delivery);
     }
 

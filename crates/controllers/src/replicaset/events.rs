@@ -13,7 +13,7 @@ use super::manage::expected;
 use super::owner::PodOwner;
 
 impl<Owner: PodOwner> ReplicaSetController<Owner> {
-    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             // Where there is nobody to own pods, they are nobody's.
             Some(Object::Pod(_)) if Owner::lister(cx.informers).is_empty() => {}
@@ -32,7 +32,7 @@ impl<Owner: PodOwner> ReplicaSetController<Owner> {
         }
     }
 
-    fn on_replica_set(&mut self, cx: &EventContext<'_>, rs: &Owner, delivery: &Delivery) {
+    fn on_replica_set(&mut self, cx: &EventContext<'_>, rs: &Owner, delivery: &Delivery<'_>) {
         let replaced = delivery.old_as::<Owner>().is_some_and(|old| old.meta().uid != rs.meta().uid);
         if delivery.new.is_none() || replaced {
             self.expectations.delete_expectations(&rs.namespaced_name());

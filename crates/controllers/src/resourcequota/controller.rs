@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ResourceQuotaStatus;
 use seatrial_api::{ApiError, Kind, NamespacedName, Object, Pod, Resource, ResourceQuota};
-use seatrial_machinery::{Clock, Controller, Delivery, EventContext, Queue, SyncContext, usage_of_namespace};
+use seatrial_machinery::{Aspects, Clock, Controller, Delivery, EventContext, Queue, SyncContext, usage_of_namespace};
 
 /// The ResourceQuota controller.
 #[derive(Debug, Default)]
 pub struct ResourceQuotaController {
     queue: Queue,
+    /// Whether there is any quota.
+    has_quotas: bool,
 }
 
 impl Controller for ResourceQuotaController {
@@ -23,7 +25,10 @@ impl Controller for ResourceQuotaController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
+        if delivery.kind() == Some(Kind::ResourceQuota) {
+            self.has_quotas = !cx.informers.resource_quotas.is_empty();
+        }
         if let Some(new) = delivery.new_as::<ResourceQuota>() {
             // Changes of the status are this controller's own, or a charge that admission already counted.
             let same = delivery.old_as::<ResourceQuota>().is_some_and(|old| old.body.spec == new.body.spec);
@@ -31,12 +36,16 @@ impl Controller for ResourceQuotaController {
                 self.queue.add(new.namespaced_name(), cx.cause);
             }
         }
-        if cx.informers.resource_quotas.is_empty() {
+        if !self.has_quotas {
             return;
         }
         if let Some(object) = replenishes(delivery, cx.clock) {
             self.replenish_quota(cx, object);
         }
+    }
+
+    fn heeds(&self) -> Aspects {
+        if self.has_quotas { Aspects::ANY } else { Aspects::NONE }
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
@@ -60,8 +69,8 @@ impl ResourceQuotaController {
 }
 
 /// The object that a delivery takes out of the count: it is gone, or a pod that no longer counts.
-fn replenishes(delivery: &Delivery, clock: Clock) -> Option<&Object> {
-    let Some(new) = &delivery.new else { return delivery.old.as_ref() };
+fn replenishes<'a>(delivery: &Delivery<'a>, clock: Clock) -> Option<&'a Object> {
+    let Some(new) = delivery.new else { return delivery.old };
     let (old, pod) = (delivery.old_as::<Pod>()?, delivery.new_as::<Pod>()?);
     (counts(old, clock) && !counts(pod, clock)).then_some(new)
 }

@@ -44,7 +44,7 @@ impl Controller for ServiceLbController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         if self.delay.is_none() {
             return;
         }

@@ -38,7 +38,7 @@ impl Controller for StatefulSetController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         self.on_delivery(cx, delivery);
     }
 

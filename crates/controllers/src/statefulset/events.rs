@@ -13,7 +13,7 @@ use super::controller::StatefulSetController;
 use super::utils::{min_ready_seconds, parent_name_and_ordinal, spec_of};
 
 impl StatefulSetController {
-    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::StatefulSet(set)) => {
                 if delivery.new.is_none() {
@@ -55,7 +55,7 @@ impl StatefulSetController {
     }
 
     /// Claims wake nobody, but the next sync looks at the pods of those that came, went or got other owners.
-    fn note_claim(&mut self, delivery: &Delivery) {
+    fn note_claim(&mut self, delivery: &Delivery<'_>) {
         let (old, new) = (delivery.old_as::<PersistentVolumeClaim>(), delivery.new_as::<PersistentVolumeClaim>());
         if let (Some(old), Some(new)) = (old, new)
             && old.meta.owner_references == new.meta.owner_references

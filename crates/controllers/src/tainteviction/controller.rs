@@ -11,7 +11,8 @@ use seatrial_api::{
     Str, pod_condition,
 };
 use seatrial_machinery::{
-    Controller, DeleteOptions, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext, set_pod_condition,
+    Aspects, Controller, DeleteOptions, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext,
+    set_pod_condition,
 };
 
 use super::timed_workers::TimedWorkers;
@@ -40,7 +41,7 @@ impl Controller for TaintEvictionController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::Node(node)) => {
                 let (old, new) = (delivery.old_as::<Node>(), delivery.new_as::<Node>());
@@ -57,8 +58,8 @@ impl Controller for TaintEvictionController {
         }
     }
 
-    fn ignores_pods(&self) -> bool {
-        self.tainted_nodes.is_empty() && self.workers.is_empty()
+    fn heeds(&self) -> Aspects {
+        if self.tainted_nodes.is_empty() && self.workers.is_empty() { Aspects::NONE } else { Aspects::ANY }
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

@@ -22,8 +22,8 @@ impl Controller for TtlAfterFinishedController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
-        let Some(Object::Job(job)) = &delivery.new else { return };
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
+        let Some(Object::Job(job)) = delivery.new else { return };
         if expires_at(job).is_some() {
             self.queue.add(job.namespaced_name(), cx.cause);
         }

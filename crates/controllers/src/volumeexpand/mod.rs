@@ -25,7 +25,7 @@ impl Controller for VolumeExpandController {
         &mut self.queue
     }
 
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         let Some(new) = delivery.new_as::<PersistentVolumeClaim>() else { return };
         let old = delivery.old_as::<PersistentVolumeClaim>();
         // A claim at rest asks for what it has.

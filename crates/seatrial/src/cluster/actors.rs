@@ -1,6 +1,6 @@
 //! Who acts: the controllers in their fixed order, and what wakes them from outside.
 
-use seatrial_api::{Kind, Lease, NamespacedName, Object, Pod};
+use seatrial_api::{Kind, Lease, NamespacedName, Pod};
 use seatrial_controllers::{
     CronJobController, DaemonSetsController, DeploymentController, DisruptionController, EndpointController,
     EndpointSliceController, EndpointSliceMirroringController, GarbageCollector, HorizontalController, JobController,
@@ -12,12 +12,12 @@ use seatrial_controllers::{
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
 use seatrial_machinery::{
-    Client, Controller, Delivery, EventContext, EventRecorder, Informers, Outcome, Queue, SyncContext, Synced,
+    Aspects, Client, Controller, Delivery, EventContext, EventRecorder, Informers, Outcome, Queue, SyncContext, Synced,
     process_next_work_item,
 };
 
 use super::trace::Actor;
-use super::turns::Turns;
+use super::turns::{Heeders, Turns};
 
 /// What comes from outside the control plane, or from a controller's own timer.
 #[derive(Clone, Debug)]
@@ -60,14 +60,14 @@ impl<'a> Turn<'a> {
 
 /// A controller of whatever type. What it does tells how it stands afterwards.
 trait AnyController {
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) -> Standing;
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) -> Standing;
     fn process_next(&mut self, turn: Turn<'_>) -> (Option<Synced>, Standing);
     fn queue(&mut self) -> &mut Queue;
     fn standing(&mut self) -> Standing;
 }
 
 impl<C: Controller> AnyController for C {
-    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) -> Standing {
+    fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) -> Standing {
         Controller::handle(self, cx, delivery);
         self.standing()
     }
@@ -83,18 +83,18 @@ impl<C: Controller> AnyController for C {
 
     #[inline]
     fn standing(&mut self) -> Standing {
-        let ignores_pods = self.ignores_pods();
+        let heeds = self.heeds();
         let queue = Controller::queue(self);
-        Standing { has_work: queue.has_work(), has_timers: queue.has_timers(), ignores_pods }
+        Standing { has_work: queue.has_work(), has_timers: queue.has_timers(), heeds }
     }
 }
 
-/// What a controller has to do, and what it need not be told of.
+/// What a controller has to do, and which changes of pods it is to be told of.
 #[derive(Clone, Copy)]
 struct Standing {
     has_work: bool,
     has_timers: bool,
-    ignores_pods: bool,
+    heeds: Aspects,
 }
 
 /// Makes [`Controllers`] of the list of them: field, type and name in the trace, in the order of their turns.
@@ -107,8 +107,8 @@ macro_rules! controllers {
             busy: Turns,
             /// Who asked for timers.
             timed: Turns,
-            /// To whom pods mean nothing as things are.
-            ignore_pods: Turns,
+            /// To whom which changes of pods mean something, as things are.
+            heeders: Heeders,
             $( $(#[$why])* pub(super) $field: $type, )*
         }
 
@@ -160,8 +160,8 @@ controllers! {
 /// Who is told of a change of each kind.
 static WATCHERS: [Turns; Kind::ALL.len()] = watchers();
 
-/// Who own pods, each as a kind of its own.
-const POD_OWNERS: Turns = pod_owners();
+/// Whose pods those of each kind of owner are not, of all who own pods.
+static OTHER_OWNERS: [Turns; Owner::COUNT] = other_owners();
 
 const fn watchers() -> [Turns; Kind::ALL.len()] {
     let mut watchers = [Turns::NONE; Kind::ALL.len()];
@@ -178,24 +178,62 @@ const fn watchers() -> [Turns; Kind::ALL.len()] {
     watchers
 }
 
-const fn pod_owners() -> Turns {
-    let mut owners = Turns::NONE;
+/// The kinds that own pods of their own: their controllers look at those and at the ones that nobody owns, and at no
+/// others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    ReplicaSet,
+    ReplicationController,
+    StatefulSet,
+    DaemonSet,
+    Job,
+    /// Any other kind: none of theirs.
+    Other,
+}
+
+impl Owner {
+    const COUNT: usize = Owner::Other as usize + 1;
+
+    fn named(kind: &str) -> Owner {
+        match kind {
+            "ReplicaSet" => Owner::ReplicaSet,
+            "ReplicationController" => Owner::ReplicationController,
+            "StatefulSet" => Owner::StatefulSet,
+            "DaemonSet" => Owner::DaemonSet,
+            "Job" => Owner::Job,
+            _ => Owner::Other,
+        }
+    }
+
+    /// As what an actor owns pods.
+    const fn of(actor: Actor) -> Option<Owner> {
+        Some(match actor {
+            Actor::ReplicaSet => Owner::ReplicaSet,
+            Actor::ReplicationController => Owner::ReplicationController,
+            Actor::StatefulSet => Owner::StatefulSet,
+            Actor::DaemonSet => Owner::DaemonSet,
+            Actor::Job => Owner::Job,
+            _ => return None,
+        })
+    }
+}
+
+const fn other_owners() -> [Turns; Owner::COUNT] {
+    let mut others = [Turns::NONE; Owner::COUNT];
     let mut turn = 0;
     while turn < Controllers::ACTORS.len() {
-        if owns_pods(Controllers::ACTORS[turn]) {
-            owners = owners.with(turn);
+        if let Some(owner) = Owner::of(Controllers::ACTORS[turn]) {
+            let mut of = 0;
+            while of < Owner::COUNT {
+                if of != owner as usize {
+                    others[of] = others[of].with(turn);
+                }
+                of += 1;
+            }
         }
         turn += 1;
     }
-    owners
-}
-
-/// Whether a controller looks at pods of its own and at those that nobody owns, and at no others.
-const fn owns_pods(actor: Actor) -> bool {
-    matches!(
-        actor,
-        Actor::ReplicaSet | Actor::ReplicationController | Actor::StatefulSet | Actor::DaemonSet | Actor::Job
-    )
+    others
 }
 
 impl Controllers {
@@ -205,14 +243,14 @@ impl Controllers {
     }
 
     /// Lets every controller hear of a change of what it watches, but for those whose pods are others'.
-    pub(super) fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery) {
+    pub(super) fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         let Some(kind) = delivery.kind() else { return };
         let mut told = WATCHERS[kind as usize];
         if kind == Kind::Pod {
-            told = told.without(self.ignore_pods);
-        }
-        if let Some(owner) = sole_owner(delivery) {
-            told = told.without(POD_OWNERS.without(turn_of_owner(owner)));
+            told = told.among(self.heeders.of(Aspects::of(delivery)));
+            if let Some(owner) = sole_owner(delivery) {
+                told = told.without(OTHER_OWNERS[owner as usize]);
+            }
         }
         for turn in told {
             let Some(controller) = self.of(Self::ACTORS[turn]) else { continue };
@@ -255,7 +293,7 @@ impl Controllers {
     fn note(&mut self, turn: usize, standing: Standing) {
         self.busy.set(turn, standing.has_work);
         self.timed.set(turn, standing.has_timers);
-        self.ignore_pods.set(turn, standing.ignores_pods);
+        self.heeders.set(turn, standing.heeds);
     }
 
     /// Remembers how everybody stands.
@@ -281,33 +319,18 @@ impl Controllers {
     }
 }
 
-/// Whose pods those of an owner of this kind are.
-fn turn_of_owner(kind: &str) -> Turns {
-    let owner = match kind {
-        "ReplicaSet" => Actor::ReplicaSet,
-        "ReplicationController" => Actor::ReplicationController,
-        "StatefulSet" => Actor::StatefulSet,
-        "DaemonSet" => Actor::DaemonSet,
-        "Job" => Actor::Job,
-        _ => return Turns::NONE,
-    };
-    Controllers::ACTORS.iter().position(|actor| *actor == owner).map_or(Turns::NONE, |turn| Turns::NONE.with(turn))
-}
-
 /// The kind of the controller that owns a pod before and after a change.
-fn sole_owner(delivery: &Delivery) -> Option<&str> {
+fn sole_owner(delivery: &Delivery<'_>) -> Option<Owner> {
     fn owner(pod: &Pod) -> Option<&str> {
         pod.meta.controller_of().map(|owner| owner.kind.as_str())
     }
-    match (&delivery.old, &delivery.new) {
-        (Some(Object::Pod(old)), Some(Object::Pod(new))) => {
-            let same = old.meta.owner_references.ptr_eq(&new.meta.owner_references);
-            let kind = owner(new)?;
-            (same || owner(old) == Some(kind)).then_some(kind)
-        }
-        (Some(Object::Pod(pod)), None) | (None, Some(Object::Pod(pod))) => owner(pod),
-        _ => None,
-    }
+    let (old, new) = (delivery.old_as::<Pod>(), delivery.new_as::<Pod>());
+    let kind = owner(new.or(old)?)?;
+    // The references are shared by the versions of a pod: most are not looked at twice.
+    let is_same = old.zip(new).is_none_or(|(old, new)| {
+        old.meta.owner_references.ptr_eq(&new.meta.owner_references) || owner(old) == Some(kind)
+    });
+    is_same.then(|| Owner::named(kind))
 }
 
 /// An outcome as the trace tells it: nothing, so many writes, or a failure.

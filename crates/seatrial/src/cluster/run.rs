@@ -154,7 +154,7 @@ impl Cluster {
             };
             let now = self.clock.now();
             let cause = self.trace.about(now, (by, what), &change.object, change.resource_version, cause);
-            if counts_as_change(change, &self.namespace) {
+            if self.last_change != now && counts_as_change(change, &self.namespace) {
                 self.last_change = now;
             }
             self.pod_count += u64::from(what == What::Added && change.object.kind() == Kind::Pod);
@@ -162,50 +162,38 @@ impl Cluster {
                 journal.push(JournalEntry { at: now.since_start(), actor: by, change: change.clone() });
             }
             self.observed = next;
-            let is_long = self.server.store().log().is_long();
+            let kind = change.object.kind();
             let has_quotas = !self.informers.resource_quotas.is_empty();
-            if change.object.kind() == Kind::Event && (what != What::Deleted || !has_quotas) {
+            if kind == Kind::Event && (what != What::Deleted || !has_quotas) {
                 // Nobody waits for an event but the quotas, which look at what goes.
-                self.pass_by(Kind::Event, is_long);
-                continue;
-            }
-            if let (Object::Lease(renewed), Some(Object::Lease(old))) = (&change.object, &change.old)
+                self.informers.skip_next(self.server.store().log());
+            } else if let (Object::Lease(renewed), Some(Object::Lease(old))) = (&change.object, &change.old)
                 && is_renewal(old, renewed)
             {
                 if let Some(controllers) = &mut self.controllers {
                     controllers.lease_renewed(now, renewed);
                 }
-                self.pass_by(Kind::Lease, is_long);
-                continue;
+                self.informers.skip_next(self.server.store().log());
+            } else {
+                let Some(delivery) = self.informers.deliver_next(self.server.store().log()) else { break };
+                if let (Some(old), None) = (delivery.old, delivery.new) {
+                    self.files.gone(old);
+                }
+                if let Some(controllers) = &mut self.controllers {
+                    let cx = EventContext { informers: &self.informers, clock: self.clock, cause };
+                    controllers.handle(&cx, &delivery);
+                    self.scheduler.handle(&cx, &delivery);
+                    self.kubelets.handle(&cx, &delivery);
+                }
             }
-            let Some(delivery) = self.informers.deliver_next(self.server.store().log()) else { break };
-            if is_long {
+            if self.server.store().log().is_long() {
                 // A burst would otherwise keep every version of every object until it is over.
                 self.server.store_mut().log_mut().trim(self.observed);
             }
-            if let (Some(old), None) = (&delivery.old, &delivery.new) {
-                self.files.gone(old);
+            if !self.invariants.is_empty() {
+                self.check_invariants(Some(kind));
             }
-            let kind = delivery.kind();
-            let Some(controllers) = &mut self.controllers else {
-                self.check_invariants(kind);
-                continue;
-            };
-            let cx = EventContext { informers: &self.informers, clock: self.clock, cause };
-            controllers.handle(&cx, &delivery);
-            self.scheduler.handle(&cx, &delivery);
-            self.kubelets.handle(&cx, &delivery);
-            self.check_invariants(kind);
         }
-    }
-
-    /// Passes by a change of which no cache takes note.
-    fn pass_by(&mut self, kind: Kind, is_long: bool) {
-        self.informers.skip_next(self.server.store().log());
-        if is_long {
-            self.server.store_mut().log_mut().trim(self.observed);
-        }
-        self.check_invariants(Some(kind));
     }
 
     fn collect_timers(&mut self) {

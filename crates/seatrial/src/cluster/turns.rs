@@ -1,4 +1,6 @@
-//! A set of controllers, each by its turn.
+//! Sets of controllers, each by its turn, and who is told of which changes of pods.
+
+use seatrial_machinery::Aspects;
 
 /// Turns, of at most 32 controllers. Iterating goes from the first turn to the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,11 @@ impl Turns {
         Turns(self.0 & !others.0)
     }
 
+    /// These as far as they are among others.
+    pub(super) const fn among(self, others: Turns) -> Turns {
+        Turns(self.0 & others.0)
+    }
+
     /// Puts a turn in or takes it out.
     #[inline]
     pub(super) fn set(&mut self, turn: usize, is_in: bool) {
@@ -29,6 +36,42 @@ impl Turns {
     pub(super) fn next_from(self, turn: usize) -> Option<usize> {
         let later = self.0.checked_shr(turn as u32)?;
         (later != 0).then(|| turn + later.trailing_zeros() as usize)
+    }
+}
+
+/// Who heeds which aspects of a change; at first everybody everything.
+#[derive(Debug)]
+pub(super) struct Heeders {
+    /// What each heeds, by turn.
+    heeds: [Aspects; u32::BITS as usize],
+    /// The same by aspect.
+    turns: [Turns; Aspects::COUNT],
+}
+
+impl Default for Heeders {
+    fn default() -> Self {
+        let turns = std::array::from_fn(|number| if Aspects::ANY.has(number) { Turns(u32::MAX) } else { Turns::NONE });
+        Self { heeds: [Aspects::ANY; u32::BITS as usize], turns }
+    }
+}
+
+impl Heeders {
+    /// Says what somebody heeds from now on.
+    #[inline]
+    pub(super) fn set(&mut self, turn: usize, heeds: Aspects) {
+        if self.heeds[turn] == heeds {
+            return;
+        }
+        self.heeds[turn] = heeds;
+        for (number, turns) in self.turns.iter_mut().enumerate() {
+            turns.set(turn, heeds.has(number));
+        }
+    }
+
+    /// Who heeds any of these aspects.
+    #[inline]
+    pub(super) fn of(&self, aspects: Aspects) -> Turns {
+        aspects.numbers().fold(Turns::NONE, |all, number| Turns(all.0 | self.turns[number].0))
     }
 }
 
@@ -46,6 +89,20 @@ impl Iterator for Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_heeds_an_aspect_is_told_of_it() {
+        let mut heeders = Heeders::default();
+        let told = |heeders: &Heeders, aspects| heeders.of(aspects).among(Turns(0b111)).collect::<Vec<_>>();
+        let update = Aspects::ANY.and(Aspects::PHASE);
+        assert_eq!(told(&heeders, update), [0, 1, 2]);
+        heeders.set(0, Aspects::NONE);
+        heeders.set(1, Aspects::PHASE.and(Aspects::BINDING));
+        assert_eq!((told(&heeders, update), told(&heeders, Aspects::ANY)), (vec![1, 2], vec![2]));
+        heeders.set(0, Aspects::ANY);
+        heeders.set(1, Aspects::BINDING);
+        assert_eq!(told(&heeders, update), [0, 2]);
+    }
 
     #[test]
     fn turns_come_in_order_and_can_be_taken_out() {

@@ -1,0 +1,103 @@
+//! What a change of a pod is about, so that only those are told to whom it can mean something.
+
+use seatrial_api::{Pod, pod_condition};
+
+use crate::informers::Delivery;
+
+/// A set of things that a change of a pod may be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aspects(u8);
+
+impl Aspects {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// The pod is new: there was none of its name, or another one.
+    pub const ARRIVAL: Self = Self(1);
+    /// The pod is gone.
+    pub const DEPARTURE: Self = Self(1 << 1);
+    /// Its labels, annotations, owners, finalizers or deletion.
+    pub const METADATA: Self = Self(1 << 2);
+    /// Its node.
+    pub const BINDING: Self = Self(1 << 3);
+    /// Its phase.
+    pub const PHASE: Self = Self(1 << 4);
+    /// Anything of a pod that uses claims.
+    pub const CLAIMS: Self = Self(1 << 5);
+    /// Anything of a pod that something is about to end.
+    pub const DISRUPTION: Self = Self(1 << 6);
+    /// Anything at all.
+    pub const ANY: Self = Self(1 << 7);
+
+    /// How many different aspects there are.
+    pub const COUNT: usize = 8;
+
+    /// The aspects of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the aspect with a number below [`Aspects::COUNT`] is one of them.
+    #[must_use]
+    pub const fn has(self, number: usize) -> bool {
+        self.0 >> number & 1 != 0
+    }
+
+    /// The numbers of the aspects.
+    pub fn numbers(self) -> impl Iterator<Item = usize> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let number = (left != 0).then(|| left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(number)
+        })
+    }
+
+    fn when(self, holds: bool) -> Self {
+        if holds { self } else { Self::NONE }
+    }
+
+    /// What a delivery of a pod is about.
+    #[must_use]
+    pub fn of(delivery: &Delivery<'_>) -> Self {
+        match (delivery.old_as::<Pod>(), delivery.new_as::<Pod>()) {
+            (Some(old), Some(new)) => Self::of_update(old, new),
+            (None, Some(new)) => Self::ANY.and(Self::ARRIVAL).and(Self::of_pod(new)),
+            (Some(old), None) => Self::ANY.and(Self::DEPARTURE).and(Self::of_pod(old)),
+            (None, None) => Self::ANY,
+        }
+    }
+
+    fn of_update(old: &Pod, new: &Pod) -> Self {
+        let (was, is) = (&old.meta, &new.meta);
+        // The lists are shared by the versions of a pod, so this does not look inside.
+        let same_metadata = was.labels.ptr_eq(&is.labels)
+            && was.annotations.ptr_eq(&is.annotations)
+            && was.owner_references.ptr_eq(&is.owner_references)
+            && was.finalizers.ptr_eq(&is.finalizers)
+            && was.deletion == is.deletion;
+        Self::ANY
+            .and(Self::ARRIVAL.when(was.uid != is.uid))
+            .and(Self::METADATA.when(!same_metadata))
+            .and(Self::BINDING.when(old.node_name != new.node_name))
+            .and(Self::PHASE.when(old.status.phase != new.status.phase))
+            .and(Self::of_pod(new))
+    }
+
+    fn of_pod(pod: &Pod) -> Self {
+        let is_disrupted = pod.status.conditions.get(pod_condition::DISRUPTION_TARGET).is_some();
+        Self::CLAIMS.when(pod.claims().next().is_some()).and(Self::DISRUPTION.when(is_disrupted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_the_aspects() {
+        let both = Aspects::DEPARTURE.and(Aspects::ANY);
+        assert_eq!(both.numbers().collect::<Vec<_>>(), [1, Aspects::COUNT - 1]);
+        assert!(both.has(1) && both.has(7) && !both.has(0) && Aspects::NONE.numbers().next().is_none());
+    }
+}
