@@ -6,9 +6,9 @@ use seatrial_api::Object;
 
 /// How many changes are kept for watches that start in the past, beyond what cursors still need.
 pub const HISTORY_COUNT_MAX: usize = 10_000;
-/// How many are kept as long as nobody has come who could watch. Ten times as many are more than a processor's cache
-/// holds, and cost a CronJob's year a sixth of its time.
-const HISTORY_COUNT_UNWATCHED: usize = 1_000;
+/// How many are kept as long as nobody has come who could watch. What is let go at once is still in the processor's
+/// cache, and the next object takes its place there.
+const HISTORY_COUNT_UNWATCHED: usize = 16;
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -18,13 +18,18 @@ use crate::clock::Clock;
 /// Pods with a lower cost go first. Mirrors `core.PodDeletionCost`.
 const ANNOTATION_POD_DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
-/// What is compared before anything that the cluster around a pod decides; the least goes first.
+/// What is compared before anything that the cluster around a pod decides, as one number: whether it is assigned, its
+/// phase, whether it is ready, its cost. The least goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Class {
-    is_assigned: bool,
-    phase: u8,
-    is_ready: bool,
-    cost: i32,
+struct Class(u64);
+
+impl Class {
+    fn of(pod: &Pod, is_ready: bool) -> Self {
+        let is_assigned = u64::from(!pod.node_name.is_empty());
+        // Shifted so that the least number is the least cost.
+        let cost = u64::from(deletion_cost(pod).cast_unsigned() ^ (1 << 31));
+        Self(is_assigned << 48 | u64::from(phase_order(pod.status.phase)) << 40 | u64::from(is_ready) << 32 | cost)
+    }
 }
 
 /// What is compared after the crowd on the node. Times are reversed: the younger goes first.
@@ -46,12 +51,7 @@ impl Standing {
     fn of(pod: &Pod) -> Self {
         let ready_since = pod.ready_since();
         Self {
-            class: Class {
-                is_assigned: !pod.node_name.is_empty(),
-                phase: phase_order(pod.status.phase),
-                is_ready: ready_since.is_some(),
-                cost: deletion_cost(pod),
-            },
+            class: Class::of(pod, ready_since.is_some()),
             age: Age {
                 ready_since: ready_since.map(Reverse),
                 restarts: Reverse(max_restarts(pod)),
@@ -92,7 +92,8 @@ pub fn compare_for_deletion((p, p_rank): (&Pod, u32), (q, q_rank): (&Pod, u32), 
 pub fn compare_active_pods(p: &Pod, q: &Pod) -> Ordering {
     let key = |pod: &Pod| {
         let Standing { class, age } = Standing::of(pod);
-        (class.is_assigned, class.phase, class.is_ready, age.ready_since, age.restarts, age.created)
+        // Nobody asks for the costs.
+        (class.0 >> 32, age.ready_since, age.restarts, age.created)
     };
     key(p).cmp(&key(q)).then_with(|| p.meta.name.cmp(&q.meta.name))
 }
@@ -134,11 +135,33 @@ struct Place {
     node: u32,
 }
 
-/// The name of a group's first pod, and what is after all of them.
+/// The name of a group's first pod, or what is after all names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Tie {
-    Name(Str),
-    After,
+struct Tie {
+    /// The order of most names as a number. Nothing else tells most pods apart, and comparing their names, which begin
+    /// all alike, would be most of the work.
+    number: u64,
+    name: Str,
+}
+
+impl Tie {
+    const AFTER: Self = Self { number: u64::MAX, name: Str::new_static("") };
+
+    /// The number is what the first eight bytes after `prefix` are; names without it come before or after all others.
+    fn new(name: &Str, prefix: &str) -> Self {
+        let number = match name.as_bytes().strip_prefix(prefix.as_bytes()) {
+            Some(rest) => {
+                let mut first = [0; 8];
+                let len = rest.len().min(first.len());
+                first[..len].copy_from_slice(&rest[..len]);
+                // Names are ASCII, so this is far from the highest numbers.
+                u64::from_be_bytes(first)
+            }
+            None if name.as_str() < prefix => 0,
+            None => u64::MAX - 1,
+        };
+        Self { number, name: name.clone() }
+    }
 }
 
 impl Place {
@@ -153,7 +176,7 @@ impl Place {
     }
 
     fn after_all_alike(&self) -> Self {
-        Self { first: Tie::After, node: u32::MAX, ..self.clone() }
+        Self { class: self.class, rank: self.rank, age: self.age, first: Tie::AFTER, node: u32::MAX }
     }
 }
 
@@ -168,7 +191,10 @@ struct Group {
 #[derive(Debug, Default)]
 struct RankedSet {
     is_ordered: bool,
-    groups: FxHashMap<u32, Vec<Group>>,
+    /// How the names of the set's pods begin.
+    prefix: Str,
+    /// By node.
+    groups: Vec<Vec<Group>>,
     order: BTreeSet<Place>,
 }
 
@@ -181,10 +207,16 @@ pub(crate) struct DeletionOrder {
     sets: Vec<(Uid, RankedSet)>,
 }
 
+impl Group {
+    fn place(&self, prefix: &str, node: u32, rank: u32) -> Option<Place> {
+        let first = Tie::new(&self.pods.first()?.meta.name, prefix);
+        Some(Place { class: self.standing.class, rank: Reverse(rank), age: self.standing.age, first, node })
+    }
+}
+
 impl RankedSet {
-    fn place(&self, group: &Group, node: u32, rank: u32) -> Option<Place> {
-        let first = Tie::Name(group.pods.first()?.meta.name.clone());
-        Some(Place { class: group.standing.class, rank: Reverse(rank), age: group.standing.age, first, node })
+    fn groups(&self, node: u32) -> &[Group] {
+        self.groups.get(node as usize).map_or(&[], Vec::as_slice)
     }
 
     fn insert(&mut self, pod: &Arc<Pod>, node: u32, rank: u32) {
@@ -192,7 +224,10 @@ impl RankedSet {
             return;
         }
         let standing = Standing::of(pod);
-        let mut groups = self.groups.remove(&node).unwrap_or_default();
+        if self.groups.len() <= node as usize {
+            self.groups.resize_with(node as usize + 1, Vec::new);
+        }
+        let groups = &mut self.groups[node as usize];
         let index = groups.iter().position(|g| g.standing == standing).unwrap_or_else(|| {
             groups.push(Group { standing, pods: Vec::new() });
             groups.len() - 1
@@ -200,42 +235,33 @@ impl RankedSet {
         let group = &mut groups[index];
         let at = group.pods.partition_point(|p| p.meta.name < pod.meta.name);
         if at == 0
-            && let Some(old) = self.place(group, node, rank)
+            && let Some(old) = group.place(&self.prefix, node, rank)
         {
             self.order.remove(&old);
         }
         group.pods.insert(at, Arc::clone(pod));
         if at == 0 {
-            self.order.extend(self.place(group, node, rank));
+            self.order.extend(group.place(&self.prefix, node, rank));
         }
-        self.groups.insert(node, groups);
     }
 
     fn remove(&mut self, pod: &Pod, node: u32, rank: u32) {
-        if !self.is_ordered {
-            return;
-        }
         let standing = Standing::of(pod);
-        let Some(mut groups) = self.groups.remove(&node) else { return };
-        if let Some(index) = groups.iter().position(|g| g.standing == standing) {
-            let group = &mut groups[index];
-            if let Ok(at) = group.pods.binary_search_by(|p| p.meta.name.cmp(&pod.meta.name)) {
-                if at == 0
-                    && let Some(old) = self.place(group, node, rank)
-                {
-                    self.order.remove(&old);
-                }
-                group.pods.remove(at);
-                if at == 0 {
-                    self.order.extend(self.place(group, node, rank));
-                }
-            }
-            if groups[index].pods.is_empty() {
-                groups.swap_remove(index);
-            }
+        let Some(groups) = self.groups.get_mut(node as usize).filter(|_| self.is_ordered) else { return };
+        let Some(index) = groups.iter().position(|g| g.standing == standing) else { return };
+        let group = &mut groups[index];
+        let Ok(at) = group.pods.binary_search_by(|p| p.meta.name.cmp(&pod.meta.name)) else { return };
+        if at == 0
+            && let Some(old) = group.place(&self.prefix, node, rank)
+        {
+            self.order.remove(&old);
         }
-        if !groups.is_empty() {
-            self.groups.insert(node, groups);
+        group.pods.remove(at);
+        if at == 0 {
+            self.order.extend(group.place(&self.prefix, node, rank));
+        }
+        if group.pods.is_empty() {
+            groups.swap_remove(index);
         }
     }
 
@@ -245,7 +271,8 @@ impl RankedSet {
         if Standing::of(old) != standing {
             return false;
         }
-        let group = self.groups.get_mut(&node).and_then(|g| g.iter_mut().find(|g| g.standing == standing));
+        let groups = self.groups.get_mut(node as usize);
+        let group = groups.and_then(|groups| groups.iter_mut().find(|g| g.standing == standing));
         let found = group.and_then(|g| {
             let at = g.pods.binary_search_by(|p| p.meta.name.cmp(&new.meta.name)).ok()?;
             g.pods.get_mut(at)
@@ -254,9 +281,9 @@ impl RankedSet {
     }
 
     fn move_node(&mut self, node: u32, from: u32, to: u32) {
-        let Some(groups) = self.groups.get(&node) else { return };
+        let Some(groups) = self.groups.get(node as usize) else { return };
         for group in groups {
-            if let Some(mut place) = self.place(group, node, from) {
+            if let Some(mut place) = group.place(&self.prefix, node, from) {
                 self.order.remove(&place);
                 place.rank = Reverse(to);
                 self.order.insert(place);
@@ -265,8 +292,8 @@ impl RankedSet {
     }
 
     fn pod(&self, place: &Place, index: usize) -> Option<&Arc<Pod>> {
-        let groups = self.groups.get(&place.node)?;
-        let group = groups.iter().find(|g| (g.standing.class, g.standing.age) == (place.class, place.age))?;
+        let is_it = |g: &&Group| (g.standing.class, g.standing.age) == (place.class, place.age);
+        let group = self.groups(place.node).iter().find(is_it)?;
         group.pods.get(index)
     }
 
@@ -337,6 +364,9 @@ impl DeletionOrder {
         let Some(index) = self.sets.iter().position(|(uid, ranked)| uid == set && !ranked.is_ordered) else { return };
         self.sets[index].1.is_ordered = true;
         for pod in pods.into_iter().filter(|p| p.is_active()) {
+            if self.sets[index].1.order.is_empty() {
+                self.sets[index].1.prefix = pod.meta.generate_name.clone();
+            }
             let node = self.node(&pod.node_name);
             self.sets[index].1.insert(pod, node, self.crowds[node as usize]);
         }
@@ -355,7 +385,10 @@ impl DeletionOrder {
         let Some(index) = self.sets.iter().position(|(uid, _)| uid == set) else { return };
         let (old, new) = (old.filter(|p| p.is_active()), new.filter(|p| p.is_active()));
         let from = old.map(|p| (p, self.node(&p.node_name)));
-        let to = new.map(|p| (p, self.node(&p.node_name)));
+        let to = new.map(|p| match from {
+            Some((old, node)) if old.node_name == p.node_name => (p, node),
+            _ => (p, self.node(&p.node_name)),
+        });
         if let (Some((old, from)), Some((new, to))) = (from, to)
             && from == to
         {

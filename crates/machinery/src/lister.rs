@@ -1,5 +1,6 @@
 //! Listers: what a controller has heard of a kind.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -38,15 +39,20 @@ impl<'a, R: Resource> Replaced<'a, R> {
     }
 }
 
+/// Of how many controllers it is remembered where they lie.
+const GUESSES: usize = 16;
+
 /// The objects of one kind as the watch told them. Mirrors `cache.Indexer` with a namespace index.
 #[derive(Debug)]
 pub struct Lister<R> {
     objects: ObjectMap<Arc<R>>,
+    /// Where the controllers lay that were asked for last, by their uids.
+    guesses: [Cell<Slot>; GUESSES],
 }
 
 impl<R> Default for Lister<R> {
     fn default() -> Self {
-        Self { objects: ObjectMap::default() }
+        Self { objects: ObjectMap::default(), guesses: Default::default() }
     }
 }
 
@@ -59,6 +65,23 @@ impl<R: Resource> Lister<R> {
     /// The object at a slot.
     pub fn at(&self, slot: Slot) -> Option<&Arc<R>> {
         self.objects.at(slot)
+    }
+
+    /// The object of this kind that controls another: kind, name and uid have to agree. Mirrors `resolveControllerRef`.
+    pub fn controller_of(&self, meta: &ObjectMeta) -> Option<&Arc<R>> {
+        let owner = meta.controller_of().filter(|r| r.kind == R::KIND.info().kind)?;
+        let guess = &self.guesses[owner.uid.as_u64() as usize % GUESSES];
+        let is_it = |object: &&Arc<R>| {
+            let of = object.meta();
+            of.uid == owner.uid && of.name == owner.name && of.namespace == meta.namespace
+        };
+        // Thousands ask for the same few, which need not be searched by name each time.
+        if let Some(object) = self.objects.at(guess.get()).filter(is_it) {
+            return Some(object);
+        }
+        let object = self.objects.get(&meta.namespace, &owner.name).filter(is_it)?;
+        guess.set(object.meta().slot);
+        Some(object)
     }
 
     /// The objects of one namespace or of all, in the order of their keys.

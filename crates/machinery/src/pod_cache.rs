@@ -78,20 +78,39 @@ impl LabelGroup {
         Some(since.plus_seconds(i64::from(min_ready_seconds)))
     }
 
-    fn count(&mut self, pod: &Pod, by: i32) {
+    fn count(&mut self, Counted { labels: _, is_active, is_terminating, ready_since }: Counted<'_>, by: i32) {
         self.total += by;
-        if pod.is_active() {
-            self.active += by;
-            if let Some(since) = pod.ready_since() {
-                self.ready += by;
-                let count = self.ready_since.entry(since).or_default();
-                *count += by;
-                if *count == 0 {
-                    self.ready_since.remove(&since);
-                }
+        self.active += if is_active { by } else { 0 };
+        self.terminating += if is_terminating { by } else { 0 };
+        if let Some(since) = ready_since {
+            self.ready += by;
+            let count = self.ready_since.entry(since).or_default();
+            *count += by;
+            if *count == 0 {
+                self.ready_since.remove(&since);
             }
-        } else if pod.is_terminating() {
-            self.terminating += by;
+        }
+    }
+}
+
+/// All of a pod that its owner's counts are made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Counted<'a> {
+    labels: &'a StrMap,
+    is_active: bool,
+    is_terminating: bool,
+    /// Of active pods only.
+    ready_since: Option<Time>,
+}
+
+impl<'a> Counted<'a> {
+    fn of(pod: &'a Pod) -> Self {
+        let is_active = pod.is_active();
+        Self {
+            labels: &pod.meta.labels,
+            is_active,
+            is_terminating: !is_active && pod.is_terminating(),
+            ready_since: if is_active { pod.ready_since() } else { None },
         }
     }
 }
@@ -117,24 +136,28 @@ impl OwnedPods {
         if self.are_counted_by_owner {
             return;
         }
-        let labels = &pod.meta.labels;
+        let counted = Counted::of(pod);
+        let labels = counted.labels;
         // Pods of a template share their labels, so the first comparison is nearly always of two pointers.
         let index = self.groups.iter().position(|g| g.labels == *labels).unwrap_or_else(|| {
             self.groups.push(LabelGroup { labels: labels.clone(), ..LabelGroup::default() });
             self.groups.len() - 1
         });
-        self.groups[index].count(pod, by);
+        self.groups[index].count(counted, by);
         if self.groups[index].total == 0 {
             self.groups.remove(index);
         }
     }
 
     fn replace(&mut self, positions: &mut SlotMap<u32>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
-        if let Some(old) = old {
-            self.count(old, -1);
-        }
-        if let Some(new) = new {
-            self.count(new, 1);
+        // Most of what happens to a pod changes nothing that is counted.
+        if !old.zip(new).is_some_and(|(old, new)| Counted::of(old) == Counted::of(new)) {
+            if let Some(old) = old {
+                self.count(old, -1);
+            }
+            if let Some(new) = new {
+                self.count(new, 1);
+            }
         }
         match (old, new) {
             (Some(_), Some(new)) => {

@@ -45,7 +45,7 @@ impl DaemonSetsController {
     }
 
     fn on_pod(&mut self, cx: &EventContext<'_>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
-        let owner = |pod: Option<&Arc<Pod>>| pod.and_then(|p| controller_of(cx.informers, &p.meta));
+        let owner = |pod: Option<&Arc<Pod>>| pod.and_then(|p| cx.informers.daemon_sets.controller_of(&p.meta));
         let (was, is) = (owner(old), owner(new));
         let moved = was.map(|ds| &ds.meta.uid) != is.map(|ds| &ds.meta.uid);
         if let (Some(was), Some(old)) = (was.filter(|_| moved), old) {
@@ -82,11 +82,11 @@ impl DaemonSetsController {
 
     fn update_pod(&mut self, cx: &EventContext<'_>, old: &Pod, new: &Pod) {
         let owner_changed = old.meta.controller_of() != new.meta.controller_of();
-        if owner_changed && let Some(ds) = controller_of(cx.informers, &old.meta) {
+        if owner_changed && let Some(ds) = cx.informers.daemon_sets.controller_of(&old.meta) {
             self.queue.add(ds.namespaced_name(), cx.cause);
         }
         if new.meta.controller_of().is_some() {
-            let Some(ds) = controller_of(cx.informers, &new.meta) else { return };
+            let Some(ds) = cx.informers.daemon_sets.controller_of(&new.meta) else { return };
             let key = ds.namespaced_name();
             let seconds = ds.spec.min_ready_seconds.unwrap_or(0);
             if seconds > 0 && !old.is_ready() && new.is_ready() {
@@ -101,7 +101,7 @@ impl DaemonSetsController {
     }
 
     fn delete_pod(&mut self, cx: &EventContext<'_>, pod: &Pod) {
-        if let Some(ds) = controller_of(cx.informers, &pod.meta) {
+        if let Some(ds) = cx.informers.daemon_sets.controller_of(&pod.meta) {
             let key = ds.namespaced_name();
             self.expectations.deletion_observed(&key);
             self.queue.add(key, cx.cause);
@@ -157,7 +157,8 @@ impl DaemonSetsController {
         old: Option<&Arc<ControllerRevision>>,
         new: Option<&Arc<ControllerRevision>>,
     ) {
-        let owner = |r: Option<&Arc<ControllerRevision>>| r.and_then(|r| controller_of(cx.informers, &r.meta));
+        let owner =
+            |r: Option<&Arc<ControllerRevision>>| r.and_then(|r| cx.informers.daemon_sets.controller_of(&r.meta));
         let (was, is) = (owner(old), owner(new));
         for ds in was.into_iter().chain(is) {
             self.note_history(&ds.meta.uid);
@@ -211,10 +212,4 @@ fn is_to_be_synced(informers: &Informers, ds: &DaemonSet, node: &Node, wanted: W
         false => wanted.should_run,
         true => !wanted.should_continue || ds.status.number_misscheduled > 0,
     }
-}
-
-/// The DaemonSet that controls an object: kind, name and uid have to agree. Mirrors `resolveControllerRef`.
-fn controller_of<'i>(informers: &'i Informers, meta: &ObjectMeta) -> Option<&'i Arc<DaemonSet>> {
-    let owner = meta.controller_of().filter(|r| r.kind == "DaemonSet")?;
-    informers.daemon_sets.get(&meta.namespace, &owner.name).filter(|ds| ds.meta.uid == owner.uid)
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{Deployment, DeploymentStrategy, Object, ObjectMeta, OwnerReference, Pod, ReplicaSet};
+use seatrial_api::{Deployment, DeploymentStrategy, Object, ObjectMeta, Pod, ReplicaSet};
 use seatrial_machinery::{Delivery, EventContext, Informers};
 
 use super::controller::{DeploymentController, key};
@@ -69,7 +69,7 @@ impl DeploymentController {
     }
 
     fn enqueue_controller(&mut self, cx: &EventContext<'_>, meta: &ObjectMeta) {
-        if let Some(deployment) = meta.controller_of().and_then(|r| resolve_controller_ref(cx.informers, meta, r)) {
+        if let Some(deployment) = cx.informers.deployments.controller_of(meta) {
             self.enqueue(cx, deployment);
         }
     }
@@ -86,20 +86,7 @@ impl DeploymentController {
     }
 }
 
-/// The Deployment a reference means: kind, name and uid have to agree. Mirrors `resolveControllerRef`.
-fn resolve_controller_ref<'a>(
-    informers: &'a Informers,
-    meta: &ObjectMeta,
-    owner: &OwnerReference,
-) -> Option<&'a Arc<Deployment>> {
-    if owner.kind != "Deployment" {
-        return None;
-    }
-    informers.deployments.get(&meta.namespace, &owner.name).filter(|d| d.meta.uid == owner.uid)
-}
-
 fn get_deployment_for_pod<'a>(informers: &'a Informers, pod: &Pod) -> Option<&'a Arc<Deployment>> {
-    let owner = pod.meta.controller_of().filter(|r| r.kind == "ReplicaSet")?;
-    let rs = informers.replica_sets.get(&pod.meta.namespace, &owner.name).filter(|rs| rs.meta.uid == owner.uid)?;
-    resolve_controller_ref(informers, &rs.meta, rs.meta.controller_of()?)
+    let rs = informers.replica_sets.controller_of(&pod.meta)?;
+    informers.deployments.controller_of(&rs.meta)
 }

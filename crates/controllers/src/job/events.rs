@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seatrial_api::{Job, NamespacedName, Object, ObjectMeta, OwnerReference, Pod, Resource, Uid};
-use seatrial_machinery::{Delivery, EventContext, Informers, SimTime};
+use seatrial_machinery::{Delivery, EventContext, SimTime};
 
 use super::controller::JobController;
 use super::pods::KnownJob;
@@ -70,7 +70,7 @@ impl JobController {
             None => self.pods.entry(uid.clone()).or_default(),
         };
         pods.apply(pod);
-        if is_selected_anew && let Some(job) = resolve_controller_ref(cx.informers, &pod.meta) {
+        if is_selected_anew && let Some(job) = cx.informers.jobs.controller_of(&pod.meta) {
             pods.set_stranger(&pod.meta.name, !selects(job, &pod.meta.labels));
         }
         if pods.is_empty() {
@@ -233,10 +233,4 @@ impl JobController {
 /// The reference to a Job that controls an object.
 fn job_reference(meta: &ObjectMeta) -> Option<&OwnerReference> {
     meta.controller_of().filter(|owner| owner.kind == KIND)
-}
-
-/// The Job that controls an object: kind, name and uid have to agree. Mirrors `resolveControllerRef`.
-pub(super) fn resolve_controller_ref<'a>(informers: &'a Informers, meta: &ObjectMeta) -> Option<&'a Arc<Job>> {
-    let owner = job_reference(meta)?;
-    informers.jobs.get(&meta.namespace, &owner.name).filter(|job| job.meta.uid == owner.uid)
 }

@@ -8,7 +8,6 @@ use seatrial_api::{ApiError, Job, NamespacedName, Pod};
 use seatrial_machinery::{Client, EventContext, SyncContext};
 
 use super::controller::JobController;
-use super::events::resolve_controller_ref;
 use super::utils::{JOB_TRACKING_FINALIZER, has_tracking_finalizer, is_job_finished, is_managed_externally};
 
 const ORPHAN_PREFIX: &str = "pod/";
@@ -47,7 +46,7 @@ impl JobController {
             if owner.kind != "Job" || owner.api_version != "batch/v1" {
                 return Ok(());
             }
-            let job = resolve_controller_ref(cx.informers, &pod.meta);
+            let job = cx.informers.jobs.controller_of(&pod.meta);
             if job.is_some_and(|job| is_managed_externally(job) || !is_job_finished(job)) {
                 return Ok(());
             }

@@ -2,11 +2,10 @@
 //!
 //! Mirrors pkg/controller/replicaset/replica_set.go (handlers) (v1.36).
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use seatrial_api::{NamespacedName, Object, ObjectMeta, Pod};
-use seatrial_machinery::{Delivery, EventContext, Informers};
+use seatrial_api::{NamespacedName, Object, Pod};
+use seatrial_machinery::{Delivery, EventContext};
 
 use super::controller::ReplicaSetController;
 use super::manage::expected;
@@ -44,7 +43,7 @@ impl<Owner: PodOwner> ReplicaSetController<Owner> {
         if pod.meta.is_deleting() {
             return self.delete_pod(cx, pod);
         }
-        match controller_of::<Owner>(cx.informers, &pod.meta) {
+        match Owner::lister(cx.informers).controller_of(&pod.meta) {
             Some(rs) => {
                 let key = rs.namespaced_name();
                 self.expectations.creation_observed(&key);
@@ -66,11 +65,11 @@ impl<Owner: PodOwner> ReplicaSetController<Owner> {
         }
         let (old_owner, new_owner) = (old.meta.controller_of(), new.meta.controller_of());
         let owner_changed = !old.meta.owner_references.ptr_eq(&new.meta.owner_references) && old_owner != new_owner;
-        if owner_changed && let Some(rs) = controller_of::<Owner>(cx.informers, &old.meta) {
+        if owner_changed && let Some(rs) = Owner::lister(cx.informers).controller_of(&old.meta) {
             self.queue.add(rs.namespaced_name(), cx.cause);
         }
         if new_owner.is_some() {
-            let Some(rs) = controller_of::<Owner>(cx.informers, &new.meta) else { return };
+            let Some(rs) = Owner::lister(cx.informers).controller_of(&new.meta) else { return };
             let key = rs.namespaced_name();
             let became_ready = !old.is_ready() && new.is_ready();
             if became_ready && rs.spec().min_ready_seconds > 0 {
@@ -85,7 +84,7 @@ impl<Owner: PodOwner> ReplicaSetController<Owner> {
     }
 
     fn delete_pod(&mut self, cx: &EventContext<'_>, pod: &Pod) {
-        if let Some(rs) = controller_of::<Owner>(cx.informers, &pod.meta) {
+        if let Some(rs) = Owner::lister(cx.informers).controller_of(&pod.meta) {
             let (key, uid) = expected(&**rs, pod);
             self.expectations.deletion_observed(&key, &uid);
             self.queue.add(key, cx.cause);
@@ -107,10 +106,4 @@ impl<Owner: PodOwner> ReplicaSetController<Owner> {
             self.queue.add(key, cx.cause);
         }
     }
-}
-
-/// The ReplicaSet that controls an object: kind, name and uid have to agree. Mirrors `resolveControllerRef`.
-fn controller_of<'a, Owner: PodOwner>(informers: &'a Informers, meta: &ObjectMeta) -> Option<&'a Arc<Owner>> {
-    let owner = meta.controller_of().filter(|r| r.kind == Owner::KIND.info().kind)?;
-    Owner::lister(informers).get(&meta.namespace, &owner.name).filter(|rs| rs.meta().uid == owner.uid)
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seatrial_api::selector::Selector;
-use seatrial_api::{NamespacedName, Object, ObjectMeta, PersistentVolumeClaim, Pod, Resource, StatefulSet};
-use seatrial_machinery::{Delivery, EventContext, Informers};
+use seatrial_api::{NamespacedName, Object, PersistentVolumeClaim, Pod, Resource, StatefulSet};
+use seatrial_machinery::{Delivery, EventContext};
 
 use super::controller::StatefulSetController;
 use super::utils::{min_ready_seconds, parent_name_and_ordinal, spec_of};
@@ -84,11 +84,11 @@ impl StatefulSetController {
     fn update_pod(&mut self, cx: &EventContext<'_>, old: &Pod, new: &Pod) {
         let (old_owner, new_owner) = (old.meta.controller_of(), new.meta.controller_of());
         let owner_changed = !old.meta.owner_references.ptr_eq(&new.meta.owner_references) && old_owner != new_owner;
-        if owner_changed && let Some(set) = controller_of(cx.informers, &old.meta) {
+        if owner_changed && let Some(set) = cx.informers.stateful_sets.controller_of(&old.meta) {
             self.queue.add(set.namespaced_name(), cx.cause);
         }
         if new_owner.is_some() {
-            let Some(set) = controller_of(cx.informers, &new.meta) else { return };
+            let Some(set) = cx.informers.stateful_sets.controller_of(&new.meta) else { return };
             let key = set.namespaced_name();
             let seconds = min_ready_seconds(set);
             if seconds > 0 && !old.is_ready() && new.is_ready() {
@@ -103,7 +103,7 @@ impl StatefulSetController {
     }
 
     fn delete_pod(&mut self, cx: &EventContext<'_>, pod: &Pod) {
-        if let Some(set) = controller_of(cx.informers, &pod.meta) {
+        if let Some(set) = cx.informers.stateful_sets.controller_of(&pod.meta) {
             self.queue.add(set.namespaced_name(), cx.cause);
         }
     }
@@ -123,10 +123,4 @@ impl StatefulSetController {
             self.queue.add(key, cx.cause);
         }
     }
-}
-
-/// The StatefulSet that controls an object: kind, name and uid have to agree. Mirrors `resolveControllerRef`.
-fn controller_of<'a>(informers: &'a Informers, meta: &ObjectMeta) -> Option<&'a Arc<StatefulSet>> {
-    let owner = meta.controller_of().filter(|r| r.kind == "StatefulSet")?;
-    informers.stateful_sets.get(&meta.namespace, &owner.name).filter(|set| set.meta.uid == owner.uid)
 }

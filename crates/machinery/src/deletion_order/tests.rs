@@ -22,6 +22,8 @@ fn pod((uid, node, phase, ready, restarts, created, cost): Row<'_>) -> Arc<Pod> 
     Arc::new(Pod {
         meta: ObjectMeta {
             name: format!("p-{uid}").into(),
+            // Not every pod of a set need be named as the set's own are.
+            generate_name: if uid % 3 == 0 { "p-1" } else { "p-" }.into(),
             uid: Uid::from_counter(0, uid),
             creation_timestamp: Some(ago(created)),
             annotations,
@@ -68,6 +70,21 @@ fn the_name_decides_within_a_power_of_two_of_the_age() {
         [pod((1, "n", PodPhase::Running, Some(7), 0, 60, "")), pod((2, "n", PodPhase::Running, Some(5), 0, 60, ""))];
     pods.sort_by(|a, b| a.meta.name.cmp(&b.meta.name));
     assert_eq!(compare_for_deletion((&pods[0], 1), (&pods[1], 1), clock()), Ordering::Less);
+}
+
+#[test]
+fn names_are_told_apart_as_texts_are() {
+    let names =
+        ["", "a", "web", "web-", "web-1", "web-12345678", "web-123456789", "web-12345678a", "web-2", "web.", "x"];
+    for prefix in ["", "web-", "web-12"] {
+        for a in names {
+            for b in names {
+                let tie = |name: &str| Tie::new(&name.into(), prefix);
+                assert_eq!(tie(a).cmp(&tie(b)), a.cmp(b), "{a} {b} after {prefix}");
+                assert!(tie(a) < Tie::AFTER);
+            }
+        }
+    }
 }
 
 /// Every change of a random history leaves the index agreeing with a sort of all pods, whatever part of it is asked for.

@@ -1,8 +1,9 @@
 //! The workloads: a Deployment that comes up, its rollout, and syncs that change nothing.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use seatrial_api::Deployment;
+use seatrial_api::{Deployment, Kind};
 
 use super::{cron_job, daemon_set, stateful_set};
 use crate::cluster::{Cluster, DEFAULT_NAMESPACE, Error, Node};
@@ -201,7 +202,12 @@ impl Bench {
     /// Waits until every pod is available and of the latest template.
     fn wait(&mut self, progress: Progress<'_>) -> Result<(), Error> {
         let pods = self.pods;
+        let seen = Cell::new(0);
         let done = |cluster: &Cluster| {
+            let version = cluster.api_server().store().kind_version(Kind::Deployment);
+            if seen.replace(version) == version {
+                return false;
+            }
             let found = cluster.api_server().get::<Deployment>(DEFAULT_NAMESPACE, NAME);
             found.is_ok_and(|deployment| {
                 let (status, wanted) = (&deployment.status, deployment.spec.replicas);
