@@ -152,13 +152,23 @@ impl<V: Named> ObjectMap<V> {
         match found {
             Ok(slot) => self.values.insert(slot, value),
             Err(hash) => {
-                let slot = self.next_slot();
-                self.free.pop();
-                self.values.insert(slot, value);
-                self.index.insert_unique(spread(hash), Place { hash, slot }, |place| spread(place.hash));
+                self.insert_at_free_slot(hash, value);
                 None
             }
         }
+    }
+
+    /// Puts a value that is new at its place, and at the slot that [`ObjectMap::next_slot`] told.
+    pub fn insert_new(&mut self, value: V) {
+        let hash = value.with_place(hash_of);
+        self.insert_at_free_slot(hash, value);
+    }
+
+    fn insert_at_free_slot(&mut self, hash: u32, value: V) {
+        let slot = self.next_slot();
+        self.free.pop();
+        self.values.insert(slot, value);
+        self.index.insert_unique(spread(hash), Place { hash, slot }, |place| spread(place.hash));
     }
 
     /// Puts another version of the value at a slot there; returns the one before.

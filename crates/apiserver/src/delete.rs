@@ -96,7 +96,7 @@ fn delete_typed<R: Strategy>(
     } else if request.dry_run {
         wrap(Arc::new(new))
     } else {
-        wrap(server.store.put(new))
+        wrap(server.store.replace(old.meta().slot, new))
     };
     if gone && !request.dry_run {
         object = server.store.remove(key).unwrap_or(object);

@@ -131,7 +131,7 @@ impl ApiServer {
         uid: Option<Uid>,
         node: &str,
     ) -> Result<Arc<Pod>, ApiError> {
-        let old = self.get::<Pod>(namespace, name)?;
+        let old = Arc::clone(self.get::<Pod>(namespace, name)?);
         let conflict = |text: String| Err(errors::conflict_binding(name, &text));
         if let Some(uid) = uid.filter(|uid| *uid != old.meta.uid) {
             return Err(errors::conflict_uid(&Kind::Pod.resource(), name, &uid, &old.meta.uid));
@@ -145,7 +145,7 @@ impl ApiServer {
         if old.spec.api().scheduling_gates.as_ref().is_some_and(|g| !g.is_empty()) {
             return conflict(format!("pod {name} has non-empty .spec.schedulingGates"));
         }
-        let mut pod = Pod::clone(old);
+        let mut pod = Pod::clone(&old);
         pod.node_name = node.into();
         pod.status.nominated_node_name = Default::default();
         if pod.status.conditions.is_empty() {
@@ -154,7 +154,7 @@ impl ApiServer {
             pod.status.conditions = set_pod_condition(&pod.status.conditions, scheduled(request.now));
             self.admission.share_conditions(&mut pod.status.conditions);
         }
-        Ok(self.store.put(pod))
+        Ok(self.store.replace(old.meta.slot, pod))
     }
 
     /// The `/finalize` subresource of namespaces: replaces `spec.finalizers`; the namespace goes when nothing holds it.

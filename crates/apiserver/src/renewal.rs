@@ -32,7 +32,7 @@ impl ApiServer {
             // It may be gone with this write.
             return self.update(request, new);
         }
-        Ok(self.store.replace(new))
+        Ok(self.store.replace(new.meta.slot, new))
     }
 }
 

@@ -314,7 +314,7 @@ impl ApiServer {
             new.after_delete(self, request);
             return Ok(Arc::new(new));
         }
-        let stored = self.store.put(new);
+        let stored = self.store.replace(old.meta().slot, new);
         stored.after_write(Some(&old), &mut self.service_allocators);
         self.note_expiry(&stored, request.now);
         Ok(stored)

@@ -117,37 +117,42 @@ impl Store {
     /// Writes an object, new or replaced, with the next resourceVersion.
     pub fn put<R: Resource>(&mut self, mut sent: R) -> Arc<R> {
         let version = self.next_version(R::KIND);
+        sent.meta_mut().resource_version = version;
         let (object, wrapped, old);
         if R::KIND == Kind::Event {
-            sent.meta_mut().resource_version = version;
             object = Arc::new(sent);
             wrapped = R::wrap(Arc::clone(&object));
             old = self.events.insert(wrapped.clone());
         } else {
             let table = &mut self.tables[R::KIND as usize];
-            let meta = sent.meta();
-            let slot = match table.is_at(meta.slot, &meta.namespace, &meta.name) {
-                true => meta.slot,
-                false => table.slot_of(&meta.namespace, &meta.name).unwrap_or_else(|| table.next_slot()),
-            };
-            let meta = sent.meta_mut();
-            (meta.resource_version, meta.slot) = (version, slot);
+            let known = table.slot_of(&sent.meta().namespace, &sent.meta().name);
+            sent.meta_mut().slot = known.unwrap_or_else(|| table.next_slot());
             object = Arc::new(sent);
             wrapped = R::wrap(Arc::clone(&object));
-            old = table.insert(slot, wrapped.clone());
+            old = match known {
+                Some(slot) => table.replace(slot, wrapped.clone()),
+                None => {
+                    table.insert_new(wrapped.clone());
+                    None
+                }
+            };
         }
         let type_ = if old.is_some() { ChangeType::Modified } else { ChangeType::Added };
         self.log.push(Change { resource_version: version, type_, object: wrapped, old });
         object
     }
 
-    /// Writes an object over the one at its slot, which is of the same name.
-    pub(crate) fn replace<R: Resource>(&mut self, mut sent: R) -> Arc<R> {
+    /// Writes the next version of the object that lies at a slot.
+    pub(crate) fn replace<R: Resource>(&mut self, slot: Slot, mut sent: R) -> Arc<R> {
+        if R::KIND == Kind::Event {
+            return self.put(sent);
+        }
         let version = self.next_version(R::KIND);
-        sent.meta_mut().resource_version = version;
+        let meta = sent.meta_mut();
+        (meta.resource_version, meta.slot) = (version, slot);
         let object = Arc::new(sent);
         let wrapped = R::wrap(Arc::clone(&object));
-        let old = self.tables[R::KIND as usize].replace(object.meta().slot, wrapped.clone());
+        let old = self.tables[R::KIND as usize].replace(slot, wrapped.clone());
         debug_assert!(old.as_ref().is_some_and(|old| old.key() == object.key()), "it is there");
         self.log.push(Change { resource_version: version, type_: ChangeType::Modified, object: wrapped, old });
         object

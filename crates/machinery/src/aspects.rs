@@ -1,25 +1,25 @@
-//! What a change of a pod is about, so that only those are told to whom it can mean something.
+//! What a change is about, so that only those are told to whom it can mean something.
 
-use seatrial_api::{Pod, pod_condition};
+use seatrial_api::{Object, ObjectMeta, Pod, pod_condition};
 
 use crate::informers::Delivery;
 
-/// A set of things that a change of a pod may be about.
+/// A set of things that a change may be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Aspects(u8);
 
 impl Aspects {
     /// Nothing.
     pub const NONE: Self = Self(0);
-    /// The pod is new: there was none of its name, or another one.
+    /// The object is new: there was none of its name, or another one.
     pub const ARRIVAL: Self = Self(1);
-    /// The pod is gone.
+    /// The object is gone.
     pub const DEPARTURE: Self = Self(1 << 1);
     /// Its labels, annotations, owners, finalizers or deletion.
     pub const METADATA: Self = Self(1 << 2);
-    /// Its node.
+    /// A pod's node.
     pub const BINDING: Self = Self(1 << 3);
-    /// Its phase.
+    /// A pod's phase.
     pub const PHASE: Self = Self(1 << 4);
     /// Anything of a pod that uses claims.
     pub const CLAIMS: Self = Self(1 << 5);
@@ -57,31 +57,37 @@ impl Aspects {
         if holds { self } else { Self::NONE }
     }
 
-    /// What a delivery of a pod is about.
+    /// Whether an object came, went, or has other metadata.
+    #[must_use]
+    pub const fn touch_presence(self) -> bool {
+        self.0 & (Self::ARRIVAL.0 | Self::DEPARTURE.0 | Self::METADATA.0) != 0
+    }
+
+    /// What a delivery is about. Of kinds other than pods only the aspects that all kinds have are told.
     #[must_use]
     pub fn of(delivery: &Delivery<'_>) -> Self {
-        match (delivery.old_as::<Pod>(), delivery.new_as::<Pod>()) {
-            (Some(old), Some(new)) => Self::of_update(old, new),
-            (None, Some(new)) => Self::ANY.and(Self::ARRIVAL).and(Self::of_pod(new)),
-            (Some(old), None) => Self::ANY.and(Self::DEPARTURE).and(Self::of_pod(old)),
+        match (delivery.old, delivery.new) {
+            (Some(Object::Pod(old)), Some(Object::Pod(new))) => Self::of_update(&old.meta, &new.meta)
+                .and(Self::BINDING.when(old.node_name != new.node_name))
+                .and(Self::PHASE.when(old.status.phase != new.status.phase))
+                .and(Self::of_pod(new)),
+            (Some(old), Some(new)) => Self::of_update(old.meta(), new.meta()),
+            (None, Some(Object::Pod(new))) => Self::ANY.and(Self::ARRIVAL).and(Self::of_pod(new)),
+            (None, Some(_)) => Self::ANY.and(Self::ARRIVAL),
+            (Some(Object::Pod(old)), None) => Self::ANY.and(Self::DEPARTURE).and(Self::of_pod(old)),
+            (Some(_), None) => Self::ANY.and(Self::DEPARTURE),
             (None, None) => Self::ANY,
         }
     }
 
-    fn of_update(old: &Pod, new: &Pod) -> Self {
-        let (was, is) = (&old.meta, &new.meta);
-        // The lists are shared by the versions of a pod, so this does not look inside.
-        let same_metadata = was.labels.ptr_eq(&is.labels)
-            && was.annotations.ptr_eq(&is.annotations)
-            && was.owner_references.ptr_eq(&is.owner_references)
-            && was.finalizers.ptr_eq(&is.finalizers)
-            && was.deletion == is.deletion;
-        Self::ANY
-            .and(Self::ARRIVAL.when(was.uid != is.uid))
-            .and(Self::METADATA.when(!same_metadata))
-            .and(Self::BINDING.when(old.node_name != new.node_name))
-            .and(Self::PHASE.when(old.status.phase != new.status.phase))
-            .and(Self::of_pod(new))
+    fn of_update(old: &ObjectMeta, new: &ObjectMeta) -> Self {
+        // The lists are shared by the versions of an object, so this does not look inside.
+        let same_metadata = old.labels.ptr_eq(&new.labels)
+            && old.annotations.ptr_eq(&new.annotations)
+            && old.owner_references.ptr_eq(&new.owner_references)
+            && old.finalizers.ptr_eq(&new.finalizers)
+            && old.deletion == new.deletion;
+        Self::ANY.and(Self::ARRIVAL.when(old.uid != new.uid)).and(Self::METADATA.when(!same_metadata))
     }
 
     fn of_pod(pod: &Pod) -> Self {

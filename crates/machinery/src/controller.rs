@@ -63,6 +63,9 @@ pub trait Controller {
     const NAME: &'static str;
     /// The kinds whose changes it is told of: those that it has informers for.
     const WATCHES: &'static [Kind];
+    /// The kinds of which it is told when an object comes, goes, or gets other labels, annotations, owners, finalizers or
+    /// a deletion, and of nothing else.
+    const WATCHES_PRESENCE: &'static [Kind] = &[];
 
     /// Its queue.
     fn queue(&mut self) -> &mut Queue;

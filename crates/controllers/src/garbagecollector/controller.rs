@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 
 use seatrial_api::{ApiError, Kind, NamespacedName, Object, ObjectKey, ObjectMeta, OwnerReference, Uid};
 use seatrial_machinery::{
-    Aspects, Controller, Delivery, EventContext, EventText, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS,
-    ObjectRef, Propagation, Queue, SyncContext,
+    Controller, Delivery, EventContext, EventText, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, ObjectRef,
+    Propagation, Queue, SyncContext,
 };
 
 use super::graph::{Graph, NodeIndex};
@@ -49,7 +49,8 @@ struct Owners {
 
 impl Controller for GarbageCollector {
     const NAME: &'static str = "garbage-collector-controller";
-    const WATCHES: &'static [Kind] = Kind::ALL;
+    const WATCHES: &'static [Kind] = &[];
+    const WATCHES_PRESENCE: &'static [Kind] = Kind::ALL;
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue
@@ -57,10 +58,6 @@ impl Controller for GarbageCollector {
 
     fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         self.process_graph_changes(delivery, cx.cause);
-    }
-
-    fn heeds(&self) -> Aspects {
-        Aspects::ARRIVAL.and(Aspects::DEPARTURE).and(Aspects::METADATA)
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

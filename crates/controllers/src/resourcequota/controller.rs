@@ -19,7 +19,8 @@ pub struct ResourceQuotaController {
 
 impl Controller for ResourceQuotaController {
     const NAME: &'static str = "resourcequota-controller";
-    const WATCHES: &'static [Kind] = Kind::ALL;
+    const WATCHES: &'static [Kind] = &[Kind::ResourceQuota, Kind::Pod];
+    const WATCHES_PRESENCE: &'static [Kind] = Kind::ALL;
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue

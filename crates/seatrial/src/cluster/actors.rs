@@ -117,6 +117,8 @@ macro_rules! controllers {
             const ACTORS: &[Actor] = &[$( Actor::$actor ),*];
             /// The kinds that each of them watches.
             const WATCHES: &[&[Kind]] = &[$( <$type as Controller>::WATCHES ),*];
+            /// The kinds whose objects each of them only wants to see come and go.
+            const WATCHES_PRESENCE: &[&[Kind]] = &[$( <$type as Controller>::WATCHES_PRESENCE ),*];
 
             fn of(&mut self, actor: Actor) -> Option<&mut dyn AnyController> {
                 match actor {
@@ -157,19 +159,22 @@ controllers! {
     horizontal: HorizontalController = HorizontalPodAutoscaler,
 }
 
-/// Who is told of a change of each kind.
-static WATCHERS: [Turns; Kind::ALL.len()] = watchers();
+/// Who is told of every change of each kind.
+static WATCHERS: [Turns; Kind::ALL.len()] = watchers(Controllers::WATCHES);
+
+/// Who is told of each kind only what [`Controller::WATCHES_PRESENCE`] says.
+static PRESENCE_WATCHERS: [Turns; Kind::ALL.len()] = watchers(Controllers::WATCHES_PRESENCE);
 
 /// Whose pods those of each kind of owner are not, of all who own pods.
 static OTHER_OWNERS: [Turns; Owner::COUNT] = other_owners();
 
-const fn watchers() -> [Turns; Kind::ALL.len()] {
+const fn watchers(kinds: &[&[Kind]]) -> [Turns; Kind::ALL.len()] {
     let mut watchers = [Turns::NONE; Kind::ALL.len()];
     let mut turn = 0;
-    while turn < Controllers::WATCHES.len() {
+    while turn < kinds.len() {
         let mut i = 0;
-        while i < Controllers::WATCHES[turn].len() {
-            let kind = Controllers::WATCHES[turn][i] as usize;
+        while i < kinds[turn].len() {
+            let kind = kinds[turn][i] as usize;
             watchers[kind] = watchers[kind].with(turn);
             i += 1;
         }
@@ -245,9 +250,13 @@ impl Controllers {
     /// Lets every controller hear of a change of what it watches, but for those whose pods are others'.
     pub(super) fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         let Some(kind) = delivery.kind() else { return };
+        let aspects = Aspects::of(delivery);
         let mut told = WATCHERS[kind as usize];
+        if aspects.touch_presence() {
+            told = told.or(PRESENCE_WATCHERS[kind as usize]);
+        }
         if kind == Kind::Pod {
-            told = told.among(self.heeders.of(Aspects::of(delivery)));
+            told = told.among(self.heeders.of(aspects));
             if let Some(owner) = sole_owner(delivery) {
                 told = told.without(OTHER_OWNERS[owner as usize]);
             }

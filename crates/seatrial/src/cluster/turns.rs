@@ -20,6 +20,11 @@ impl Turns {
         Turns(self.0 & !others.0)
     }
 
+    /// These and others.
+    pub(super) const fn or(self, others: Turns) -> Turns {
+        Turns(self.0 | others.0)
+    }
+
     /// These as far as they are among others.
     pub(super) const fn among(self, others: Turns) -> Turns {
         Turns(self.0 & others.0)
@@ -71,7 +76,7 @@ impl Heeders {
     /// Who heeds any of these aspects.
     #[inline]
     pub(super) fn of(&self, aspects: Aspects) -> Turns {
-        aspects.numbers().fold(Turns::NONE, |all, number| Turns(all.0 | self.turns[number].0))
+        aspects.numbers().fold(Turns::NONE, |all, number| all.or(self.turns[number]))
     }
 }
 
