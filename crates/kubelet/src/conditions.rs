@@ -33,9 +33,12 @@ type Verdict = (bool, &'static str, String);
 
 const TRUE: fn() -> Verdict = || (true, "", String::new());
 
-/// The conditions that were made last: siblings that became what they are together share them.
+/// How many conditions are kept: those of pods that start, run and end side by side.
+const MEMO_MAX: usize = 4;
+
+/// The conditions that were made last, the latest first: siblings that became what they are together share them.
 #[derive(Debug, Default)]
-pub(crate) struct Memo(Option<Made>);
+pub(crate) struct Memo(Vec<Made>);
 
 /// What was made, and from what.
 #[derive(Debug)]
@@ -46,7 +49,7 @@ struct Made {
     new: Conditions,
 }
 
-/// What makes conditions differ where all containers are ready or none was started.
+/// What makes conditions differ where all containers are ready, none was started, or all is over.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Key {
     phase: PodPhase,
@@ -60,15 +63,15 @@ impl Memo {
     /// The kubelet's conditions behind those of others, times kept where the status stays.
     pub(crate) fn conditions(&mut self, old: &Conditions, facts: &Facts<'_>) -> Conditions {
         let Some(key) = key(facts) else { return conditions(old, facts) };
-        if let Some(made) = &self.0
-            && made.key == key
-            && Arc::ptr_eq(&made.plan, facts.plan)
-            && (std::ptr::eq::<[Condition]>(&*made.old, &**old) || made.old == *old)
-        {
-            return made.new.clone();
+        let is_it = |made: &Made| made.key == key && Arc::ptr_eq(&made.plan, facts.plan) && made.old == *old;
+        if let Some(place) = self.0.iter().position(is_it) {
+            self.0[..=place].rotate_right(1);
+            debug_assert_eq!(self.0[0].new, conditions(old, facts), "the key is all that they are made from");
+            return self.0[0].new.clone();
         }
         let new = conditions(old, facts);
-        self.0 = Some(Made { plan: Arc::clone(facts.plan), key, old: old.clone(), new: new.clone() });
+        self.0.truncate(MEMO_MAX - 1);
+        self.0.insert(0, Made { plan: Arc::clone(facts.plan), key, old: old.clone(), new: new.clone() });
         new
     }
 }
@@ -78,7 +81,13 @@ fn key(facts: &Facts<'_>) -> Option<Key> {
     let are_ready = facts.main.iter().chain(facts.init).all(|s| s.ready);
     let are_new = || facts.main.iter().chain(facts.init).all(|s| s.container_id == seatrial_api::ContainerId::None);
     let has_gates = facts.plan.api().readiness_gates.as_ref().is_some_and(|gates| !gates.is_empty());
-    (!facts.phase.is_terminal() && !has_gates && (are_ready || are_new())).then_some(Key {
+    let is_plain = match facts.phase {
+        PodPhase::Succeeded => true,
+        // What init containers had not done is said of a pod that failed.
+        PodPhase::Failed => facts.init.is_empty(),
+        _ => are_ready || are_new(),
+    };
+    (is_plain && !has_gates).then_some(Key {
         phase: facts.phase,
         has_sandbox: facts.has_sandbox,
         are_ready,

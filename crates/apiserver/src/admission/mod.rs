@@ -164,7 +164,10 @@ impl AdmissionState {
 
     /// The same conditions, in the list of another pod where there is one among the latest.
     pub(crate) fn share_conditions(&mut self, conditions: &mut Conditions) {
-        if let Some(index) = self.recent_conditions.iter().position(|known| known == conditions) {
+        let recent = self.recent_conditions.iter();
+        // Who made them shares them as well, so that most need no look inside.
+        let shared = recent.clone().position(|known| known.ptr_eq(conditions));
+        if let Some(index) = shared.or_else(|| recent.clone().position(|known| known == conditions)) {
             self.recent_conditions[..=index].rotate_right(1);
             conditions.clone_from(&self.recent_conditions[0]);
             return;
