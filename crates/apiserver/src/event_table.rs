@@ -6,13 +6,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use seatrial_api::{Event, Named, NamespacedName, Object, ObjectMap, Slot};
+use seatrial_api::{BriefEvent, Event, Named, NamespacedName, Object, ObjectMap, Slot};
 
 #[derive(Debug, Default)]
 pub(crate) struct EventTable {
     /// Recorded events by their stamps; what was removed from the middle leaves a hole.
     recorded: VecDeque<(u64, Option<Object>)>,
     holes: usize,
+    /// How many in front are holes or were written since they were recorded: behind them is the oldest that was not.
+    changed: usize,
     others: ObjectMap<Object>,
 }
 
@@ -39,30 +41,39 @@ impl EventTable {
         placed.into_iter().map(|(_, event)| event).collect()
     }
 
-    /// Puts a recorded event of a stamp in; gives it back where its place is taken.
-    pub(crate) fn insert_new(&mut self, stamp: u64, event: Object) -> Result<(), Object> {
-        let is_highest = self.recorded.back().is_none_or(|(last, _)| *last < stamp);
-        let is_taken = match is_highest {
-            // Nothing recorded has the stamp, and so none has the name.
-            true if self.others.is_empty() => false,
-            true => event.with_place(|namespace, name| self.others.get(namespace, name).is_some()),
-            false => event.with_place(|namespace, name| self.get(namespace, name).is_some()),
-        };
-        if is_taken {
-            return Err(event);
-        }
-        if is_highest {
-            self.recorded.push_back((stamp, Some(event)));
-        } else {
-            self.others.insert(Slot::NONE, event);
-        }
-        Ok(())
+    /// Whether a recorded event can be put in: its stamp is the highest, so that nothing recorded has its name, and nor has
+    /// any other.
+    #[inline]
+    pub(crate) fn takes(&self, event: &BriefEvent) -> bool {
+        let is_highest = self.recorded.back().is_none_or(|(last, _)| *last < event.stamp);
+        let is_taken = |name: &str| self.others.get(&event.template.namespace, name).is_some();
+        is_highest && (self.others.is_empty() || !event.with_name(is_taken))
+    }
+
+    /// Puts a recorded event of the highest stamp in.
+    #[inline]
+    pub(crate) fn push(&mut self, stamp: u64, event: Object) {
+        self.recorded.push_back((stamp, Some(event)));
+    }
+
+    /// The oldest recorded event that nobody wrote since.
+    pub(crate) fn oldest(&self) -> Option<&BriefEvent> {
+        self.recorded.get(self.changed).and_then(|(_, event)| brief(event.as_ref()))
+    }
+
+    /// Takes the oldest recorded event away that nobody wrote since.
+    pub(crate) fn remove_oldest(&mut self) -> Option<Object> {
+        (self.changed < self.recorded.len()).then(|| self.remove_recorded(self.changed)).flatten()
     }
 
     /// Puts an event at its place; returns the one before.
     pub(crate) fn insert(&mut self, event: Object) -> Option<Object> {
         match event.with_place(|namespace, name| self.place_of(namespace, name)) {
-            Some(index) => self.recorded[index].1.replace(event),
+            Some(index) => {
+                let old = self.recorded[index].1.replace(event);
+                self.pass_changed();
+                old
+            }
             None => self.others.insert(Slot::NONE, event),
         }
     }
@@ -75,16 +86,9 @@ impl EventTable {
         }
     }
 
-    /// Takes an event away, unless another version of it is there. The oldest lies in front.
+    /// Takes an event away, unless another version of it is there.
     pub(crate) fn remove_same(&mut self, event: &Arc<Event>) -> Option<Object> {
         let is_same = |there: &Object| matches!(there, Object::Event(there) if Arc::ptr_eq(there, event));
-        if let Some(stamp) = event.brief().map(|brief| brief.stamp) {
-            let front = self.recorded.front().is_some_and(|(first, _)| *first == stamp).then_some(0);
-            let index = front.or_else(|| self.recorded.binary_search_by_key(&stamp, |(stamp, _)| *stamp).ok());
-            if let Some(index) = index.filter(|index| self.recorded[*index].1.as_ref().is_some_and(is_same)) {
-                return self.remove_recorded(index);
-            }
-        }
         event.with_place(|namespace, name| {
             self.get(namespace, name).is_some_and(is_same).then(|| self.remove(namespace, name)).flatten()
         })
@@ -95,12 +99,21 @@ impl EventTable {
         self.holes += usize::from(event.is_some());
         while self.recorded.pop_front_if(|(_, event)| event.is_none()).is_some() {
             self.holes -= 1;
+            self.changed = self.changed.saturating_sub(1);
         }
         if self.holes > self.recorded.len() / 2 {
             self.recorded.retain(|(_, event)| event.is_some());
-            self.holes = 0;
+            (self.holes, self.changed) = (0, 0);
         }
+        self.pass_changed();
         event
+    }
+
+    /// Looks for the oldest event that nobody wrote since it was recorded: one that was written stays so.
+    fn pass_changed(&mut self) {
+        while self.recorded.get(self.changed).is_some_and(|(_, event)| brief(event.as_ref()).is_none()) {
+            self.changed += 1;
+        }
     }
 
     /// Where the recorded event at a place lies.
@@ -112,6 +125,14 @@ impl EventTable {
     }
 }
 
+/// What a recorded event is, as long as nobody wrote it since.
+fn brief(event: Option<&Object>) -> Option<&BriefEvent> {
+    match event {
+        Some(Object::Event(event)) => event.brief(),
+        _ => None,
+    }
+}
+
 /// The stamp at the end of an event's name, if it is written as one.
 fn stamp_of(name: &str) -> Option<u64> {
     let (_, digits) = name.rsplit_once('.')?;
@@ -119,10 +140,24 @@ fn stamp_of(name: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use seatrial_api::{EventBody, ObjectMeta};
+pub(crate) mod tests {
+    use seatrial_api::{EventBody, EventTemplate, ObjectMeta, Str};
 
     use super::*;
+
+    /// An event about an object, recorded with a stamp.
+    pub(crate) fn recorded(about: &str, stamp: u64) -> BriefEvent {
+        let namespace = Str::new_static("default");
+        let (about_namespace, message) = (namespace.clone(), Str::new_static("1"));
+        let template = EventTemplate { about_namespace, namespace, message, ..EventTemplate::default() };
+        BriefEvent { template: Arc::new(template), about: about.into(), stamp, ..BriefEvent::default() }
+    }
+
+    fn push(table: &mut EventTable, about: &str, stamp: u64) {
+        let event = recorded(about, stamp);
+        assert!(table.takes(&event), "{about}.{stamp:x}");
+        table.push(stamp, Object::Event(Arc::new(event.into())));
+    }
 
     fn event(name: &str, message: &str) -> Object {
         let meta = ObjectMeta { name: name.into(), namespace: "default".into(), ..ObjectMeta::default() };
@@ -136,20 +171,22 @@ mod tests {
     #[test]
     fn recorded_events_and_others_are_one_table() {
         let mut table = EventTable::default();
-        for (name, stamp) in [("web.5", 5), ("web.a", 10), ("api.c", 12)] {
-            assert!(table.insert_new(stamp, event(name, "1")).is_ok());
+        for (about, stamp) in [("web", 5), ("web", 10), ("api", 12)] {
+            push(&mut table, about, stamp);
         }
-        assert!(table.insert(event("by-hand", "1")).is_none());
-        // A stamp that is not the highest, a name that is taken in either part, and one that only its stamp has.
-        assert!(table.insert_new(7, event("late.7", "1")).is_ok());
-        for taken in [(5, "web.5"), (7, "late.7"), (13, "by-hand")] {
-            assert!(table.insert_new(taken.0, event(taken.1, "2")).is_err(), "{taken:?}");
+        for other in ["by-hand", "web.d"] {
+            assert!(table.insert(event(other, "1")).is_none());
         }
+        // A stamp that is not the highest, and names that are taken in either part.
+        for (about, stamp) in [("late", 7), ("web", 5), ("api", 12), ("web", 13)] {
+            assert!(!table.takes(&recorded(about, stamp)), "{about}.{stamp:x}");
+        }
+        assert!(table.takes(&recorded("api", 13)));
         assert!(table.get("default", "api.5").is_none() && table.get("other", "web.5").is_none());
         assert_eq!(table.len(), 5);
-        assert_eq!(names(&table, None), ["api.c", "by-hand", "late.7", "web.5", "web.a"]);
+        assert_eq!(names(&table, None), ["api.c", "by-hand", "web.5", "web.a", "web.d"]);
         assert_eq!(names(&table, Some("other")), Vec::<String>::new());
-        for name in ["web.a", "by-hand", "late.7"] {
+        for name in ["web.a", "by-hand", "web.d"] {
             assert!(table.insert(event(name, "3")).is_some(), "{name}");
             let Some(Object::Event(found)) = table.get("default", name) else { panic!("{name}") };
             assert_eq!(found.message.as_str(), "3");
@@ -161,7 +198,7 @@ mod tests {
     fn what_is_removed_leaves_nothing_behind() {
         let mut table = EventTable::default();
         for stamp in 1..=9 {
-            assert!(table.insert_new(stamp, event(&format!("web.{stamp:x}"), "1")).is_ok());
+            push(&mut table, "web", stamp);
         }
         for (stamp, left) in [(2, 8), (3, 7), (1, 6), (9, 5), (8, 4), (7, 3)] {
             let name = format!("web.{stamp:x}");
@@ -169,10 +206,38 @@ mod tests {
             assert_eq!((table.len(), names(&table, None).len()), (left, left), "{stamp}");
         }
         assert!(table.recorded.len() <= 2 * table.len());
-        assert!(table.insert_new(8, event("web.8", "1")).is_ok() && table.get("default", "web.8").is_some());
-        for name in ["web.4", "web.5", "web.6", "web.8"] {
+        push(&mut table, "web", 10);
+        assert!(table.get("default", "web.a").is_some());
+        for name in ["web.4", "web.5", "web.6", "web.a"] {
             assert!(table.remove("default", name).is_some(), "{name}");
         }
         assert_eq!((table.len(), table.recorded.len()), (0, 0));
+    }
+
+    #[test]
+    fn the_oldest_is_the_first_that_nobody_wrote_since() {
+        let mut table = EventTable::default();
+        assert!(table.oldest().is_none() && table.remove_oldest().is_none());
+        for stamp in 1..=12 {
+            push(&mut table, "web", stamp);
+        }
+        let oldest = |table: &EventTable| table.oldest().map(|event| event.stamp);
+        // What is written or removed, and the oldest afterwards.
+        let rows = [("+2", 1), ("+1", 3), ("-4", 3), ("-1", 3), ("-3", 5), ("-7", 5), ("-5", 6), ("-6", 8), ("-8", 9)];
+        for (done, want) in rows {
+            let name = format!("web.{}", &done[1..]);
+            match done.starts_with('+') {
+                true => assert!(table.insert(event(&name, "2")).is_some()),
+                false => assert!(table.remove("default", &name).is_some()),
+            }
+            assert_eq!(oldest(&table), Some(want), "{done}");
+        }
+        for left in [Some(10), Some(11), Some(12), None, None] {
+            table.remove_oldest();
+            assert_eq!(oldest(&table), left);
+        }
+        assert_eq!(names(&table, None), ["web.2"], "what was written is not the table's to remove");
+        push(&mut table, "web", 13);
+        assert_eq!(oldest(&table), Some(13));
     }
 }

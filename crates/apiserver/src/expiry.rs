@@ -1,12 +1,13 @@
 //! Events live an hour after they were last written.
 //!
 //! Mirrors the `--event-ttl` of the API server and the leases of etcd (v1.36). Every write of an Event queues one entry; time only
-//! moves on, so that the queue is in order as it is.
+//! moves on, so that the queue is in order as it is. Events that were recorded and never written again need none: their
+//! table has them in that order.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use seatrial_api::{Event, Kind, Object, Resource, Time};
+use seatrial_api::{BriefEvent, Event, Kind, Object, Resource, Time};
 
 use crate::server::ApiServer;
 
@@ -17,30 +18,29 @@ pub const EVENT_TTL_SECONDS: i64 = 60 * 60;
 #[derive(Debug, Default)]
 pub(crate) struct Expiries(VecDeque<Expiry>);
 
-/// What goes in one second.
+/// What goes in one second, beside the events that were recorded an hour before and not written since.
 #[derive(Debug)]
 struct Expiry {
     at: Time,
     /// The events as their writes left them: a later write has an entry of its own.
-    events: VecDeque<Arc<Event>>,
+    events: Vec<Arc<Event>>,
 }
 
 impl Expiries {
-    fn push(&mut self, at: Time, event: Arc<Event>) {
-        match self.0.back_mut().filter(|last| last.at == at) {
-            Some(last) => last.events.push_back(event),
-            None => self.0.push_back(Expiry { at, events: VecDeque::from([event]) }),
-        }
+    /// Remembers that an event was recorded at a time.
+    #[inline]
+    pub(crate) fn note_recorded(&mut self, now: Time) {
+        self.expiry_of(now);
     }
 
-    /// The next that has lived long enough at a time.
-    fn pop(&mut self, now: Time) -> Option<Arc<Event>> {
-        let first = self.0.front_mut().filter(|first| first.at <= now)?;
-        let event = first.events.pop_front();
-        if first.events.is_empty() {
-            self.0.pop_front();
+    /// What goes an hour after a time, which is the latest so far.
+    fn expiry_of(&mut self, now: Time) -> &mut Expiry {
+        let at = now.plus_seconds(EVENT_TTL_SECONDS);
+        if self.0.back().is_none_or(|last| last.at != at) {
+            self.0.push_back(Expiry { at, events: Vec::new() });
         }
-        event
+        let last = self.0.len() - 1;
+        &mut self.0[last]
     }
 }
 
@@ -50,7 +50,7 @@ impl ApiServer {
         if R::KIND == Kind::Event
             && let Object::Event(event) = R::wrap(Arc::clone(object))
         {
-            self.expiries.push(now.plus_seconds(EVENT_TTL_SECONDS), event);
+            self.expiries.expiry_of(now).events.push(event);
         }
     }
 
@@ -59,22 +59,38 @@ impl ApiServer {
         self.expiries.0.front().map(|expiry| expiry.at)
     }
 
-    /// Deletes what has lived long enough at a time.
+    /// Deletes what has lived long enough at a time, in the order in which it was written.
     pub fn expire(&mut self, now: Time) {
-        while let Some(event) = self.expiries.pop(now) {
-            self.store.remove_event(&event);
+        while let Some(due) = self.expiries.0.pop_front_if(|expiry| expiry.at <= now) {
+            for event in due.events {
+                self.expire_recorded(due.at, event.meta.resource_version);
+                self.store.remove_event(&event);
+            }
+            self.expire_recorded(due.at, u64::MAX);
+        }
+    }
+
+    /// Deletes the recorded events that have lived long enough at a time, up to a version.
+    fn expire_recorded(&mut self, at: Time, before: u64) {
+        let is_due = |event: &BriefEvent| {
+            event.time.plus_seconds(EVENT_TTL_SECONDS) <= at && event.resource_version < before
+        };
+        while self.store.oldest_recorded().is_some_and(is_due) {
+            self.store.remove_oldest_recorded();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use seatrial_api::{Kind, ObjectKey, Time};
+    use seatrial_api::{Kind, Named, ObjectKey, Time};
     use serde_json::json;
 
     use super::EVENT_TTL_SECONDS;
+    use crate::event_table::tests::recorded;
     use crate::patch::PatchType;
     use crate::server::{ApiServer, ApiServerOptions, RequestInfo, Subresource};
+    use crate::watch_log::ChangeType;
 
     #[test]
     fn an_event_goes_an_hour_after_its_last_write() {
@@ -99,5 +115,40 @@ mod tests {
         assert_eq!(server.next_expiry(), Some(later.now.plus_seconds(EVENT_TTL_SECONDS)));
         server.expire(later.now.plus_seconds(EVENT_TTL_SECONDS));
         assert_eq!((server.store().count(Kind::Event), server.next_expiry()), (0, None));
+    }
+
+    #[test]
+    fn recorded_events_go_in_turn_with_the_others() {
+        let mut server = ApiServer::new(ApiServerOptions::default());
+        let start = Time::from_unix(1_000_000);
+        server.bootstrap(&RequestInfo::new(start, "test")).expect("a new server");
+        let request = |seconds| RequestInfo::new(start.plus_seconds(seconds), "test");
+        let by_hand = json!({"metadata": {"name": "hand"}, "involvedObject": {"namespace": "default"}, "type": "Normal"});
+        let key = |name: &str| ObjectKey::new(Kind::Event, "default", name);
+        // Five are recorded in two seconds, and one is made by hand in between; of the five one is written again, in the second
+        // of the last two, and one is deleted.
+        for stamp in [1, 2] {
+            server.create_event(&request(0), recorded("web", stamp)).expect("its name is free");
+        }
+        server.create_json(&request(0), Kind::Event, "default", &by_hand.into()).expect("a valid event");
+        server.create_event(&request(0), recorded("web", 3)).expect("its name is free");
+        server.create_event(&request(9), recorded("web", 4)).expect("its name is free");
+        let patch = (PatchType::Merge, &json!({"count": 2}));
+        server.patch(&request(9), &key("web.1"), Subresource::Main, patch).expect("a valid patch");
+        server.create_event(&request(9), recorded("web", 5)).expect("its name is free");
+        server.store.remove(&key("web.3")).expect("it is there");
+        assert!(server.create_event(&request(9), recorded("web", 5)).is_err(), "its name is taken");
+        let from = server.store().log().end();
+        let at = |seconds| start.plus_seconds(EVENT_TTL_SECONDS + seconds);
+        let mut left = Vec::new();
+        for seconds in [0, 9] {
+            assert_eq!(server.next_expiry(), Some(at(seconds)));
+            server.expire(at(seconds));
+            left.push(server.store().count(Kind::Event));
+        }
+        let gone = server.store().log().since(from).filter(|change| change.type_ == ChangeType::Deleted);
+        let gone: Vec<String> = gone.map(|change| change.object.with_place(|_, name| name.to_owned())).collect();
+        assert_eq!(gone, ["web.2", "hand", "web.4", "web.1", "web.5"]);
+        assert_eq!((left, server.next_expiry()), (vec![3, 0], None));
     }
 }

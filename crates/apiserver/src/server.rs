@@ -6,7 +6,7 @@ use k8s_openapi::Metadata;
 use rustc_hash::FxHashMap;
 use seatrial_api::field::Path;
 use seatrial_api::{
-    ApiError, BriefEvent, Event, EventBody, Kind, Named, Namespace, Object, ObjectMeta, Resource, Str, Time, Uid,
+    ApiError, BriefEvent, Event, EventBody, Kind, Namespace, Object, ObjectMeta, Resource, Str, Time, Uid,
 };
 
 use crate::admission::AdmissionState;
@@ -198,25 +198,25 @@ impl ApiServer {
         Ok(stored)
     }
 
-    /// Creates an event that is rendered when somebody looks. Its name is free: no two stamps are alike.
+    /// Creates an event that is rendered when somebody looks.
     ///
     /// # Errors
     /// As [`ApiServer::create`].
     pub fn create_event(&mut self, request: &RequestInfo<'_>, mut event: BriefEvent) -> Result<(), ApiError> {
         let is_plain = !request.dry_run
             && self.store.count(Kind::ResourceQuota) == 0
-            && self.takes_new_objects(&event.template.namespace);
+            && self.takes_new_objects(&event.template.namespace)
+            && self.store.takes_recorded(&event);
         if !is_plain {
             let mut body = EventBody::clone(&Event::from(event));
             body.meta = ObjectMeta { name: body.meta.name, namespace: body.meta.namespace, ..ObjectMeta::default() };
             return self.create(request, Event::from(body)).map(drop);
         }
-        event.uid = self.next_uid();
-        let stored = self
-            .store
-            .put_brief_event(event)
-            .map_err(|event| event.with_place(|_, name| ApiError::already_exists(&Kind::Event.resource(), name)))?;
-        self.note_expiry(&stored, request.now);
+        self.uid_count += 1;
+        event.number = (self.options.seed, self.uid_count);
+        event.time = request.now;
+        self.store.put_recorded(event);
+        self.expiries.note_recorded(request.now);
         Ok(())
     }
 

@@ -164,16 +164,32 @@ impl Store {
         self.resource_version
     }
 
-    /// Writes a new event that is rendered when somebody looks; gives it back where its name is taken.
-    pub(crate) fn put_brief_event(&mut self, mut event: BriefEvent) -> Result<Arc<Event>, Object> {
-        event.resource_version = self.resource_version + 1;
-        let stamp = event.stamp;
-        let event = Arc::new(Event::from(event));
-        let object = Object::Event(Arc::clone(&event));
-        self.events.insert_new(stamp, object.clone())?;
+    /// Whether a recorded event can be written: it is the latest, and its name is free.
+    #[inline]
+    pub(crate) fn takes_recorded(&self, event: &BriefEvent) -> bool {
+        self.events.takes(event)
+    }
+
+    /// Writes a new event that is rendered when somebody looks, and that [`Store::takes_recorded`] was asked about.
+    pub(crate) fn put_recorded(&mut self, mut event: BriefEvent) {
         let resource_version = self.next_version(Kind::Event);
+        event.resource_version = resource_version;
+        let stamp = event.stamp;
+        let object = Object::Event(Arc::new(Event::from(event)));
+        self.events.push(stamp, object.clone());
         self.log.push(Change { resource_version, type_: ChangeType::Added, object, old: None });
-        Ok(event)
+    }
+
+    /// The oldest recorded event that was neither written nor removed since.
+    pub(crate) fn oldest_recorded(&self) -> Option<&BriefEvent> {
+        self.events.oldest()
+    }
+
+    /// Removes the oldest recorded event that was neither written nor removed since.
+    pub(crate) fn remove_oldest_recorded(&mut self) {
+        if let Some(old) = self.events.remove_oldest() {
+            self.log_removal(old);
+        }
     }
 
     /// Removes an event, unless it was written or removed since.

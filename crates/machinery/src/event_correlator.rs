@@ -3,10 +3,9 @@
 //! Mirrors client-go tools/record/events_cache.go (v1.36). An event is aggregated, then counted, then filtered: what the
 //! spam filter drops has been counted all the same.
 //! Differs: keys are 64-bit hashes, and of the messages of an aggregate the oldest is forgotten where upstream forgets
-//! an arbitrary one.
+//! an arbitrary one. The reporter is no part of a key, since here it is always the source.
 
 use std::hash::Hasher;
-use std::time::Duration;
 
 use rustc_hash::FxHasher;
 use seatrial_engine::SimTime;
@@ -32,12 +31,11 @@ pub struct EventKey<'a> {
     pub event_type: &'a str,
     /// The reason.
     pub reason: &'a str,
-    /// The reporting controller and instance, from [`source_id`].
-    pub reporting: u64,
 }
 
-/// The id of an event's source (or reporter): a component and the host it runs on.
+/// The id of an event's source: a component and the host it runs on.
 #[must_use]
+#[inline]
 pub fn source_id(component: &str, host: &str) -> u64 {
     hash_strings(&[component, host])
 }
@@ -48,6 +46,7 @@ pub fn object_id(kind: &str, namespace: &str, name: &str, uid: &str, api_version
     hash_strings(&[kind, namespace, name, uid, api_version])
 }
 
+#[inline]
 fn hash_strings(texts: &[&str]) -> u64 {
     let mut hasher = FxHasher::default();
     for text in texts {
@@ -56,30 +55,27 @@ fn hash_strings(texts: &[&str]) -> u64 {
     hasher.finish()
 }
 
-impl EventKey<'_> {
-    fn spam_key(&self) -> u64 {
-        let mut hasher = FxHasher::default();
-        hasher.write_u64(self.source);
-        hasher.write_u64(self.object);
-        hasher.write(self.event_type.as_bytes());
-        hasher.finish()
-    }
+/// The keys of the three caches. Each is made from the one before, which it therefore tells.
+#[derive(Clone, Copy, Debug)]
+struct Keys {
+    spam: u64,
+    aggregate: u64,
+    /// Of the event, where it is not aggregated.
+    event: u64,
+}
 
-    fn aggregate_key(&self, spam_key: u64) -> u64 {
+impl Keys {
+    fn new(key: &EventKey<'_>, message: u64) -> Keys {
         let mut hasher = FxHasher::default();
-        hasher.write_u64(spam_key);
-        hasher.write(self.reason.as_bytes());
-        hasher.write_u64(self.reporting);
-        hasher.finish()
-    }
-
-    fn event_key(&self, spam_key: u64, message: u64) -> u64 {
-        let mut hasher = FxHasher::default();
-        hasher.write_u64(spam_key);
-        hasher.write(self.reason.as_bytes());
-        hasher.write(self.field_path.as_bytes());
+        hasher.write_u64(key.source);
+        hasher.write_u64(key.object);
+        hasher.write(key.event_type.as_bytes());
+        let spam = hasher.finish();
+        hasher.write(key.reason.as_bytes());
+        let aggregate = hasher.finish();
+        hasher.write(key.field_path.as_bytes());
         hasher.write_u64(message);
-        hasher.finish()
+        Keys { spam, aggregate, event: hasher.finish() }
     }
 }
 
@@ -114,7 +110,7 @@ pub fn aggregate_message(message: &str) -> String {
 }
 
 /// The correlator of one event recorder. Its memory is bounded by three caches of [`EVENT_CACHE_ENTRIES`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct EventCorrelator {
     aggregator: Lru<AggregateRecord>,
     logger: Lru<EventLog>,
@@ -142,23 +138,35 @@ impl EventCorrelator {
 
     /// Says what to do with an event. `event` is any number by which the caller finds the event's name again should it
     /// be created (the nanoseconds in the name, for instance); later outcomes give it back.
+    ///
+    /// Every event uses one key of each cache, and the logger's key tells the aggregator's, which tells the filter's. So
+    /// whatever keys were used since, there were no more of the filter's than of the aggregator's, and no more of those
+    /// than of the logger's: what the filter has forgotten the aggregator has too, and what that has the logger.
     pub fn correlate(&mut self, key: &EventKey<'_>, message: &str, event: u64, now: SimTime) -> Outcome {
         let message = hash_strings(&[message]);
-        let spam_key = key.spam_key();
-        let aggregate_key = key.aggregate_key(spam_key);
+        let keys = Keys::new(key, message);
 
-        let record = self.aggregator.get_or_insert_with(aggregate_key, || AggregateRecord::new(now));
-        let aggregated = record.event_aggregate(message, now);
-        let cache_key = if aggregated { aggregate_key } else { key.event_key(spam_key, message) };
+        let spam = self.spam_filter.find(keys.spam);
+        let record = spam.and_then(|_| self.aggregator.find(keys.aggregate));
+        let aggregated = match record {
+            Some(at) => self.aggregator.renew(at).event_aggregate(message, now),
+            None => self.aggregator.insert(keys.aggregate, AggregateRecord::new(now)).event_aggregate(message, now),
+        };
+        let cache_key = if aggregated { keys.aggregate } else { keys.event };
 
-        let log = self.logger.get_or_insert_with(cache_key, || EventLog { count: 0, event, first: now });
+        let log = match record.and_then(|_| self.logger.find(cache_key)) {
+            Some(at) => self.logger.renew(at),
+            None => self.logger.insert(cache_key, EventLog { count: 0, event, first: now }),
+        };
         log.count = log.count.saturating_add(1);
         let log = *log;
 
-        if !self.spam_filter.get_or_insert_with(spam_key, || SpamRecord::new(now)).try_accept(now) {
-            return Outcome::Drop;
-        }
+        let is_accepted = match spam {
+            Some(at) => self.spam_filter.renew(at).try_accept(now),
+            None => self.spam_filter.insert(keys.spam, SpamRecord::new(now)).try_accept(now),
+        };
         match log {
+            _ if !is_accepted => Outcome::Drop,
             EventLog { count: 1, .. } => Outcome::Create { aggregated },
             EventLog { count, event, first } => Outcome::Patch { event, count, first, aggregated },
         }
@@ -166,7 +174,7 @@ impl EventCorrelator {
 }
 
 /// What the logger knows of an event that was created.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct EventLog {
     count: u32,
     event: u64,
@@ -174,46 +182,61 @@ struct EventLog {
 }
 
 /// The different messages of one source, object, type and reason.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 struct AggregateRecord {
     last: SimTime,
-    /// Hashes of the messages, oldest first: always fewer than [`EVENT_AGGREGATE_MAX`] between calls.
     messages: Messages,
 }
 
-/// Most reasons ever have one message, which needs no allocation.
-#[derive(Clone, Debug)]
+/// Hashes of messages: always fewer than [`EVENT_AGGREGATE_MAX`] between calls. Most reasons ever have one message, which needs
+/// no allocation.
+#[derive(Debug, Default)]
 enum Messages {
+    #[default]
     None,
     One(u64),
-    Many(Vec<u64>),
+    Many(Box<ManyMessages>),
+}
+
+/// The oldest comes first.
+#[derive(Debug)]
+struct ManyMessages {
+    count: usize,
+    messages: [u64; EVENT_AGGREGATE_MAX - 1],
 }
 
 impl Messages {
-    /// Adds a message and returns how many different ones there are.
-    fn insert(&mut self, message: u64) -> usize {
+    /// Adds a message; says whether there are too many of them now, in which case the oldest goes.
+    #[inline]
+    fn insert(&mut self, message: u64) -> bool {
         match self {
             Messages::None => *self = Messages::One(message),
             Messages::One(first) if *first == message => {}
-            Messages::One(first) => *self = Messages::Many(vec![*first, message]),
-            Messages::Many(messages) if messages.contains(&message) => {}
-            Messages::Many(messages) => messages.push(message),
-        }
-        match self {
-            Messages::None => 0,
-            Messages::One(_) => 1,
-            Messages::Many(messages) => messages.len(),
-        }
-    }
-
-    fn remove_oldest(&mut self) {
-        match self {
-            Messages::None => {}
-            Messages::One(_) => *self = Messages::None,
-            Messages::Many(messages) => {
-                messages.remove(0);
+            Messages::One(first) => {
+                let mut many = ManyMessages { count: 1, messages: [0; EVENT_AGGREGATE_MAX - 1] };
+                many.messages[0] = *first;
+                many.insert(message);
+                *self = Messages::Many(Box::new(many));
             }
+            Messages::Many(many) => return many.insert(message),
         }
+        false
+    }
+}
+
+impl ManyMessages {
+    fn insert(&mut self, message: u64) -> bool {
+        if self.messages[..self.count].contains(&message) {
+            return false;
+        }
+        let is_full = self.count == self.messages.len();
+        if is_full {
+            self.messages.rotate_left(1);
+            self.count -= 1;
+        }
+        self.messages[self.count] = message;
+        self.count += 1;
+        is_full
     }
 }
 
@@ -223,43 +246,41 @@ impl AggregateRecord {
     }
 
     /// Takes a message in and says whether its event is to be aggregated.
+    #[inline]
     fn event_aggregate(&mut self, message: u64, now: SimTime) -> bool {
         if now - self.last > EVENT_AGGREGATE_INTERVAL {
             self.messages = Messages::None;
         }
         self.last = now;
-        if self.messages.insert(message) < EVENT_AGGREGATE_MAX {
-            return false;
-        }
-        self.messages.remove_oldest();
-        true
+        self.messages.insert(message)
     }
 }
 
 /// A token bucket, counted in time: a token is the time it takes to refill one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct SpamRecord {
-    credit: Duration,
+    credit_ns: u64,
     last: SimTime,
 }
 
 impl SpamRecord {
-    const CREDIT_MAX: Duration = EVENT_SPAM_REFILL.saturating_mul(EVENT_SPAM_BURST);
+    const TOKEN_NS: u64 = EVENT_SPAM_REFILL.as_nanos() as u64;
+    const CREDIT_NS_MAX: u64 = SpamRecord::TOKEN_NS * EVENT_SPAM_BURST as u64;
 
     fn new(now: SimTime) -> SpamRecord {
-        SpamRecord { credit: SpamRecord::CREDIT_MAX, last: now }
+        SpamRecord { credit_ns: SpamRecord::CREDIT_NS_MAX, last: now }
     }
 
+    #[inline]
     fn try_accept(&mut self, now: SimTime) -> bool {
-        self.credit = self.credit.saturating_add(now - self.last).min(SpamRecord::CREDIT_MAX);
+        let refilled = self.credit_ns.saturating_add(now.as_nanos().saturating_sub(self.last.as_nanos()));
         self.last = now;
-        match self.credit.checked_sub(EVENT_SPAM_REFILL) {
-            Some(credit) => {
-                self.credit = credit;
-                true
-            }
-            None => false,
+        self.credit_ns = refilled.min(SpamRecord::CREDIT_NS_MAX);
+        let is_accepted = self.credit_ns >= SpamRecord::TOKEN_NS;
+        if is_accepted {
+            self.credit_ns -= SpamRecord::TOKEN_NS;
         }
+        is_accepted
     }
 }
 
@@ -273,7 +294,7 @@ mod tests {
 
     fn key<'a>(object: u64, event_type: &'a str, reason: &'a str) -> EventKey<'a> {
         let source = source_id("replicaset-controller", "");
-        EventKey { source, object, field_path: "", event_type, reason, reporting: source }
+        EventKey { source, object, field_path: "", event_type, reason }
     }
 
     const CREATE: Outcome = Outcome::Create { aggregated: false };
@@ -305,12 +326,6 @@ mod tests {
             correlator.correlate(&base, "m", 1, secs(0));
             assert_eq!(correlator.correlate(&other, "m", 2, secs(0)), CREATE, "{other:?}");
         }
-        // Upstream's key of an event does not have the reporter.
-        let mut correlator = EventCorrelator::new();
-        correlator.correlate(&base, "m", 1, secs(0));
-        let reported = EventKey { reporting: 9, ..base };
-        let want = Outcome::Patch { event: 1, count: 2, first: secs(0), aggregated: false };
-        assert_eq!(correlator.correlate(&reported, "m", 2, secs(0)), want);
     }
 
     /// A ReplicaSet that creates 30 pods at once, as recorded: 9 events and one aggregate with count 16.
@@ -389,6 +404,56 @@ mod tests {
         let kept = Outcome::Patch { event: 1, count: 3, first: secs(0), aggregated: false };
         assert_eq!(correlator.correlate(&key(1, "Normal", "Pulled"), "m", 9, secs(0)), kept);
         assert_eq!(correlator.correlate(&key(2, "Normal", "Pulled"), "m", 9, secs(0)), CREATE);
+    }
+
+    /// One of upstream's caches, as plainly as can be: the key used last comes first.
+    struct List<V>(Vec<(u64, V)>);
+
+    impl<V> List<V> {
+        fn get(&mut self, key: u64, new: V) -> &mut V {
+            let known = self.0.iter().position(|(there, _)| *there == key).map(|at| self.0.remove(at));
+            self.0.insert(0, known.unwrap_or((key, new)));
+            self.0.truncate(EVENT_CACHE_SMALL);
+            &mut self.0[0].1
+        }
+    }
+
+    const EVENT_CACHE_SMALL: usize = 6;
+
+    #[test]
+    fn three_caches_that_are_asked_for_less_are_those_that_are_asked_for_all() {
+        let mut correlator = EventCorrelator::with_capacity(EVENT_CACHE_SMALL);
+        let (mut aggregator, mut logger, mut filter) = (List(Vec::new()), List(Vec::new()), List(Vec::new()));
+        let (mut rng, mut now, mut seen) = (seatrial_engine::Rng::from_seed(1), SimTime::ZERO, [0; 4]);
+        // One of some numbers, most often the first.
+        let mut one_of = |count: u64| if rng.below(4) == 0 { rng.below(count) as usize } else { 0 };
+        for event in 0..40_000 {
+            let (type_, reason) = (["Normal", "Warning"][one_of(2)], ["Pulled", "Created", "Killing"][one_of(3)]);
+            let key = EventKey { field_path: ["", "a"][one_of(2)], ..key(one_of(5) as u64, type_, reason) };
+            // Now and then it is quiet for long.
+            now += std::time::Duration::from_secs([20, 3_000][one_of(30) / 29]);
+            let message = format!("m{}", event % [12, 1, 2, 30][one_of(4)]);
+            let hash = hash_strings(&[&message]);
+            let keys = Keys::new(&key, hash);
+            let aggregated = aggregator.get(keys.aggregate, AggregateRecord::new(now)).event_aggregate(hash, now);
+            let cache_key = if aggregated { keys.aggregate } else { keys.event };
+            let log = logger.get(cache_key, EventLog { count: 0, event, first: now });
+            log.count += 1;
+            let EventLog { count, event: named, first } = *log;
+            let want = match filter.get(keys.spam, SpamRecord::new(now)).try_accept(now) {
+                false => Outcome::Drop,
+                true if count == 1 => Outcome::Create { aggregated },
+                true => Outcome::Patch { event: named, count, first, aggregated },
+            };
+            assert_eq!(correlator.correlate(&key, &message, event, now), want, "{event}");
+            seen[match want {
+                Outcome::Create { .. } => 0,
+                Outcome::Patch { aggregated: false, .. } => 1,
+                Outcome::Patch { .. } => 2,
+                Outcome::Drop => 3,
+            }] += 1;
+        }
+        assert!(seen.iter().all(|count| *count > 100), "{seen:?}");
     }
 
     #[test]

@@ -36,8 +36,22 @@ struct Recent {
 }
 
 impl EventTemplates {
-    /// The template of an event that stands for itself, and its argument.
+    /// The template of an event and its argument. One that stands for many says what the latest of them says.
+    #[inline]
     pub(crate) fn of(
+        &mut self,
+        component: &'static str,
+        about: &ObjectRef<'_>,
+        text: &EventText<'_>,
+        latest_of_many: Option<&str>,
+    ) -> (Arc<EventTemplate>, Str) {
+        match latest_of_many {
+            Some(latest) => self.of_aggregate(component, about, text, latest),
+            None => self.of_one(component, about, text),
+        }
+    }
+
+    fn of_one(
         &mut self,
         component: &'static str,
         about: &ObjectRef<'_>,
@@ -56,8 +70,7 @@ impl EventTemplates {
         (template, arg)
     }
 
-    /// The template of an event that stands for many, the latest of which says `latest`.
-    pub(crate) fn of_aggregate(
+    fn of_aggregate(
         &mut self,
         component: &'static str,
         about: &ObjectRef<'_>,
@@ -126,16 +139,20 @@ impl EventTemplates {
 
 impl Recent {
     /// The argument of an event, if the template is its own.
+    #[inline]
     fn argument<'a>(&self, component: &str, about: &ObjectRef<'a>, text: &EventText<'a>) -> Option<&'a str> {
         let template = &*self.template;
+        let has_host = match template.host_is_arg {
+            true => !about.host.is_empty(),
+            false => template.source.host.as_str() == about.host,
+        };
         let fits = std::ptr::eq(self.component, component)
             && self.kind == about.kind
+            && has_host
             && template.about_namespace == about.meta.namespace
-            && template.field_path == about.field_path
-            && template.reason == text.reason
-            && template.type_ == text.type_
-            && (template.host_is_arg != about.host.is_empty())
-            && (template.host_is_arg || template.source.host == about.host);
+            && template.type_.as_str() == text.type_
+            && template.reason.as_str() == text.reason
+            && template.field_path.as_str() == about.field_path;
         let own = if fits { text.message.argument(template)? } else { return None };
         Some(if template.host_is_arg { about.host } else { own })
     }
@@ -188,35 +205,41 @@ mod tests {
         let plain = EventText::normal("Said", "plain");
         let mut templates = EventTemplates::default();
         for _ in 0..2 {
-            let (first, arg) = templates.of("scheduler", &about(&web, "", ""), &said);
+            let (first, arg) = templates.of("scheduler", &about(&web, "", ""), &said, None);
             assert_eq!((first.message.as_str(), arg.as_str()), ("on  is ", "node-1"));
-            let (same, arg) = templates.of("scheduler", &about(&api, "", ""), &said_more);
+            let (same, arg) = templates.of("scheduler", &about(&api, "", ""), &said_more, None);
             assert!(Arc::ptr_eq(&first, &same) && arg == "node-2");
             // Whatever differs makes another one.
             let others = [
-                templates.of("kubelet", &about(&web, "", ""), &said).0,
-                templates.of("scheduler", &about(&other, "", ""), &said).0,
-                templates.of("scheduler", &about(&web, "", "spec"), &said).0,
-                templates.of("scheduler", &about(&web, "host", ""), &said).0,
-                templates.of("scheduler", &about(&web, "", ""), &plain).0,
-                templates.of("scheduler", &about(&web, "", ""), &EventText::warning("Said", "plain")).0,
-                templates.of("scheduler", &about(&web, "", ""), &EventText::normal("Other", "plain")).0,
-                templates.of_aggregate("scheduler", &about(&web, "", ""), &said, "on node-1 is web").0,
-                templates.of("scheduler", &ObjectRef { kind: Kind::Node, ..about(&web, "", "") }, &said).0,
+                templates.of("kubelet", &about(&web, "", ""), &said, None).0,
+                templates.of("scheduler", &about(&other, "", ""), &said, None).0,
+                templates.of("scheduler", &about(&web, "", "spec"), &said, None).0,
+                templates.of("scheduler", &about(&web, "host", ""), &said, None).0,
+                templates.of("scheduler", &about(&web, "", ""), &plain, None).0,
+                templates.of("scheduler", &about(&web, "", ""), &EventText::warning("Said", "plain"), None).0,
+                templates.of("scheduler", &about(&web, "", ""), &EventText::normal("Other", "plain"), None).0,
+                templates.of("scheduler", &about(&web, "", ""), &said, Some("on node-1 is web")).0,
+                templates.of("scheduler", &ObjectRef { kind: Kind::Node, ..about(&web, "", "") }, &said, None).0,
             ];
             for (index, one) in others.iter().enumerate() {
                 assert!(!Arc::ptr_eq(&first, one), "{index}");
                 assert!(others[..index].iter().all(|before| **before != **one), "{index}");
             }
             // Hosts share a template where the text has no argument.
-            let (a, arg) = templates.of("kubelet", &about(&web, "node-a", ""), &plain);
+            let (a, arg) = templates.of("kubelet", &about(&web, "node-a", ""), &plain, None);
             assert_eq!(arg, "node-a");
-            let (b, arg) = templates.of("kubelet", &about(&web, "node-b", ""), &plain);
+            let (b, arg) = templates.of("kubelet", &about(&web, "node-b", ""), &plain, None);
             assert!(Arc::ptr_eq(&a, &b) && arg == "node-b" && a.host_is_arg);
-            let (none, arg) = templates.of("kubelet", &about(&web, "", ""), &plain);
+            let (none, arg) = templates.of("kubelet", &about(&web, "", ""), &plain, None);
             assert!(!none.host_is_arg && arg.is_empty());
+            // Beside an argument each host has its own.
+            let (a, arg) = templates.of("kubelet", &about(&web, "node-a", ""), &said, None);
+            assert!(!a.host_is_arg && arg == "node-1" && a.source.host == "node-a");
+            let (b, _) = templates.of("kubelet", &about(&web, "node-b", ""), &said, None);
+            assert!(!Arc::ptr_eq(&a, &b) && b.source.host == "node-b");
+            assert!(Arc::ptr_eq(&a, &templates.of("kubelet", &about(&api, "node-a", ""), &said_more, None).0));
         }
-        let (latest, arg) = templates.of_aggregate("scheduler", &about(&web, "", ""), &said, "on node-1 is web");
+        let (latest, arg) = templates.of("scheduler", &about(&web, "", ""), &said, Some("on node-1 is web"));
         assert_eq!((latest.source.reporting_component.as_str(), arg.as_str()), ("", "on node-1 is web"));
     }
 }

@@ -52,24 +52,22 @@ impl<'a> EventText<'a> {
     }
 }
 
-impl Message<'_> {
-    /// Writes the text about an object of a name.
-    pub(crate) fn write(&self, name: &str, out: &mut String) {
-        let pieces = match self {
-            Message::Text(text) => return out.push_str(text),
-            Message::Pieces(pieces) => pieces,
-        };
-        for piece in *pieces {
-            match piece {
-                Piece::Text(text) | Piece::Arg(text) => out.push_str(text),
-                Piece::Name => out.push_str(name),
-                Piece::Number(number) => with_decimal(*number, |text| out.push_str(text)),
+impl<'a> Message<'a> {
+    /// The text about an object of a name, put together in `room` where it is in pieces.
+    #[inline]
+    pub(crate) fn render<'b>(&self, name: &str, room: &'b mut String) -> &'b str
+    where
+        'a: 'b,
+    {
+        match self {
+            Message::Text(text) => text,
+            Message::Pieces(pieces) => {
+                write(pieces, name, room);
+                room
             }
         }
     }
-}
 
-impl<'a> Message<'a> {
     /// The argument of the text, if it is one of a template's.
     pub(crate) fn argument(&self, template: &EventTemplate) -> Option<&'a str> {
         let pieces = match self {
@@ -79,19 +77,35 @@ impl<'a> Message<'a> {
             }
             Message::Pieces(pieces) => *pieces,
         };
-        let (mut left, mut arg, mut places) = (template.message.as_str(), "", 0);
+        let (whole, mut at, mut arg, mut places) = (template.message.as_bytes(), 0, "", 0);
         for piece in pieces {
-            let here = u16::try_from(template.message.len() - left.len()).ok();
             match piece {
-                Piece::Text(text) => left = left.strip_prefix(text)?,
-                Piece::Name if template.name_at == here => places += 1,
-                Piece::Arg(text) if template.arg_at == here => (arg, places) = (text, places + 1),
+                Piece::Text(text) if whole[at..].starts_with(text.as_bytes()) => at += text.len(),
+                Piece::Text(_) => return None,
+                Piece::Name if is_here(template.name_at, at) => places += 1,
+                Piece::Arg(text) if is_here(template.arg_at, at) => (arg, places) = (text, places + 1),
                 // It is part of the template's text, which is taken apart once more.
                 Piece::Name | Piece::Arg(_) | Piece::Number(_) => return None,
             }
         }
         let wanted = usize::from(template.name_at.is_some()) + usize::from(template.arg_at.is_some());
-        (left.is_empty() && places == wanted).then_some(arg)
+        (at == whole.len() && places == wanted).then_some(arg)
+    }
+}
+
+#[inline]
+fn is_here(place: Option<u16>, at: usize) -> bool {
+    place.is_some_and(|place| usize::from(place) == at)
+}
+
+fn write(pieces: &[Piece<'_>], name: &str, out: &mut String) {
+    out.clear();
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) | Piece::Arg(text) => out.push_str(text),
+            Piece::Name => out.push_str(name),
+            Piece::Number(number) => with_decimal(*number, |text| out.push_str(text)),
+        }
     }
 }
 
@@ -182,9 +196,9 @@ mod tests {
         for number in [0, 7, -1, 150_000, i32::MAX, i32::MIN] {
             let pieces =
                 [Piece::Text("from "), Piece::Number(number), Piece::Text(" of "), Piece::Name, Piece::Arg("/x")];
-            let mut out = String::new();
-            Message::Pieces(&pieces).write("web", &mut out);
-            assert_eq!(out, format!("from {number} of web/x"));
+            let mut room = "left from the last time".to_owned();
+            assert_eq!(Message::Pieces(&pieces).render("web", &mut room), format!("from {number} of web/x"));
+            assert_eq!(Message::Text("plain").render("web", &mut room), "plain");
         }
     }
 

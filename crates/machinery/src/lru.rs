@@ -1,158 +1,155 @@
-//! A bounded map that drops what was used least recently. Keys are hashes, entries lie in one vector, no use allocates
-//! once it is full.
+//! A bounded map that drops what was used least recently. Keys are hashes.
 //!
-//! Stands for groupcache's lru.Cache, which client-go keeps its events in.
+//! Stands for groupcache's lru.Cache, which client-go keeps its events in. Entries lie in the order of their use: a use appends
+//! the entry once more and leaves the one before stale, so that the oldest is forgotten by passing it by. No use walks
+//! to an entry's neighbours, and what is written lies side by side.
 
-/// No entry: the end of the list.
+/// No entry: the end of a bucket.
 const NONE: u32 = u32::MAX;
-const BUCKET_COUNT_MIN: usize = 64;
+/// How many entries there is room for before the stale ones are looked for.
+const ROOM_MIN: usize = 64;
 
 #[derive(Clone, Debug)]
 struct Entry<V> {
     key: u64,
     value: V,
-    /// The entry used just after this one.
-    newer: u32,
-    /// The entry used just before this one.
-    older: u32,
-    /// The next entry of the same bucket.
+    /// The entry of the same bucket that was appended before this one.
     next: u32,
+    /// Whether the key has been used again: its value is in a later entry.
+    is_stale: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Lru<V> {
     capacity: usize,
-    /// The first entry of each bucket; a power of two of them. The keys are hashes, so that their low bits choose.
+    /// The latest entry of each bucket; a power of two of them. The keys are hashes, so that their low bits choose.
     buckets: Vec<u32>,
+    /// In the order of their use. Those before `oldest` are forgotten, which ends every bucket that comes to them.
     entries: Vec<Entry<V>>,
-    newest: u32,
-    oldest: u32,
+    oldest: usize,
+    /// How many are neither forgotten nor stale.
+    count: usize,
+    /// At how many entries the forgotten and the stale ones are thrown away: at least twice as many as are left then, so
+    /// that this costs each use little.
+    room: usize,
 }
 
-impl<V> Lru<V> {
+impl<V: Default> Lru<V> {
     /// A map of at most `capacity` entries, and at least one.
     pub(crate) fn new(capacity: usize) -> Lru<V> {
-        let capacity = capacity.clamp(1, NONE as usize);
-        Lru { capacity, buckets: vec![NONE; BUCKET_COUNT_MIN], entries: Vec::new(), newest: NONE, oldest: NONE }
+        let capacity = capacity.clamp(1, NONE as usize / 2);
+        Lru {
+            capacity,
+            buckets: vec![NONE; ROOM_MIN],
+            entries: Vec::new(),
+            oldest: 0,
+            count: 0,
+            room: ROOM_MIN,
+        }
     }
 
-    /// The key's value, made by `new` if there is none, and from now on the most recently used one.
-    pub(crate) fn get_or_insert_with(&mut self, key: u64, new: impl FnOnce() -> V) -> &mut V {
-        let slot = match self.find(key) {
-            Some(slot) => {
-                if slot != self.newest {
-                    self.unlink(slot);
-                    self.link_newest(slot);
-                }
-                slot
-            }
-            None => self.insert(key, new()),
-        };
-        &mut self.entries[slot as usize].value
-    }
-
-    fn bucket(&self, key: u64) -> usize {
-        key as usize & (self.buckets.len() - 1)
-    }
-
-    fn find(&self, key: u64) -> Option<u32> {
-        let mut slot = self.buckets[self.bucket(key)];
-        while let Some(entry) = self.entries.get(slot as usize) {
+    /// Where the value of a key lies until the next use.
+    #[inline]
+    pub(crate) fn find(&self, key: u64) -> Option<usize> {
+        let mut at = self.buckets[self.bucket(key)];
+        while let Some(entry) = self.entries.get(at as usize).filter(|_| at as usize >= self.oldest) {
             if entry.key == key {
-                return Some(slot);
+                // The latest of a key comes first in its bucket.
+                return Some(at as usize);
             }
-            slot = entry.next;
+            at = entry.next;
         }
         None
     }
 
-    fn insert(&mut self, key: u64, value: V) -> u32 {
-        let slot = if self.entries.len() < self.capacity {
-            if self.entries.len() == self.buckets.len() {
-                self.grow();
-            }
-            self.entries.push(Entry { key, value, newer: NONE, older: NONE, next: NONE });
-            (self.entries.len() - 1) as u32
-        } else {
-            let slot = self.oldest;
-            self.unlink(slot);
-            self.leave_bucket(slot);
-            let entry = &mut self.entries[slot as usize];
-            entry.key = key;
-            entry.value = value;
-            slot
-        };
-        self.enter_bucket(slot);
-        self.link_newest(slot);
-        slot
+    /// The value that was found at a place, from now on the most recently used one.
+    #[inline]
+    pub(crate) fn renew(&mut self, at: usize) -> &mut V {
+        if at + 1 < self.entries.len() {
+            let entry = &mut self.entries[at];
+            entry.is_stale = true;
+            let (key, value) = (entry.key, std::mem::take(&mut entry.value));
+            self.append(key, value);
+        }
+        self.newest()
     }
 
-    fn grow(&mut self) {
-        self.buckets = vec![NONE; 4 * self.buckets.len()];
-        for slot in 0..self.entries.len() {
-            self.enter_bucket(slot as u32);
+    /// Puts in the value of a key that has none.
+    #[inline]
+    pub(crate) fn insert(&mut self, key: u64, value: V) -> &mut V {
+        if self.count == self.capacity {
+            self.forget_oldest();
         }
+        self.count += 1;
+        self.append(key, value);
+        self.newest()
     }
 
-    fn enter_bucket(&mut self, slot: u32) {
-        let bucket = self.bucket(self.entries[slot as usize].key);
-        self.entries[slot as usize].next = std::mem::replace(&mut self.buckets[bucket], slot);
+    #[inline]
+    fn bucket(&self, key: u64) -> usize {
+        key as usize & (self.buckets.len() - 1)
     }
 
-    fn leave_bucket(&mut self, slot: u32) {
-        let Entry { key, next, .. } = self.entries[slot as usize];
-        let bucket = self.bucket(key);
-        if self.buckets[bucket] == slot {
-            self.buckets[bucket] = next;
-            return;
-        }
-        let mut before = self.buckets[bucket];
-        while let Some(entry) = self.entries.get_mut(before as usize) {
-            if entry.next == slot {
-                entry.next = next;
-                return;
-            }
-            before = entry.next;
-        }
+    #[inline]
+    fn newest(&mut self) -> &mut V {
+        let newest = self.entries.len() - 1;
+        &mut self.entries[newest].value
     }
 
-    fn unlink(&mut self, slot: u32) {
-        let Entry { newer, older, .. } = self.entries[slot as usize];
-        match self.entries.get_mut(newer as usize) {
-            Some(entry) => entry.older = older,
-            None => self.newest = older,
+    #[inline]
+    fn append(&mut self, key: u64, value: V) {
+        if self.entries.len() == self.room {
+            self.make_room();
         }
-        match self.entries.get_mut(older as usize) {
-            Some(entry) => entry.newer = newer,
-            None => self.oldest = newer,
-        }
+        let (bucket, at) = (self.bucket(key), self.entries.len() as u32);
+        let next = std::mem::replace(&mut self.buckets[bucket], at);
+        self.entries.push(Entry { key, value, next, is_stale: false });
     }
 
-    fn link_newest(&mut self, slot: u32) {
-        let older = self.newest;
-        let entry = &mut self.entries[slot as usize];
-        entry.newer = NONE;
-        entry.older = older;
-        match self.entries.get_mut(older as usize) {
-            Some(entry) => entry.newer = slot,
-            None => self.oldest = slot,
+    #[inline]
+    fn forget_oldest(&mut self) {
+        while self.entries.get(self.oldest).is_some_and(|entry| entry.is_stale) {
+            self.oldest += 1;
         }
-        self.newest = slot;
+        self.oldest += 1;
+        self.count -= 1;
+    }
+
+    #[cold]
+    fn make_room(&mut self) {
+        self.entries.drain(..self.oldest);
+        self.entries.retain(|entry| !entry.is_stale);
+        self.oldest = 0;
+        self.room = (2 * self.entries.len()).max(ROOM_MIN);
+        self.buckets.clear();
+        self.buckets.resize(self.room.next_power_of_two(), NONE);
+        for at in 0..self.entries.len() {
+            let bucket = self.bucket(self.entries[at].key);
+            self.entries[at].next = std::mem::replace(&mut self.buckets[bucket], at as u32);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
+    use seatrial_engine::Rng;
+
     use super::*;
 
-    fn keys(lru: &Lru<u64>) -> Vec<u64> {
-        let mut keys = Vec::new();
-        let mut slot = lru.newest;
-        while let Some(entry) = lru.entries.get(slot as usize) {
-            keys.push(entry.key);
-            slot = entry.older;
+    impl<V: Default> Lru<V> {
+        fn get_or_insert_with(&mut self, key: u64, new: impl FnOnce() -> V) -> &mut V {
+            match self.find(key) {
+                Some(at) => self.renew(at),
+                None => self.insert(key, new()),
+            }
         }
-        keys
+
+        fn keys(&self) -> Vec<u64> {
+            let left = self.entries[self.oldest..].iter().rev();
+            left.filter(|entry| !entry.is_stale).map(|entry| entry.key).collect()
+        }
     }
 
     #[test]
@@ -174,22 +171,32 @@ mod tests {
         ];
         for &(key, want) in rows {
             assert_eq!(*lru.get_or_insert_with(key, || key * 10), key * 10);
-            assert_eq!(keys(&lru), want, "{key}");
-            assert_eq!(lru.entries.len(), want.len());
+            assert_eq!(lru.keys(), want, "{key}");
+            assert_eq!(lru.count, want.len());
         }
     }
 
     #[test]
-    fn every_key_is_found_however_many_there_are() {
-        // Keys that differ in their high bits only share a bucket.
-        for shift in [0, 3, 40] {
-            let mut lru = Lru::new(300);
-            for key in 0..1000_u64 {
-                assert_eq!(*lru.get_or_insert_with(key << shift, || key), key);
-                let oldest = (key + 1).saturating_sub(300);
-                assert!((oldest..=key).all(|known| lru.find(known << shift).is_some()));
-                assert!(oldest == 0 || lru.find((oldest - 1) << shift).is_none());
+    fn it_is_a_list_whose_used_keys_come_to_its_front() {
+        for (capacity, key_count) in [(1, 3), (5, 8), (40, 45), (40, 39), (300, 1000)] {
+            let (mut lru, mut list) = (Lru::new(capacity), VecDeque::new());
+            let mut rng = Rng::from_seed(capacity as u64);
+            for use_ in 0..5_000_u64 {
+                // Some keys come again and again, and some differ in their high bits only, so that they share a bucket.
+                let key = match rng.below(4) {
+                    0 => rng.below(3),
+                    1 => rng.below(key_count) << 40,
+                    _ => rng.below(key_count),
+                };
+                let known = list.iter().position(|(there, _)| *there == key).and_then(|at| list.remove(at));
+                let (_, value) = known.unwrap_or((key, use_));
+                list.push_front((key, value));
+                list.truncate(capacity);
+                assert_eq!(*lru.get_or_insert_with(key, || use_), value);
+                assert!(lru.entries.len() <= ROOM_MIN.max(2 * capacity), "what was used before takes no room for long");
             }
+            assert_eq!(lru.keys(), list.iter().map(|(key, _)| *key).collect::<Vec<_>>());
+            assert_eq!(lru.count, list.len());
         }
     }
 

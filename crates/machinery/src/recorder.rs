@@ -2,7 +2,9 @@
 //!
 //! Mirrors client-go tools/record (v1.36).
 
-use seatrial_api::{BriefEvent, Event, Kind, ObjectMeta, Resource, Str, Uid};
+use std::sync::Arc;
+
+use seatrial_api::{BriefEvent, Event, EventTemplate, Kind, ObjectMeta, Resource, Str, Time};
 use seatrial_apiserver::{ApiServer, RequestInfo};
 
 use crate::clock::Clock;
@@ -51,71 +53,65 @@ impl EventRecorder {
         about: &ObjectRef<'_>,
         text: &EventText<'_>,
     ) {
-        let source = source_id(component, about.host);
         let key = EventKey {
-            source,
+            source: source_id(component, about.host),
             object: identity(about),
             field_path: about.field_path,
             event_type: text.type_,
             reason: text.reason,
-            reporting: source,
         };
-        self.text.clear();
-        text.message.write(&about.meta.name, &mut self.text);
+        let message = text.message.render(&about.meta.name, &mut self.text);
         self.count += 1;
         // The stamp names the event: the time in nanoseconds, and a little more so that no two are alike.
         let stamp = clock.unix_nanos().wrapping_add(self.count).cast_unsigned();
-        let request = RequestInfo::new(clock.time(), component);
-        match self.correlator.correlate(&key, &self.text, stamp, clock.now()) {
+        match self.correlator.correlate(&key, message, stamp, clock.now()) {
             Outcome::Drop => {}
             Outcome::Create { aggregated } => {
-                let event = self.brief_event(clock, component, about, text, (stamp, aggregated));
+                let said = self.templates.of(component, about, text, aggregated.then_some(message));
+                let request = RequestInfo::new(clock.time(), component);
                 // A namespace on its way out takes no events; nobody retries for that.
-                let _ = server.create_event(&request, event);
+                let _ = server.create_event(&request, brief_event(request.now, about, said, stamp));
             }
-            Outcome::Patch { event: stamp, count, aggregated, .. } => {
-                let (namespace, name) = (event_namespace(about), event_name(about, stamp));
+            Outcome::Patch { event: stamp, count, first, aggregated } => {
+                let request = RequestInfo::new(clock.time(), component);
                 let count = i32::try_from(count).unwrap_or(i32::MAX);
-                let Ok(old) = server.get::<Event>(&namespace, &name) else {
+                let Ok(old) = server.get::<Event>(&event_namespace(about), &event_name(about, stamp)) else {
                     // The event has expired in between: it is made anew, with its count.
-                    let event = self.brief_event(clock, component, about, text, (stamp, aggregated));
-                    let mut event = Event::from(event);
+                    let said = self.templates.of(component, about, text, aggregated.then_some(message));
+                    let mut event = Event::from(brief_event(request.now, about, said, stamp));
                     event.count = count;
+                    event.first_timestamp = Some(clock.at(first).time());
                     let _ = server.create(&request, event);
                     return;
                 };
                 let mut event = Event::clone(old);
                 event.count = count;
-                event.message = message_of(&self.text, aggregated);
-                event.last_timestamp = Some(clock.time());
+                event.message = message_of(message, aggregated);
+                event.last_timestamp = Some(request.now);
                 let _ = server.update(&request, event);
             }
         }
     }
+}
 
-    fn brief_event(
-        &mut self,
-        clock: Clock,
-        component: &'static str,
-        about: &ObjectRef<'_>,
-        text: &EventText<'_>,
-        (stamp, aggregated): (u64, bool),
-    ) -> BriefEvent {
-        let (template, arg) = match aggregated {
-            true => self.templates.of_aggregate(component, about, text, &self.text),
-            false => self.templates.of(component, about, text),
-        };
-        BriefEvent {
-            template,
-            about: about.meta.name.clone(),
-            about_uid: about.meta.uid.clone(),
-            about_version: about.meta.resource_version,
-            arg,
-            stamp,
-            uid: Uid::default(),
-            resource_version: 0,
-            time: clock.time(),
-        }
+/// The event of a template and an argument.
+#[inline]
+fn brief_event(
+    time: Time,
+    about: &ObjectRef<'_>,
+    (template, arg): (Arc<EventTemplate>, Str),
+    stamp: u64,
+) -> BriefEvent {
+    BriefEvent {
+        template,
+        about: about.meta.name.clone(),
+        about_uid: about.meta.uid.clone(),
+        about_version: about.meta.resource_version,
+        arg,
+        stamp,
+        number: (0, 0),
+        resource_version: 0,
+        time,
     }
 }
 
@@ -134,4 +130,67 @@ fn event_name(about: &ObjectRef<'_>, stamp: u64) -> Str {
 
 fn message_of(text: &str, aggregated: bool) -> Str {
     if aggregated { aggregate_message(text).into() } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use seatrial_api::{ObjectKey, Uid};
+    use seatrial_apiserver::ApiServerOptions;
+    use seatrial_engine::SimTime;
+
+    use super::*;
+
+    #[test]
+    fn an_event_that_came_before_is_counted_even_where_it_has_gone() {
+        let start = Time::from_unix(1_000_000);
+        let mut server = ApiServer::new(ApiServerOptions::default());
+        server.bootstrap(&RequestInfo::new(start, "test")).expect("a new server");
+        let mut recorder = EventRecorder::default();
+        let meta = ObjectMeta {
+            name: "web".into(),
+            namespace: "default".into(),
+            uid: Uid::from_counter(0, 1),
+            ..ObjectMeta::default()
+        };
+        let about = ObjectRef { kind: Kind::Pod, meta: &meta, field_path: "", host: "node-1" };
+        // When it comes, and whether what there is was removed before.
+        for (count, (second, has_gone)) in [(0, false), (60, false), (4_000, true)].into_iter().enumerate() {
+            if has_gone {
+                let key = server.store().list(Kind::Event, None)[0].key();
+                server.store_mut().remove(&key).expect("it was just listed");
+            }
+            let clock = Clock::starting_at(start).at(SimTime::from_secs(second));
+            recorder.event(&mut server, clock, "kubelet", &about, &EventText::warning("Failed", "no web"));
+            let events = server.store().list_as::<Event>(None);
+            let [event] = events[..] else { panic!("one event: {events:?}") };
+            let now = start.plus_seconds(second as i64);
+            assert_eq!((event.count, event.message.as_str()), (count as i32 + 1, "no web"));
+            assert_eq!((event.first_timestamp, event.last_timestamp), (Some(start), Some(now)));
+            // The time of its first in nanoseconds, and its number.
+            assert_eq!(event.key(), ObjectKey::new(Kind::Event, "default", "web.38d7ea4c68001"));
+            assert_eq!((event.source.host.as_str(), event.source.reporting_instance.as_str()), ("node-1", "node-1"));
+        }
+    }
+
+    #[test]
+    fn the_tenth_of_a_kind_stands_for_those_that_follow() {
+        let start = Time::from_unix(1_000_000);
+        let mut server = ApiServer::new(ApiServerOptions::default());
+        server.bootstrap(&RequestInfo::new(start, "test")).expect("a new server");
+        let mut recorder = EventRecorder::default();
+        let meta = ObjectMeta { name: "web".into(), namespace: "default".into(), ..ObjectMeta::default() };
+        let about = ObjectRef { kind: Kind::ReplicaSet, meta: &meta, field_path: "", host: "" };
+        for n in 1..=12 {
+            let name = format!("web-{n}");
+            let pieces = [crate::Piece::Text("Created pod: "), crate::Piece::Arg(&name)];
+            let text = EventText::normal_pieces("SuccessfulCreate", &pieces);
+            recorder.event(&mut server, Clock::starting_at(start), "replicaset-controller", &about, &text);
+        }
+        let events = server.store().list_as::<Event>(None);
+        let said: Vec<_> = events.iter().map(|event| (event.message.as_str(), event.count)).collect();
+        assert_eq!((said.len(), said[0]), (10, ("Created pod: web-1", 1)));
+        assert_eq!(said[9], ("(combined from similar events): Created pod: web-12", 3));
+        let reporters = [8, 9].map(|at| events[at].source.reporting_component.as_str());
+        assert_eq!(reporters, ["replicaset-controller", ""]);
+    }
 }

@@ -21,7 +21,7 @@ pub struct Event {
 }
 
 /// An event as a component records it: what it shares with its like, and the rest.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BriefEvent {
     /// What it shares with others.
     pub template: Arc<EventTemplate>,
@@ -35,8 +35,8 @@ pub struct BriefEvent {
     pub arg: Str,
     /// What makes the event's name: the object's name, a dot, and this in hexadecimal.
     pub stamp: u64,
-    /// The event's own uid.
-    pub uid: Uid,
+    /// What the event's own uid is made from: see [`Uid::from_counter`].
+    pub number: (u64, u64),
     /// The version of the event.
     pub resource_version: u64,
     /// When it was recorded, for the first and only time.
@@ -44,7 +44,7 @@ pub struct BriefEvent {
 }
 
 /// What events of one component about one kind of object have in common.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventTemplate {
     /// The kind of the objects.
     pub kind: Str,
@@ -160,21 +160,25 @@ impl BriefEvent {
     /// Calls with the event's name, which is written nowhere.
     #[inline]
     pub fn with_name<T>(&self, call: impl FnOnce(&str) -> T) -> T {
+        self.with_name_bytes(|name| call(std::str::from_utf8(name).unwrap_or_default()))
+    }
+
+    /// Calls with the bytes of the event's name.
+    #[inline]
+    pub fn with_name_bytes<T>(&self, call: impl FnOnce(&[u8]) -> T) -> T {
         let about = self.about.as_bytes();
-        if about.len() <= NAME_LENGTH_USUAL {
-            let mut buffer = [0u8; NAME_LENGTH_USUAL + SUFFIX_LENGTH_MAX];
-            buffer[..about.len()].copy_from_slice(about);
-            buffer[about.len()] = b'.';
-            // All sixteen digits are written; leading zeros, which no real stamp has, are moved out.
-            let digits = hexadecimal(self.stamp);
-            let skipped = (self.stamp.leading_zeros() as usize / 4).min(15);
-            let length = about.len() + 1 + 16 - skipped;
-            buffer[about.len() + 1..length].copy_from_slice(&digits[skipped..]);
-            if let Ok(name) = std::str::from_utf8(&buffer[..length]) {
-                return call(name);
-            }
+        if about.len() > NAME_LENGTH_USUAL {
+            return call(format!("{}.{:x}", self.about, self.stamp).as_bytes());
         }
-        call(&format!("{}.{:x}", self.about, self.stamp))
+        let mut buffer = [0u8; NAME_LENGTH_USUAL + SUFFIX_LENGTH_MAX];
+        buffer[..about.len()].copy_from_slice(about);
+        buffer[about.len()] = b'.';
+        // All sixteen digits are written; leading zeros, which no real stamp has, are moved out.
+        let digits = hexadecimal(self.stamp);
+        let skipped = (self.stamp.leading_zeros() as usize / 4).min(15);
+        let length = about.len() + 1 + 16 - skipped;
+        buffer[about.len() + 1..length].copy_from_slice(&digits[skipped..]);
+        call(&buffer[..length])
     }
 
     /// The text for people.
@@ -219,7 +223,7 @@ impl BriefEvent {
             meta: ObjectMeta {
                 name: self.with_name(|name| Str::from(name)),
                 namespace: template.namespace.clone(),
-                uid: self.uid.clone(),
+                uid: Uid::from_counter(self.number.0, self.number.1),
                 resource_version: self.resource_version,
                 creation_timestamp: Some(self.time),
                 ..ObjectMeta::default()
@@ -422,7 +426,7 @@ mod tests {
             about_version: 7,
             arg: "node-1".into(),
             stamp,
-            uid: Uid::from_counter(0, 2),
+            number: (0, 2),
             resource_version: 9,
             time: Time::from_unix(60),
         }
@@ -488,6 +492,7 @@ mod tests {
         assert!(event.body.get().is_none(), "asking for the name renders nothing");
         assert_eq!((event.message.as_str(), event.count), ("assigned default/web-1 to node-1", 1));
         assert_eq!((event.meta.name.as_str(), event.meta.resource_version), ("web-1.ab", 9));
+        assert_eq!(event.meta.uid, Uid::from_counter(0, 2));
         assert_eq!((event.involved_object.name.as_str(), event.involved_object.resource_version), ("web-1", 7));
         let copy = event.clone();
         event.count = 2;

@@ -1,7 +1,7 @@
 //! What happened, who did it and why: the engine's records with Kubernetes' words.
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Kind, Named, Object, ObjectKey, Str};
+use seatrial_api::{Kind, Object, ObjectKey, Str};
 use seatrial_engine::{Mode, Record, SimTime, StableHasher, Trace};
 use std::fmt;
 use std::hash::Hasher;
@@ -278,20 +278,35 @@ impl TraceLog {
         if self.mode == TraceMode::Off {
             return self.trace.record(now, actor as u16, what as u16, 0, detail, cause);
         }
-        let kind = object.kind();
-        let known = &mut self.prefixes[kind as usize];
-        let id = object.with_place(|namespace, name| {
-            if known.0 != *namespace {
-                *known = (namespace.into(), prefix(kind, namespace));
-            }
-            let mut hasher = known.1;
-            hasher.write(name.as_bytes());
-            hasher.finish()
-        });
+        let id = self.id_of(object);
         if self.mode == TraceMode::Full {
             self.objects.entry(id).or_insert_with(|| object.key());
         }
         self.trace.record(now, actor as u16, what as u16, id, detail, cause)
+    }
+
+    /// A hash of the object's kind, namespace and name, which is the same in every run.
+    #[inline]
+    fn id_of(&mut self, object: &Object) -> u64 {
+        let brief = if let Object::Event(event) = object { event.brief() } else { None };
+        if let Some(brief) = brief {
+            let mut hasher = self.prefix_of(Kind::Event, &brief.template.namespace);
+            brief.with_name_bytes(|name| hasher.write(name));
+            return hasher.finish();
+        }
+        let meta = object.meta();
+        let mut hasher = self.prefix_of(object.kind(), &meta.namespace);
+        hasher.write(meta.name.as_bytes());
+        hasher.finish()
+    }
+
+    #[inline]
+    fn prefix_of(&mut self, kind: Kind, namespace: &Str) -> StableHasher {
+        let known = &mut self.prefixes[kind as usize];
+        if known.0 != *namespace {
+            *known = (namespace.clone(), prefix(kind, namespace));
+        }
+        known.1
     }
 
     pub(super) fn records(&self) -> impl DoubleEndedIterator<Item = TraceRecord> + '_ {
@@ -318,4 +333,41 @@ fn prefix(kind: Kind, namespace: &str) -> StableHasher {
         hasher.write(text.as_bytes());
     }
     hasher
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use seatrial_api::{BriefEvent, Event, EventTemplate, Namespace, ObjectMeta};
+    use super::*;
+
+    #[test]
+    fn ids_are_hashes_of_kind_namespace_and_name() {
+        let mut trace = TraceLog::new(TraceMode::Hash);
+        let want = |parts: [&str; 5]| {
+            let mut hasher = StableHasher::new();
+            parts.iter().for_each(|part| hasher.write(part.as_bytes()));
+            hasher.finish()
+        };
+        for namespace in ["default", "", "default", "other"] {
+            for about in ["web", "web-7999786fc7-r8vr5", "a-name-that-is-longer-than-what-fits-inline-of-a-text"] {
+                let template = EventTemplate { namespace: namespace.into(), ..EventTemplate::default() };
+                let stamp = 0x17a6_05a2_4edc_7e01;
+                let brief =
+                    BriefEvent { template: Arc::new(template), about: about.into(), stamp, ..BriefEvent::default() };
+                let recorded = Event::from(brief);
+                let mut written = recorded.clone();
+                written.count = 2;
+                let name = format!("{about}.{stamp:x}");
+                for event in [recorded, written] {
+                    let id = trace.id_of(&Object::Event(Arc::new(event)));
+                    assert_eq!(id, want(["Event", "/", namespace, "/", &name]), "{namespace}/{name}");
+                }
+                let meta = ObjectMeta { namespace: namespace.into(), name: about.into(), ..ObjectMeta::default() };
+                let other = Object::Namespace(Arc::new(Namespace { meta, body: Default::default() }));
+                assert_eq!(trace.id_of(&other), want(["Namespace", "/", namespace, "/", about]));
+            }
+        }
+    }
 }
