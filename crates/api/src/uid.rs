@@ -46,6 +46,7 @@ impl Uid {
     }
 
     /// Whether this is the uid of nothing.
+    #[inline]
     pub fn is_nil(&self) -> bool {
         self.0 == Repr::default()
     }
@@ -71,6 +72,7 @@ impl Uid {
     }
 
     /// A number that tells this uid from others, for hashes and trees of random streams.
+    #[inline]
     pub fn as_u64(&self) -> u64 {
         match &self.0 {
             Repr::Uuid(high, low) => high.get().rotate_left(32) ^ low,

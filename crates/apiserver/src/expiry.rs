@@ -72,9 +72,8 @@ impl ApiServer {
 
     /// Deletes the recorded events that have lived long enough at a time, up to a version.
     fn expire_recorded(&mut self, at: Time, before: u64) {
-        let is_due = |event: &BriefEvent| {
-            event.time.plus_seconds(EVENT_TTL_SECONDS) <= at && event.resource_version < before
-        };
+        let is_due =
+            |event: &BriefEvent| event.time.plus_seconds(EVENT_TTL_SECONDS) <= at && event.resource_version < before;
         while self.store.oldest_recorded().is_some_and(is_due) {
             self.store.remove_oldest_recorded();
         }
@@ -123,7 +122,8 @@ mod tests {
         let start = Time::from_unix(1_000_000);
         server.bootstrap(&RequestInfo::new(start, "test")).expect("a new server");
         let request = |seconds| RequestInfo::new(start.plus_seconds(seconds), "test");
-        let by_hand = json!({"metadata": {"name": "hand"}, "involvedObject": {"namespace": "default"}, "type": "Normal"});
+        let by_hand =
+            json!({"metadata": {"name": "hand"}, "involvedObject": {"namespace": "default"}, "type": "Normal"});
         let key = |name: &str| ObjectKey::new(Kind::Event, "default", name);
         // Five are recorded in two seconds, and one is made by hand in between; of the five one is written again, in the second
         // of the last two, and one is deleted.

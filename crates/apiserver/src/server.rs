@@ -46,6 +46,7 @@ pub struct RequestInfo<'a> {
 
 impl<'a> RequestInfo<'a> {
     /// A request that writes.
+    #[inline]
     pub fn new(now: Time, manager: &'a str) -> Self {
         Self { now, manager, dry_run: false, field_validation: FieldValidation::Warn, force: false, events_v1: false }
     }
@@ -221,6 +222,7 @@ impl ApiServer {
     }
 
     /// Whether a namespace is there and not on its way out. Asked for one namespace after another many times over.
+    #[inline]
     fn takes_new_objects(&mut self, namespace: &Str) -> bool {
         let version = self.store.kind_version(Kind::Namespace);
         if self.open_namespace.0 == version && self.open_namespace.1 == *namespace {

@@ -52,6 +52,7 @@ impl SimTime {
 
     /// Nanoseconds since the start.
     #[must_use]
+    #[inline]
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
@@ -92,6 +93,7 @@ impl Sub for SimTime {
     type Output = Duration;
 
     /// The time from `earlier` to `self`; zero when `earlier` is the later one.
+    #[inline]
     fn sub(self, earlier: SimTime) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

@@ -65,23 +65,20 @@ impl Trace {
     #[inline]
     #[expect(clippy::too_many_arguments, reason = "the fields of a Record but its seq, which callers cannot know")]
     pub fn record(&mut self, time: SimTime, actor: u16, what: u16, object: u64, detail: u64, cause: u64) -> u64 {
-        self.last_seq = self.last_seq.wrapping_add(1);
-        if self.mode != Mode::Off {
-            self.keep(Record { seq: self.last_seq, time, actor, what, object, detail, cause });
+        let seq = self.last_seq.wrapping_add(1);
+        self.last_seq = seq;
+        if self.mode == Mode::Off {
+            return seq;
         }
-        self.last_seq
+        let words = [seq, time.0, (u64::from(actor) << 16) | u64::from(what), object, detail, cause];
+        self.state = words.into_iter().fold(self.state, mix);
+        if self.mode != Mode::HashOnly {
+            self.keep(Record { seq, time, actor, what, object, detail, cause });
+        }
+        seq
     }
 
     fn keep(&mut self, record: Record) {
-        let words = [
-            record.seq,
-            record.time.0,
-            (u64::from(record.actor) << 16) | u64::from(record.what),
-            record.object,
-            record.detail,
-            record.cause,
-        ];
-        self.state = words.into_iter().fold(self.state, mix);
         match self.mode {
             Mode::Full => self.records.push_back(record),
             Mode::Ring(capacity) if capacity > 0 => {

@@ -256,7 +256,7 @@ impl PodWorker {
 }
 
 fn attach_event(turn: &mut Turn<'_, '_>, text: &EventText<'_>) {
-    let about = ObjectRef { kind: Kind::Pod, meta: &turn.pod.meta, field_path: "", host: "" };
+    let about = ObjectRef::new(Kind::Pod, &turn.pod.meta);
     turn.client.event_as(ATTACH_DETACH, &about, text);
 }
 

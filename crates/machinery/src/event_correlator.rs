@@ -15,22 +15,33 @@ use crate::limits::{
 };
 use crate::lru::Lru;
 
+const AGGREGATE_INTERVAL_NS: u64 = EVENT_AGGREGATE_INTERVAL.as_nanos() as u64;
+
 /// What stands before the latest message of an aggregated event.
 pub const AGGREGATE_MESSAGE_PREFIX: &str = "(combined from similar events): ";
 
-/// All that an event is recognised by, but its message.
+/// What an event is recognised by: hashes, all but the object's from [`text_id`].
 #[derive(Clone, Copy, Debug)]
-pub struct EventKey<'a> {
-    /// The source's component and host, from [`source_id`].
+pub struct EventKey {
+    /// The source, from [`source_id`].
     pub source: u64,
     /// The involved object, from [`object_id`] or any id that is as unique.
     pub object: u64,
     /// The part of the object meant, such as `spec.containers{web}`.
-    pub field_path: &'a str,
+    pub field_path: u64,
     /// `Normal` or `Warning`.
-    pub event_type: &'a str,
+    pub event_type: u64,
     /// The reason.
-    pub reason: &'a str,
+    pub reason: u64,
+    /// The message.
+    pub message: u64,
+}
+
+/// The id of a text.
+#[must_use]
+#[inline]
+pub fn text_id(text: &str) -> u64 {
+    hash_strings(&[text])
 }
 
 /// The id of an event's source: a component and the host it runs on.
@@ -65,16 +76,17 @@ struct Keys {
 }
 
 impl Keys {
-    fn new(key: &EventKey<'_>, message: u64) -> Keys {
+    #[inline]
+    fn new(key: &EventKey) -> Keys {
         let mut hasher = FxHasher::default();
         hasher.write_u64(key.source);
         hasher.write_u64(key.object);
-        hasher.write(key.event_type.as_bytes());
+        hasher.write_u64(key.event_type);
         let spam = hasher.finish();
-        hasher.write(key.reason.as_bytes());
+        hasher.write_u64(key.reason);
         let aggregate = hasher.finish();
-        hasher.write(key.field_path.as_bytes());
-        hasher.write_u64(message);
+        hasher.write_u64(key.field_path);
+        hasher.write_u64(key.message);
         Keys { spam, aggregate, event: hasher.finish() }
     }
 }
@@ -142,33 +154,34 @@ impl EventCorrelator {
     /// Every event uses one key of each cache, and the logger's key tells the aggregator's, which tells the filter's. So
     /// whatever keys were used since, there were no more of the filter's than of the aggregator's, and no more of those
     /// than of the logger's: what the filter has forgotten the aggregator has too, and what that has the logger.
-    pub fn correlate(&mut self, key: &EventKey<'_>, message: &str, event: u64, now: SimTime) -> Outcome {
-        let message = hash_strings(&[message]);
-        let keys = Keys::new(key, message);
-
+    pub fn correlate(&mut self, key: &EventKey, event: u64, now: SimTime) -> Outcome {
+        let keys = Keys::new(key);
         let spam = self.spam_filter.find(keys.spam);
         let record = spam.and_then(|_| self.aggregator.find(keys.aggregate));
+
         let aggregated = match record {
-            Some(at) => self.aggregator.renew(at).event_aggregate(message, now),
-            None => self.aggregator.insert(keys.aggregate, AggregateRecord::new(now)).event_aggregate(message, now),
-        };
+            Some(number) => self.aggregator.renew(number),
+            None => self.aggregator.insert(keys.aggregate, AggregateRecord::new(now)),
+        }
+        .event_aggregate(key.message, now);
         let cache_key = if aggregated { keys.aggregate } else { keys.event };
 
         let log = match record.and_then(|_| self.logger.find(cache_key)) {
-            Some(at) => self.logger.renew(at),
+            Some(number) => self.logger.renew(number),
             None => self.logger.insert(cache_key, EventLog { count: 0, event, first: now }),
         };
         log.count = log.count.saturating_add(1);
-        let log = *log;
+        let EventLog { count, event, first } = *log;
 
         let is_accepted = match spam {
-            Some(at) => self.spam_filter.renew(at).try_accept(now),
-            None => self.spam_filter.insert(keys.spam, SpamRecord::new(now)).try_accept(now),
-        };
-        match log {
-            _ if !is_accepted => Outcome::Drop,
-            EventLog { count: 1, .. } => Outcome::Create { aggregated },
-            EventLog { count, event, first } => Outcome::Patch { event, count, first, aggregated },
+            Some(number) => self.spam_filter.renew(number),
+            None => self.spam_filter.insert(keys.spam, SpamRecord::new(now)),
+        }
+        .try_accept(now);
+        match is_accepted {
+            false => Outcome::Drop,
+            true if count == 1 => Outcome::Create { aggregated },
+            true => Outcome::Patch { event, count, first, aggregated },
         }
     }
 }
@@ -182,7 +195,7 @@ struct EventLog {
 }
 
 /// The different messages of one source, object, type and reason.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct AggregateRecord {
     last: SimTime,
     messages: Messages,
@@ -190,7 +203,7 @@ struct AggregateRecord {
 
 /// Hashes of messages: always fewer than [`EVENT_AGGREGATE_MAX`] between calls. Most reasons ever have one message, which needs
 /// no allocation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 enum Messages {
     #[default]
     None,
@@ -199,7 +212,7 @@ enum Messages {
 }
 
 /// The oldest comes first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct ManyMessages {
     count: usize,
     messages: [u64; EVENT_AGGREGATE_MAX - 1],
@@ -248,7 +261,7 @@ impl AggregateRecord {
     /// Takes a message in and says whether its event is to be aggregated.
     #[inline]
     fn event_aggregate(&mut self, message: u64, now: SimTime) -> bool {
-        if now - self.last > EVENT_AGGREGATE_INTERVAL {
+        if now.0.saturating_sub(self.last.0) > AGGREGATE_INTERVAL_NS {
             self.messages = Messages::None;
         }
         self.last = now;
@@ -273,7 +286,7 @@ impl SpamRecord {
 
     #[inline]
     fn try_accept(&mut self, now: SimTime) -> bool {
-        let refilled = self.credit_ns.saturating_add(now.as_nanos().saturating_sub(self.last.as_nanos()));
+        let refilled = self.credit_ns.saturating_add(now.0.saturating_sub(self.last.0));
         self.last = now;
         self.credit_ns = refilled.min(SpamRecord::CREDIT_NS_MAX);
         let is_accepted = self.credit_ns >= SpamRecord::TOKEN_NS;
@@ -292,9 +305,14 @@ mod tests {
         SimTime::from_secs(secs)
     }
 
-    fn key<'a>(object: u64, event_type: &'a str, reason: &'a str) -> EventKey<'a> {
+    fn key(object: u64, event_type: &str, reason: &str) -> EventKey {
         let source = source_id("replicaset-controller", "");
-        EventKey { source, object, field_path: "", event_type, reason }
+        let [field_path, event_type, reason, message] = ["", event_type, reason, "m"].map(text_id);
+        EventKey { source, object, field_path, event_type, reason, message }
+    }
+
+    fn says(key: EventKey, message: &str) -> EventKey {
+        EventKey { message: text_id(message), ..key }
     }
 
     const CREATE: Outcome = Outcome::Create { aggregated: false };
@@ -303,12 +321,12 @@ mod tests {
     fn identical_events_are_counted() {
         let mut correlator = EventCorrelator::new();
         let key = key(1, "Normal", "Pulled");
-        assert_eq!(correlator.correlate(&key, "m", 70, secs(5)), CREATE);
+        assert_eq!(correlator.correlate(&key, 70, secs(5)), CREATE);
         for count in 2..=25 {
             let want = Outcome::Patch { event: 70, count, first: secs(5), aggregated: false };
-            assert_eq!(correlator.correlate(&key, "m", 70 + u64::from(count), secs(6)), want);
+            assert_eq!(correlator.correlate(&key, 70 + u64::from(count), secs(6)), want);
         }
-        assert_eq!(correlator.correlate(&key, "m", 99, secs(6)), Outcome::Drop);
+        assert_eq!(correlator.correlate(&key, 99, secs(6)), Outcome::Drop);
     }
 
     #[test]
@@ -317,14 +335,15 @@ mod tests {
         let others = [
             EventKey { source: 9, ..base },
             EventKey { object: 2, ..base },
-            EventKey { field_path: "spec.containers{a}", ..base },
-            EventKey { event_type: "Warning", ..base },
-            EventKey { reason: "Pulling", ..base },
+            EventKey { field_path: text_id("spec.containers{a}"), ..base },
+            EventKey { event_type: text_id("Warning"), ..base },
+            EventKey { reason: text_id("Pulling"), ..base },
+            says(base, "n"),
         ];
         for other in others {
             let mut correlator = EventCorrelator::new();
-            correlator.correlate(&base, "m", 1, secs(0));
-            assert_eq!(correlator.correlate(&other, "m", 2, secs(0)), CREATE, "{other:?}");
+            correlator.correlate(&base, 1, secs(0));
+            assert_eq!(correlator.correlate(&other, 2, secs(0)), CREATE, "{other:?}");
         }
     }
 
@@ -334,7 +353,7 @@ mod tests {
         let mut correlator = EventCorrelator::new();
         let key = key(1, "Normal", "SuccessfulCreate");
         for n in 1..=30 {
-            let outcome = correlator.correlate(&key, &format!("Created pod: web-{n}"), n, secs(1));
+            let outcome = correlator.correlate(&says(key, &format!("Created pod: web-{n}")), n, secs(1));
             let want = match n {
                 1..10 => CREATE,
                 10 => Outcome::Create { aggregated: true },
@@ -345,8 +364,8 @@ mod tests {
         }
         // 300 s later there is one token, and what was dropped was counted.
         let want = Outcome::Patch { event: 10, count: 22, first: secs(1), aggregated: true };
-        assert_eq!(correlator.correlate(&key, "Created pod: web-31", 31, secs(301)), want);
-        assert_eq!(correlator.correlate(&key, "Created pod: web-32", 32, secs(301)), Outcome::Drop);
+        assert_eq!(correlator.correlate(&says(key, "Created pod: web-31"), 31, secs(301)), want);
+        assert_eq!(correlator.correlate(&says(key, "Created pod: web-32"), 32, secs(301)), Outcome::Drop);
     }
 
     #[test]
@@ -356,9 +375,9 @@ mod tests {
             let mut correlator = EventCorrelator::new();
             let key = key(1, "Normal", "SuccessfulCreate");
             for n in 0..9 {
-                assert_eq!(correlator.correlate(&key, &n.to_string(), n, secs(0)), CREATE);
+                assert_eq!(correlator.correlate(&says(key, &n.to_string()), n, secs(0)), CREATE);
             }
-            assert_eq!(correlator.correlate(&key, "ten", 9, secs(later)), want, "{later}");
+            assert_eq!(correlator.correlate(&says(key, "ten"), 9, secs(later)), want, "{later}");
         }
     }
 
@@ -367,23 +386,23 @@ mod tests {
         let mut correlator = EventCorrelator::new();
         let key = key(1, "Warning", "FailedCreate");
         for n in 0..10 {
-            correlator.correlate(&key, &n.to_string(), n, secs(0));
+            correlator.correlate(&says(key, &n.to_string()), n, secs(0));
         }
         let known = Outcome::Patch { event: 5, count: 2, first: secs(0), aggregated: false };
-        assert_eq!(correlator.correlate(&key, "5", 10, secs(1)), known);
+        assert_eq!(correlator.correlate(&says(key, "5"), 10, secs(1)), known);
         let forgotten = Outcome::Patch { event: 9, count: 2, first: secs(0), aggregated: true };
-        assert_eq!(correlator.correlate(&key, "0", 11, secs(1)), forgotten);
+        assert_eq!(correlator.correlate(&says(key, "0"), 11, secs(1)), forgotten);
     }
 
     #[test]
     fn each_type_has_its_own_spam_bucket() {
         let mut correlator = EventCorrelator::new();
         for _ in 0..25 {
-            assert_ne!(correlator.correlate(&key(1, "Normal", "Pulled"), "m", 0, secs(0)), Outcome::Drop);
+            assert_ne!(correlator.correlate(&key(1, "Normal", "Pulled"), 0, secs(0)), Outcome::Drop);
         }
-        assert_eq!(correlator.correlate(&key(1, "Normal", "Created"), "m", 0, secs(0)), Outcome::Drop);
-        assert_eq!(correlator.correlate(&key(1, "Warning", "BackOff"), "m", 0, secs(0)), CREATE);
-        assert_eq!(correlator.correlate(&key(2, "Normal", "Pulled"), "m", 0, secs(0)), CREATE);
+        assert_eq!(correlator.correlate(&key(1, "Normal", "Created"), 0, secs(0)), Outcome::Drop);
+        assert_eq!(correlator.correlate(&key(1, "Warning", "BackOff"), 0, secs(0)), CREATE);
+        assert_eq!(correlator.correlate(&key(2, "Normal", "Pulled"), 0, secs(0)), CREATE);
     }
 
     #[test]
@@ -399,11 +418,11 @@ mod tests {
     fn caches_are_bounded_and_forget_the_oldest() {
         let mut correlator = EventCorrelator::with_capacity(2);
         for object in [1, 2, 1, 3] {
-            correlator.correlate(&key(object, "Normal", "Pulled"), "m", object, secs(0));
+            correlator.correlate(&key(object, "Normal", "Pulled"), object, secs(0));
         }
         let kept = Outcome::Patch { event: 1, count: 3, first: secs(0), aggregated: false };
-        assert_eq!(correlator.correlate(&key(1, "Normal", "Pulled"), "m", 9, secs(0)), kept);
-        assert_eq!(correlator.correlate(&key(2, "Normal", "Pulled"), "m", 9, secs(0)), CREATE);
+        assert_eq!(correlator.correlate(&key(1, "Normal", "Pulled"), 9, secs(0)), kept);
+        assert_eq!(correlator.correlate(&key(2, "Normal", "Pulled"), 9, secs(0)), CREATE);
     }
 
     /// One of upstream's caches, as plainly as can be: the key used last comes first.
@@ -429,13 +448,13 @@ mod tests {
         let mut one_of = |count: u64| if rng.below(4) == 0 { rng.below(count) as usize } else { 0 };
         for event in 0..40_000 {
             let (type_, reason) = (["Normal", "Warning"][one_of(2)], ["Pulled", "Created", "Killing"][one_of(3)]);
-            let key = EventKey { field_path: ["", "a"][one_of(2)], ..key(one_of(5) as u64, type_, reason) };
+            let key = key(one_of(5) as u64, type_, reason);
             // Now and then it is quiet for long.
             now += std::time::Duration::from_secs([20, 3_000][one_of(30) / 29]);
-            let message = format!("m{}", event % [12, 1, 2, 30][one_of(4)]);
-            let hash = hash_strings(&[&message]);
-            let keys = Keys::new(&key, hash);
-            let aggregated = aggregator.get(keys.aggregate, AggregateRecord::new(now)).event_aggregate(hash, now);
+            let message = text_id(&format!("m{}", event % [12, 1, 2, 30][one_of(4)]));
+            let key = EventKey { field_path: text_id(["", "a"][one_of(2)]), message, ..key };
+            let keys = Keys::new(&key);
+            let aggregated = aggregator.get(keys.aggregate, AggregateRecord::new(now)).event_aggregate(message, now);
             let cache_key = if aggregated { keys.aggregate } else { keys.event };
             let log = logger.get(cache_key, EventLog { count: 0, event, first: now });
             log.count += 1;
@@ -445,7 +464,7 @@ mod tests {
                 true if count == 1 => Outcome::Create { aggregated },
                 true => Outcome::Patch { event: named, count, first, aggregated },
             };
-            assert_eq!(correlator.correlate(&key, &message, event, now), want, "{event}");
+            assert_eq!(correlator.correlate(&key, event, now), want, "{event}");
             seen[match want {
                 Outcome::Create { .. } => 0,
                 Outcome::Patch { aggregated: false, .. } => 1,

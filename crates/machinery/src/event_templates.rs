@@ -3,18 +3,18 @@
 use std::hash::Hasher;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHasher};
 use seatrial_api::{EventSource, EventTemplate, Kind, Str};
 use seatrial_engine::StableHasher;
 
-use crate::event_correlator::{AGGREGATE_MESSAGE_PREFIX, source_id};
-use crate::event_text::{EventText, Message, Pattern};
+use crate::event_correlator::{AGGREGATE_MESSAGE_PREFIX, EventKey, source_id};
+use crate::event_text::{EventText, Message, Outline, Pattern};
 use crate::recorder::ObjectRef;
 
 /// How many templates are kept to be shared.
 const SHARED_COUNT_MAX: usize = 1 << 17;
-/// How many templates are found by where their texts lie in the program.
-const RECENT_COUNT: usize = 64;
+/// How many templates are found by what was hashed for the correlator.
+const RECENT_COUNT: usize = 256;
 
 #[derive(Debug, Default)]
 pub(crate) struct EventTemplates {
@@ -22,7 +22,7 @@ pub(crate) struct EventTemplates {
     sources: FxHashMap<(u64, bool), Arc<EventSource>>,
     /// By a hash of all of it.
     templates: FxHashMap<u64, Arc<EventTemplate>>,
-    /// The template used last of each place. A place is a guess: whether the template fits is looked at.
+    /// The template used last of each place, which the low bits of a hash choose.
     recent: Vec<Option<Recent>>,
     /// Room that is used again.
     pattern: Pattern,
@@ -30,6 +30,9 @@ pub(crate) struct EventTemplates {
 
 #[derive(Debug)]
 struct Recent {
+    /// What its events say, as [`said`] has it. It stands for the texts themselves: an event is compared with one of
+    /// these, so that in a thousand million events two are taken for each other with a chance of 1 : 10^10.
+    said: u64,
     template: Arc<EventTemplate>,
     component: &'static str,
     kind: Kind,
@@ -43,30 +46,45 @@ impl EventTemplates {
         component: &'static str,
         about: &ObjectRef<'_>,
         text: &EventText<'_>,
+        key: &EventKey,
         latest_of_many: Option<&str>,
     ) -> (Arc<EventTemplate>, Str) {
-        match latest_of_many {
-            Some(latest) => self.of_aggregate(component, about, text, latest),
-            None => self.of_one(component, about, text),
+        if let Some(latest) = latest_of_many {
+            return self.of_aggregate(component, about, text, latest);
         }
+        let outline = text.message.outline(key.message);
+        if let Some(outline) = &outline
+            && let said = said(key, outline)
+            && let Some(Some(recent)) = self.recent.get(said as usize % RECENT_COUNT)
+            && recent.said == said
+            && recent.fits(component, about)
+        {
+            let template = Arc::clone(&recent.template);
+            let arg = if template.host_is_arg { about.host.clone() } else { outline.arg.unwrap_or_default().into() };
+            return (template, arg);
+        }
+        self.of_one(component, about, text, (key, outline))
     }
 
+    #[inline(never)]
     fn of_one(
         &mut self,
         component: &'static str,
         about: &ObjectRef<'_>,
         text: &EventText<'_>,
+        (key, outline): (&EventKey, Option<Outline<'_>>),
     ) -> (Arc<EventTemplate>, Str) {
-        let place = place_of(component, about, text);
-        if let Some(Some(recent)) = self.recent.get(place)
-            && let Some(own) = recent.argument(component, about, text)
-        {
-            return (Arc::clone(&recent.template), own.into());
-        }
         let own = self.pattern.take_apart(&text.message, &about.meta.name);
         let (template, arg) = self.find(component, about, text, (own, false));
-        self.recent.resize_with(RECENT_COUNT, || None);
-        self.recent[place] = Some(Recent { template: Arc::clone(&template), component, kind: about.kind });
+        // A text that holds the name, or is too long to say where something stands in it, is one object's own.
+        let is_common =
+            |o: &Outline<'_>| o.has_name == template.name_at.is_some() && o.arg.is_some() == template.arg_at.is_some();
+        if let Some(outline) = outline.filter(is_common) {
+            let said = said(key, &outline);
+            self.recent.resize_with(RECENT_COUNT, || None);
+            let recent = Recent { said, template: Arc::clone(&template), component, kind: about.kind };
+            self.recent[said as usize % RECENT_COUNT] = Some(recent);
+        }
         (template, arg)
     }
 
@@ -91,8 +109,8 @@ impl EventTemplates {
         (own, aggregated): (&str, bool),
     ) -> (Arc<EventTemplate>, Str) {
         let host_is_arg = self.pattern.arg_at.is_none() && !about.host.is_empty();
-        let arg = Str::from(if host_is_arg { about.host } else { own });
-        let host = if host_is_arg { "" } else { about.host };
+        let arg = if host_is_arg { about.host.clone() } else { own.into() };
+        let host = if host_is_arg { "" } else { about.host.as_str() };
         let source = self.source(component, host, if aggregated { "" } else { component });
         let wanted = EventTemplate {
             kind: about.kind.info().kind.into(),
@@ -138,24 +156,28 @@ impl EventTemplates {
 }
 
 impl Recent {
-    /// The argument of an event, if the template is its own.
+    /// Whether the template is that of a component's event about an object, if it says the same.
     #[inline]
-    fn argument<'a>(&self, component: &str, about: &ObjectRef<'a>, text: &EventText<'a>) -> Option<&'a str> {
+    fn fits(&self, component: &str, about: &ObjectRef<'_>) -> bool {
         let template = &*self.template;
-        let has_host = match template.host_is_arg {
-            true => !about.host.is_empty(),
-            false => template.source.host.as_str() == about.host,
-        };
-        let fits = std::ptr::eq(self.component, component)
+        std::ptr::eq(self.component, component)
             && self.kind == about.kind
-            && has_host
             && template.about_namespace == about.meta.namespace
-            && template.type_.as_str() == text.type_
-            && template.reason.as_str() == text.reason
-            && template.field_path.as_str() == about.field_path;
-        let own = if fits { text.message.argument(template)? } else { return None };
-        Some(if template.host_is_arg { about.host } else { own })
+            && match template.host_is_arg {
+                true => !about.host.is_empty(),
+                false => template.source.host == *about.host,
+            }
     }
+}
+
+/// A hash of what an event says, but for the name and the argument.
+#[inline]
+fn said(key: &EventKey, outline: &Outline<'_>) -> u64 {
+    let mut hasher = FxHasher::default();
+    for part in [key.event_type, key.reason, key.field_path, outline.hash] {
+        hasher.write_u64(part);
+    }
+    hasher.finish()
 }
 
 fn hash_of(template: &EventTemplate) -> u64 {
@@ -171,13 +193,6 @@ fn hash_of(template: &EventTemplate) -> u64 {
     hasher.finish()
 }
 
-/// Where a text of the program's lies tells it from others; two that share a place only cost time.
-fn place_of(component: &str, about: &ObjectRef<'_>, text: &EventText<'_>) -> usize {
-    let address = |text: &str| text.as_ptr() as usize;
-    let mixed = address(text.reason).wrapping_add(address(component) << 1).wrapping_add(about.field_path.len() << 3);
-    (mixed ^ mixed >> 6) % RECENT_COUNT
-}
-
 /// Events of cluster-scoped objects live in `default`.
 pub(crate) fn event_namespace(about: &ObjectRef<'_>) -> Str {
     if about.meta.namespace.is_empty() { Str::new_static("default") } else { about.meta.namespace.clone() }
@@ -185,10 +200,43 @@ pub(crate) fn event_namespace(about: &ObjectRef<'_>) -> Str {
 
 #[cfg(test)]
 mod tests {
-    use seatrial_api::ObjectMeta;
+    use seatrial_api::{BriefEvent, Event, ObjectMeta};
 
     use super::*;
+    use crate::event_correlator::text_id;
     use crate::event_text::Piece;
+
+    fn of(
+        templates: &mut EventTemplates,
+        component: &'static str,
+        about: &ObjectRef<'_>,
+        text: &EventText<'_>,
+        latest: Option<&str>,
+    ) -> (Arc<EventTemplate>, Str) {
+        let mut room = String::new();
+        let [field_path, event_type, reason] = [about.field_path, text.type_, text.reason].map(text_id);
+        let message = text_id(text.message.render(&about.meta.name, &mut room));
+        let key = EventKey { source: 0, object: 0, field_path, event_type, reason, message };
+        templates.of(component, about, text, &key, latest)
+    }
+
+    #[test]
+    fn a_text_that_holds_a_name_is_that_object_s_own() {
+        let long = "x".repeat(70_000);
+        let pieces = [Piece::Text(&long), Piece::Name];
+        for text in [EventText::normal("Said", "web is here"), EventText::normal_pieces("Said", &pieces)] {
+            let mut templates = EventTemplates::default();
+            for name in ["web", "api", "web"] {
+                let meta = ObjectMeta { name: name.into(), namespace: "default".into(), ..ObjectMeta::default() };
+                let about = ObjectRef::new(Kind::Pod, &meta);
+                let (template, arg) = of(&mut templates, "kubelet", &about, &text, None);
+                let about = Str::from(name);
+                let event = Event::from(BriefEvent { template, about, arg, ..BriefEvent::default() });
+                let mut room = String::new();
+                assert_eq!(event.message.as_str(), text.message.render(name, &mut room), "{name}");
+            }
+        }
+    }
 
     #[test]
     fn a_template_is_found_again_by_whoever_says_the_same_and_nobody_else() {
@@ -198,48 +246,52 @@ mod tests {
             ..ObjectMeta::default()
         };
         let (web, api, other) = (meta("web", "default"), meta("api", "default"), meta("web", "other"));
-        let about = |meta, host, field_path| ObjectRef { kind: Kind::Pod, meta, field_path, host };
+        let hosts = ["", "host", "node-a", "node-b"].map(Str::from);
+        let about = |meta, host: &str, field_path| {
+            let host = hosts.iter().find(|there| **there == host).expect("it is one of them");
+            ObjectRef { kind: Kind::Pod, meta, field_path, host }
+        };
         let pieces = [Piece::Text("on "), Piece::Arg("node-1"), Piece::Text(" is "), Piece::Name];
         let more = [Piece::Text("on "), Piece::Arg("node-2"), Piece::Text(" is "), Piece::Name];
         let (said, said_more) = (EventText::normal_pieces("Said", &pieces), EventText::normal_pieces("Said", &more));
         let plain = EventText::normal("Said", "plain");
         let mut templates = EventTemplates::default();
         for _ in 0..2 {
-            let (first, arg) = templates.of("scheduler", &about(&web, "", ""), &said, None);
+            let (first, arg) = of(&mut templates, "scheduler", &about(&web, "", ""), &said, None);
             assert_eq!((first.message.as_str(), arg.as_str()), ("on  is ", "node-1"));
-            let (same, arg) = templates.of("scheduler", &about(&api, "", ""), &said_more, None);
+            let (same, arg) = of(&mut templates, "scheduler", &about(&api, "", ""), &said_more, None);
             assert!(Arc::ptr_eq(&first, &same) && arg == "node-2");
             // Whatever differs makes another one.
             let others = [
-                templates.of("kubelet", &about(&web, "", ""), &said, None).0,
-                templates.of("scheduler", &about(&other, "", ""), &said, None).0,
-                templates.of("scheduler", &about(&web, "", "spec"), &said, None).0,
-                templates.of("scheduler", &about(&web, "host", ""), &said, None).0,
-                templates.of("scheduler", &about(&web, "", ""), &plain, None).0,
-                templates.of("scheduler", &about(&web, "", ""), &EventText::warning("Said", "plain"), None).0,
-                templates.of("scheduler", &about(&web, "", ""), &EventText::normal("Other", "plain"), None).0,
-                templates.of("scheduler", &about(&web, "", ""), &said, Some("on node-1 is web")).0,
-                templates.of("scheduler", &ObjectRef { kind: Kind::Node, ..about(&web, "", "") }, &said, None).0,
+                of(&mut templates, "kubelet", &about(&web, "", ""), &said, None).0,
+                of(&mut templates, "scheduler", &about(&other, "", ""), &said, None).0,
+                of(&mut templates, "scheduler", &about(&web, "", "spec"), &said, None).0,
+                of(&mut templates, "scheduler", &about(&web, "host", ""), &said, None).0,
+                of(&mut templates, "scheduler", &about(&web, "", ""), &plain, None).0,
+                of(&mut templates, "scheduler", &about(&web, "", ""), &EventText::warning("Said", "plain"), None).0,
+                of(&mut templates, "scheduler", &about(&web, "", ""), &EventText::normal("Other", "plain"), None).0,
+                of(&mut templates, "scheduler", &about(&web, "", ""), &said, Some("on node-1 is web")).0,
+                of(&mut templates, "scheduler", &ObjectRef { kind: Kind::Node, ..about(&web, "", "") }, &said, None).0,
             ];
             for (index, one) in others.iter().enumerate() {
                 assert!(!Arc::ptr_eq(&first, one), "{index}");
                 assert!(others[..index].iter().all(|before| **before != **one), "{index}");
             }
             // Hosts share a template where the text has no argument.
-            let (a, arg) = templates.of("kubelet", &about(&web, "node-a", ""), &plain, None);
+            let (a, arg) = of(&mut templates, "kubelet", &about(&web, "node-a", ""), &plain, None);
             assert_eq!(arg, "node-a");
-            let (b, arg) = templates.of("kubelet", &about(&web, "node-b", ""), &plain, None);
+            let (b, arg) = of(&mut templates, "kubelet", &about(&web, "node-b", ""), &plain, None);
             assert!(Arc::ptr_eq(&a, &b) && arg == "node-b" && a.host_is_arg);
-            let (none, arg) = templates.of("kubelet", &about(&web, "", ""), &plain, None);
+            let (none, arg) = of(&mut templates, "kubelet", &about(&web, "", ""), &plain, None);
             assert!(!none.host_is_arg && arg.is_empty());
             // Beside an argument each host has its own.
-            let (a, arg) = templates.of("kubelet", &about(&web, "node-a", ""), &said, None);
+            let (a, arg) = of(&mut templates, "kubelet", &about(&web, "node-a", ""), &said, None);
             assert!(!a.host_is_arg && arg == "node-1" && a.source.host == "node-a");
-            let (b, _) = templates.of("kubelet", &about(&web, "node-b", ""), &said, None);
+            let (b, _) = of(&mut templates, "kubelet", &about(&web, "node-b", ""), &said, None);
             assert!(!Arc::ptr_eq(&a, &b) && b.source.host == "node-b");
-            assert!(Arc::ptr_eq(&a, &templates.of("kubelet", &about(&api, "node-a", ""), &said_more, None).0));
+            assert!(Arc::ptr_eq(&a, &of(&mut templates, "kubelet", &about(&api, "node-a", ""), &said_more, None).0));
         }
-        let (latest, arg) = templates.of("scheduler", &about(&web, "", ""), &said, Some("on node-1 is web"));
+        let (latest, arg) = of(&mut templates, "scheduler", &about(&web, "", ""), &said, Some("on node-1 is web"));
         assert_eq!((latest.source.reporting_component.as_str(), arg.as_str()), ("", "on node-1 is web"));
     }
 }

@@ -1,6 +1,8 @@
 //! What an event says: a text, or the parts of one that are put together only where somebody reads it.
 
-use seatrial_api::EventTemplate;
+use std::hash::Hasher;
+
+use rustc_hash::FxHasher;
 
 /// What an event says.
 #[derive(Clone, Copy, Debug)]
@@ -68,34 +70,57 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The argument of the text, if it is one of a template's.
-    pub(crate) fn argument(&self, template: &EventTemplate) -> Option<&'a str> {
-        let pieces = match self {
-            Message::Text(text) => {
-                let is_whole = template.name_at.is_none() && template.arg_at.is_none();
-                return (is_whole && template.message == *text).then_some("");
-            }
-            Message::Pieces(pieces) => *pieces,
-        };
-        let (whole, mut at, mut arg, mut places) = (template.message.as_bytes(), 0, "", 0);
-        for piece in pieces {
-            match piece {
-                Piece::Text(text) if whole[at..].starts_with(text.as_bytes()) => at += text.len(),
-                Piece::Text(_) => return None,
-                Piece::Name if is_here(template.name_at, at) => places += 1,
-                Piece::Arg(text) if is_here(template.arg_at, at) => (arg, places) = (text, places + 1),
-                // It is part of the template's text, which is taken apart once more.
-                Piece::Name | Piece::Arg(_) | Piece::Number(_) => return None,
-            }
+    /// What the text has in common with others. `whole` is a hash of the text. There is none where the name or an argument
+    /// is part of what it says, as [`Pattern`] has it, so that others do not say the same.
+    #[inline]
+    pub(crate) fn outline(&self, whole: u64) -> Option<Outline<'a>> {
+        match self {
+            Message::Text(_) => Some(Outline { hash: whole, has_name: false, arg: None }),
+            Message::Pieces(pieces) => outline_of(pieces),
         }
-        let wanted = usize::from(template.name_at.is_some()) + usize::from(template.arg_at.is_some());
-        (at == whole.len() && places == wanted).then_some(arg)
     }
 }
 
-#[inline]
-fn is_here(place: Option<u16>, at: usize) -> bool {
-    place.is_some_and(|place| usize::from(place) == at)
+/// A text but for the name and the argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outline<'a> {
+    /// Of what many have in common.
+    pub(crate) hash: u64,
+    /// Whether the name is left out.
+    pub(crate) has_name: bool,
+    /// What is each one's own.
+    pub(crate) arg: Option<&'a str>,
+}
+
+fn outline_of<'a>(pieces: &[Piece<'a>]) -> Option<Outline<'a>> {
+    const NAME: u64 = 1;
+    const ARG: u64 = 2;
+    const NUMBER: u64 = 3;
+    let mut hasher = FxHasher::default();
+    let (mut has_name, mut arg, mut is_after_text) = (false, None, true);
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => {
+                hasher.write(text.as_bytes());
+                is_after_text |= !text.is_empty();
+            }
+            Piece::Number(number) => {
+                hasher.write_u64(NUMBER);
+                hasher.write_i32(*number);
+                is_after_text = true;
+            }
+            Piece::Name if is_after_text && !has_name => {
+                hasher.write_u64(NAME);
+                (has_name, is_after_text) = (true, false);
+            }
+            Piece::Arg(text) if is_after_text && arg.is_none() => {
+                hasher.write_u64(ARG);
+                (arg, is_after_text) = (Some(*text), false);
+            }
+            Piece::Name | Piece::Arg(_) => return None,
+        }
+    }
+    Some(Outline { hash: hasher.finish(), has_name, arg })
 }
 
 fn write(pieces: &[Piece<'_>], name: &str, out: &mut String) {
@@ -200,6 +225,37 @@ mod tests {
             assert_eq!(Message::Pieces(&pieces).render("web", &mut room), format!("from {number} of web/x"));
             assert_eq!(Message::Text("plain").render("web", &mut room), "plain");
         }
+    }
+
+    #[test]
+    fn texts_with_the_same_outline_differ_in_name_and_argument() {
+        use Piece::{Arg, Name, Number, Text};
+        let outline = |pieces: &[Piece<'static>]| outline_of(pieces);
+        let web = outline(&[Text("a "), Name, Text(" b "), Arg("x")]).expect("a text of its own");
+        assert_eq!((web.has_name, web.arg), (true, Some("x")));
+        assert_eq!(outline(&[Text("a "), Name, Text(" b "), Arg("y")]).map(|other| other.hash), Some(web.hash));
+        let others: [&[Piece<'static>]; 8] = [
+            &[Text("a "), Arg("x"), Text(" b "), Name],
+            &[Text("a "), Name, Text(" b ")],
+            &[Text("a "), Text(" b "), Arg("x")],
+            &[Text("a "), Name, Text(" c "), Arg("x")],
+            &[Text("a "), Name, Text(" b "), Arg("x"), Text(".")],
+            &[Text("a "), Name, Text(" b "), Number(1)],
+            &[Text("a "), Name, Text(" b "), Number(2)],
+            &[],
+        ];
+        let mut hashes: Vec<u64> = others.iter().flat_map(|pieces| outline(pieces)).map(|other| other.hash).collect();
+        hashes.push(web.hash);
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), others.len() + 1);
+        // Where one is part of what the text says.
+        for pieces in [[Name, Arg("x")], [Arg("x"), Name], [Name, Name], [Arg("x"), Arg("y")]] {
+            assert_eq!(outline(&pieces), None, "{pieces:?}");
+            assert_eq!(outline(&[pieces[0], Text(""), pieces[1]]), None, "{pieces:?}");
+        }
+        assert_eq!(outline(&[Name, Text("-"), Name]), None);
+        assert_eq!(Message::Text("web").outline(7), Some(Outline { hash: 7, has_name: false, arg: None }));
     }
 
     #[test]

@@ -1,77 +1,81 @@
 //! A bounded map that drops what was used least recently. Keys are hashes.
 //!
-//! Stands for groupcache's lru.Cache, which client-go keeps its events in. Entries lie in the order of their use: a use appends
-//! the entry once more and leaves the one before stale, so that the oldest is forgotten by passing it by. No use walks
-//! to an entry's neighbours, and what is written lies side by side.
+//! Stands for groupcache's lru.Cache, which client-go keeps its events in. Entries lie in a ring in the order of their use: a
+//! use puts the entry in once more and leaves the one before stale, so that the oldest is forgotten by passing it by. No
+//! use touches an entry's neighbours, and what is written lies side by side.
 
-/// No entry: the end of a bucket.
-const NONE: u32 = u32::MAX;
-/// How many entries there is room for before the stale ones are looked for.
-const ROOM_MIN: usize = 64;
+/// How many entries the smallest ring holds.
+const RING_MIN: usize = 64;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Entry<V> {
     key: u64,
     value: V,
-    /// The entry of the same bucket that was appended before this one.
+    /// The number of the entry of the same bucket that was put in before this one.
     next: u32,
     /// Whether the key has been used again: its value is in a later entry.
     is_stale: bool,
 }
 
+/// Entries are numbered as they are put in, and numbers begin again at 0 after the last one. Those from `oldest` to
+/// `end` are known; a number that is none of theirs ends its bucket, since all before it are older still. So does one
+/// that is not older than the one before it: there the numbers have come round since the bucket was used.
 #[derive(Clone, Debug)]
 pub(crate) struct Lru<V> {
     capacity: usize,
-    /// The latest entry of each bucket; a power of two of them. The keys are hashes, so that their low bits choose.
+    /// The number of the latest entry of each bucket. The keys are hashes, so that their low bits choose.
     buckets: Vec<u32>,
-    /// In the order of their use. Those before `oldest` are forgotten, which ends every bucket that comes to them.
-    entries: Vec<Entry<V>>,
-    oldest: usize,
-    /// How many are neither forgotten nor stale.
+    /// As many as there are buckets, a power of two: the low bits of an entry's number are its place.
+    ring: Vec<Entry<V>>,
+    oldest: u32,
+    end: u32,
+    /// How many of the known entries are not stale.
     count: usize,
-    /// At how many entries the forgotten and the stale ones are thrown away: at least twice as many as are left then, so
-    /// that this costs each use little.
-    room: usize,
 }
 
-impl<V: Default> Lru<V> {
+impl<V: Clone + Default> Lru<V> {
     /// A map of at most `capacity` entries, and at least one.
     pub(crate) fn new(capacity: usize) -> Lru<V> {
-        let capacity = capacity.clamp(1, NONE as usize / 2);
+        let capacity = capacity.clamp(1, u32::MAX as usize / 4);
         Lru {
             capacity,
-            buckets: vec![NONE; ROOM_MIN],
-            entries: Vec::new(),
+            buckets: vec![u32::MAX; RING_MIN],
+            ring: vec![Entry::default(); RING_MIN],
             oldest: 0,
+            end: 0,
             count: 0,
-            room: ROOM_MIN,
         }
     }
 
-    /// Where the value of a key lies until the next use.
+    /// The number of a key's entry, good until the next use.
     #[inline]
-    pub(crate) fn find(&self, key: u64) -> Option<usize> {
-        let mut at = self.buckets[self.bucket(key)];
-        while let Some(entry) = self.entries.get(at as usize).filter(|_| at as usize >= self.oldest) {
+    pub(crate) fn find(&self, key: u64) -> Option<u32> {
+        let (mut number, mut age) = (self.buckets[self.place(key)], 0);
+        loop {
+            let older = self.end.wrapping_sub(number);
+            if older <= age || older > self.end.wrapping_sub(self.oldest) {
+                return None;
+            }
+            let entry = &self.ring[self.place(u64::from(number))];
             if entry.key == key {
                 // The latest of a key comes first in its bucket.
-                return Some(at as usize);
+                return Some(number);
             }
-            at = entry.next;
+            (number, age) = (entry.next, older);
         }
-        None
     }
 
-    /// The value that was found at a place, from now on the most recently used one.
+    /// The value that was found under a number, from now on the most recently used one.
     #[inline]
-    pub(crate) fn renew(&mut self, at: usize) -> &mut V {
-        if at + 1 < self.entries.len() {
-            let entry = &mut self.entries[at];
-            entry.is_stale = true;
-            let (key, value) = (entry.key, std::mem::take(&mut entry.value));
-            self.append(key, value);
+    pub(crate) fn renew(&mut self, number: u32) -> &mut V {
+        let place = self.place(u64::from(number));
+        if number.wrapping_add(1) == self.end {
+            return &mut self.ring[place].value;
         }
-        self.newest()
+        let entry = &mut self.ring[place];
+        entry.is_stale = true;
+        let (key, value) = (entry.key, std::mem::take(&mut entry.value));
+        self.put(key, value)
     }
 
     /// Puts in the value of a key that has none.
@@ -81,51 +85,48 @@ impl<V: Default> Lru<V> {
             self.forget_oldest();
         }
         self.count += 1;
-        self.append(key, value);
-        self.newest()
+        self.put(key, value)
     }
 
     #[inline]
-    fn bucket(&self, key: u64) -> usize {
-        key as usize & (self.buckets.len() - 1)
+    fn place(&self, bits: u64) -> usize {
+        bits as usize & (self.ring.len() - 1)
     }
 
     #[inline]
-    fn newest(&mut self) -> &mut V {
-        let newest = self.entries.len() - 1;
-        &mut self.entries[newest].value
-    }
-
-    #[inline]
-    fn append(&mut self, key: u64, value: V) {
-        if self.entries.len() == self.room {
+    fn put(&mut self, key: u64, value: V) -> &mut V {
+        if self.end.wrapping_sub(self.oldest) as usize == self.ring.len() {
             self.make_room();
         }
-        let (bucket, at) = (self.bucket(key), self.entries.len() as u32);
-        let next = std::mem::replace(&mut self.buckets[bucket], at);
-        self.entries.push(Entry { key, value, next, is_stale: false });
+        let (number, bucket) = (self.end, self.place(key));
+        self.end = number.wrapping_add(1);
+        let next = std::mem::replace(&mut self.buckets[bucket], number);
+        let place = self.place(u64::from(number));
+        let entry = &mut self.ring[place];
+        *entry = Entry { key, value, next, is_stale: false };
+        &mut entry.value
     }
 
     #[inline]
     fn forget_oldest(&mut self) {
-        while self.entries.get(self.oldest).is_some_and(|entry| entry.is_stale) {
-            self.oldest += 1;
+        while self.ring[self.place(u64::from(self.oldest))].is_stale {
+            self.oldest = self.oldest.wrapping_add(1);
         }
-        self.oldest += 1;
+        self.oldest = self.oldest.wrapping_add(1);
         self.count -= 1;
     }
 
+    /// Leaves the stale entries out. The new ring is half empty at least, so that this costs each use little.
     #[cold]
     fn make_room(&mut self) {
-        self.entries.drain(..self.oldest);
-        self.entries.retain(|entry| !entry.is_stale);
-        self.oldest = 0;
-        self.room = (2 * self.entries.len()).max(ROOM_MIN);
-        self.buckets.clear();
-        self.buckets.resize(self.room.next_power_of_two(), NONE);
-        for at in 0..self.entries.len() {
-            let bucket = self.bucket(self.entries[at].key);
-            self.entries[at].next = std::mem::replace(&mut self.buckets[bucket], at as u32);
+        let room = (4 * self.count).min(2 * self.capacity).max(RING_MIN).next_power_of_two();
+        let from = self.place(u64::from(self.oldest));
+        let mut old = std::mem::replace(&mut self.ring, vec![Entry::default(); room]);
+        old.rotate_left(from);
+        self.buckets = vec![u32::MAX; room];
+        (self.oldest, self.end) = (0, 0);
+        for entry in old.into_iter().filter(|entry| !entry.is_stale) {
+            self.put(entry.key, entry.value);
         }
     }
 }
@@ -138,17 +139,18 @@ mod tests {
 
     use super::*;
 
-    impl<V: Default> Lru<V> {
+    impl<V: Clone + Default> Lru<V> {
         fn get_or_insert_with(&mut self, key: u64, new: impl FnOnce() -> V) -> &mut V {
             match self.find(key) {
-                Some(at) => self.renew(at),
+                Some(number) => self.renew(number),
                 None => self.insert(key, new()),
             }
         }
 
         fn keys(&self) -> Vec<u64> {
-            let left = self.entries[self.oldest..].iter().rev();
-            left.filter(|entry| !entry.is_stale).map(|entry| entry.key).collect()
+            let known = (0..self.end.wrapping_sub(self.oldest)).map(|n| self.end.wrapping_sub(n + 1));
+            let entries = known.map(|number| &self.ring[self.place(u64::from(number))]);
+            entries.filter(|entry| !entry.is_stale).map(|entry| entry.key).collect()
         }
     }
 
@@ -180,6 +182,8 @@ mod tests {
     fn it_is_a_list_whose_used_keys_come_to_its_front() {
         for (capacity, key_count) in [(1, 3), (5, 8), (40, 45), (40, 39), (300, 1000)] {
             let (mut lru, mut list) = (Lru::new(capacity), VecDeque::new());
+            // The numbers of its entries begin again at 0 on the way.
+            (lru.oldest, lru.end) = (u32::MAX - 100, u32::MAX - 100);
             let mut rng = Rng::from_seed(capacity as u64);
             for use_ in 0..5_000_u64 {
                 // Some keys come again and again, and some differ in their high bits only, so that they share a bucket.
@@ -193,7 +197,7 @@ mod tests {
                 list.push_front((key, value));
                 list.truncate(capacity);
                 assert_eq!(*lru.get_or_insert_with(key, || use_), value);
-                assert!(lru.entries.len() <= ROOM_MIN.max(2 * capacity), "what was used before takes no room for long");
+                assert!(lru.ring.len() <= (2 * capacity).next_power_of_two().max(RING_MIN));
             }
             assert_eq!(lru.keys(), list.iter().map(|(key, _)| *key).collect::<Vec<_>>());
             assert_eq!(lru.count, list.len());

@@ -8,7 +8,7 @@ use seatrial_api::{BriefEvent, Event, EventTemplate, Kind, ObjectMeta, Resource,
 use seatrial_apiserver::{ApiServer, RequestInfo};
 
 use crate::clock::Clock;
-use crate::event_correlator::{EventCorrelator, EventKey, Outcome, aggregate_message, object_id, source_id};
+use crate::event_correlator::{EventCorrelator, EventKey, Outcome, aggregate_message, object_id, source_id, text_id};
 use crate::event_templates::{EventTemplates, event_namespace};
 use crate::event_text::EventText;
 
@@ -22,13 +22,23 @@ pub struct ObjectRef<'a> {
     /// A part of the object, as in `spec.containers{web}`, or empty.
     pub field_path: &'a str,
     /// The node the component runs on, or empty.
-    pub host: &'a str,
+    pub host: &'a Str,
 }
+
+/// The host of a component that runs on no node.
+static NO_HOST: Str = Str::new_static("");
 
 impl<'a> ObjectRef<'a> {
     /// The whole of an object.
+    #[inline]
     pub fn of<R: Resource>(object: &'a R) -> Self {
-        Self { kind: R::KIND, meta: object.meta(), field_path: "", host: "" }
+        Self::new(R::KIND, object.meta())
+    }
+
+    /// The whole of an object of a kind.
+    #[inline]
+    pub fn new(kind: Kind, meta: &'a ObjectMeta) -> Self {
+        Self { kind, meta, field_path: "", host: &NO_HOST }
     }
 }
 
@@ -53,21 +63,22 @@ impl EventRecorder {
         about: &ObjectRef<'_>,
         text: &EventText<'_>,
     ) {
+        let message = text.message.render(&about.meta.name, &mut self.text);
         let key = EventKey {
             source: source_id(component, about.host),
             object: identity(about),
-            field_path: about.field_path,
-            event_type: text.type_,
-            reason: text.reason,
+            field_path: text_id(about.field_path),
+            event_type: text_id(text.type_),
+            reason: text_id(text.reason),
+            message: text_id(message),
         };
-        let message = text.message.render(&about.meta.name, &mut self.text);
         self.count += 1;
         // The stamp names the event: the time in nanoseconds, and a little more so that no two are alike.
         let stamp = clock.unix_nanos().wrapping_add(self.count).cast_unsigned();
-        match self.correlator.correlate(&key, message, stamp, clock.now()) {
+        match self.correlator.correlate(&key, stamp, clock.now()) {
             Outcome::Drop => {}
             Outcome::Create { aggregated } => {
-                let said = self.templates.of(component, about, text, aggregated.then_some(message));
+                let said = self.templates.of(component, about, text, &key, aggregated.then_some(message));
                 let request = RequestInfo::new(clock.time(), component);
                 // A namespace on its way out takes no events; nobody retries for that.
                 let _ = server.create_event(&request, brief_event(request.now, about, said, stamp));
@@ -77,7 +88,7 @@ impl EventRecorder {
                 let count = i32::try_from(count).unwrap_or(i32::MAX);
                 let Ok(old) = server.get::<Event>(&event_namespace(about), &event_name(about, stamp)) else {
                     // The event has expired in between: it is made anew, with its count.
-                    let said = self.templates.of(component, about, text, aggregated.then_some(message));
+                    let said = self.templates.of(component, about, text, &key, aggregated.then_some(message));
                     let mut event = Event::from(brief_event(request.now, about, said, stamp));
                     event.count = count;
                     event.first_timestamp = Some(clock.at(first).time());
@@ -152,7 +163,7 @@ mod tests {
             uid: Uid::from_counter(0, 1),
             ..ObjectMeta::default()
         };
-        let about = ObjectRef { kind: Kind::Pod, meta: &meta, field_path: "", host: "node-1" };
+        let about = ObjectRef { kind: Kind::Pod, meta: &meta, field_path: "", host: &"node-1".into() };
         // When it comes, and whether what there is was removed before.
         for (count, (second, has_gone)) in [(0, false), (60, false), (4_000, true)].into_iter().enumerate() {
             if has_gone {
@@ -179,7 +190,7 @@ mod tests {
         server.bootstrap(&RequestInfo::new(start, "test")).expect("a new server");
         let mut recorder = EventRecorder::default();
         let meta = ObjectMeta { name: "web".into(), namespace: "default".into(), ..ObjectMeta::default() };
-        let about = ObjectRef { kind: Kind::ReplicaSet, meta: &meta, field_path: "", host: "" };
+        let about = ObjectRef::new(Kind::ReplicaSet, &meta);
         for n in 1..=12 {
             let name = format!("web-{n}");
             let pieces = [crate::Piece::Text("Created pod: "), crate::Piece::Arg(&name)];

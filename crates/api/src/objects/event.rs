@@ -160,25 +160,27 @@ impl BriefEvent {
     /// Calls with the event's name, which is written nowhere.
     #[inline]
     pub fn with_name<T>(&self, call: impl FnOnce(&str) -> T) -> T {
-        self.with_name_bytes(|name| call(std::str::from_utf8(name).unwrap_or_default()))
+        self.with_name_parts(|about, suffix| {
+            if about.len() > NAME_LENGTH_USUAL {
+                return call(&format!("{}.{:x}", self.about, self.stamp));
+            }
+            let mut buffer = [0u8; NAME_LENGTH_USUAL + SUFFIX_LENGTH_MAX];
+            let length = about.len() + suffix.len();
+            buffer[..about.len()].copy_from_slice(about);
+            buffer[about.len()..length].copy_from_slice(suffix);
+            call(std::str::from_utf8(&buffer[..length]).unwrap_or_default())
+        })
     }
 
-    /// Calls with the bytes of the event's name.
+    /// Calls with the two parts of the event's name: the name of what it is about, and the dot and the stamp.
     #[inline]
-    pub fn with_name_bytes<T>(&self, call: impl FnOnce(&[u8]) -> T) -> T {
-        let about = self.about.as_bytes();
-        if about.len() > NAME_LENGTH_USUAL {
-            return call(format!("{}.{:x}", self.about, self.stamp).as_bytes());
-        }
-        let mut buffer = [0u8; NAME_LENGTH_USUAL + SUFFIX_LENGTH_MAX];
-        buffer[..about.len()].copy_from_slice(about);
-        buffer[about.len()] = b'.';
-        // All sixteen digits are written; leading zeros, which no real stamp has, are moved out.
-        let digits = hexadecimal(self.stamp);
+    pub fn with_name_parts<T>(&self, call: impl FnOnce(&[u8], &[u8]) -> T) -> T {
+        // All sixteen digits are written; leading zeros, which no real stamp has, are passed by.
         let skipped = (self.stamp.leading_zeros() as usize / 4).min(15);
-        let length = about.len() + 1 + 16 - skipped;
-        buffer[about.len() + 1..length].copy_from_slice(&digits[skipped..]);
-        call(&buffer[..length])
+        let mut suffix = [b'.'; SUFFIX_LENGTH_MAX];
+        suffix[1..].copy_from_slice(&hexadecimal(self.stamp));
+        suffix[skipped] = b'.';
+        call(self.about.as_bytes(), &suffix[skipped..])
     }
 
     /// The text for people.
@@ -258,6 +260,7 @@ impl From<EventBody> for Event {
 }
 
 impl From<BriefEvent> for Event {
+    #[inline]
     fn from(brief: BriefEvent) -> Self {
         Self { brief: Some(brief), body: OnceLock::new() }
     }
@@ -293,6 +296,7 @@ impl fmt::Debug for Event {
 
 impl Event {
     /// What the event is rendered from, where nobody has changed it since.
+    #[inline]
     pub fn brief(&self) -> Option<&BriefEvent> {
         self.brief.as_ref()
     }

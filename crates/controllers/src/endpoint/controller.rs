@@ -231,7 +231,7 @@ fn put(
         about.namespace = seatrial_api::Str::default();
         ("FailedToCreateEndpoint", format!("Failed to create endpoint for service {place}: {}", error.message()))
     };
-    let about = ObjectRef { kind: Kind::Endpoints, meta: &about, field_path: "", host: "" };
+    let about = ObjectRef::new(Kind::Endpoints, &about);
     cx.client.event(&about, &EventText::warning(reason, &message));
     Err(error)
 }

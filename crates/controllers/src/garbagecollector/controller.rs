@@ -210,6 +210,6 @@ fn tell_of_invalid_namespace(cx: &mut SyncContext<'_>, report: &InvalidNamespace
         uid: uid.clone(),
         ..ObjectMeta::default()
     };
-    let about = ObjectRef { kind: dependent.kind, meta: &meta, field_path: "", host: "" };
+    let about = ObjectRef::new(dependent.kind, &meta);
     cx.client.event(&about, &EventText::warning(REASON_OWNER_REF_INVALID_NAMESPACE, &message));
 }

@@ -199,5 +199,5 @@ fn node_meta(name: &Str, uid: &Uid) -> ObjectMeta {
 }
 
 fn about_node(meta: &ObjectMeta) -> ObjectRef<'_> {
-    ObjectRef { kind: Kind::Node, meta, field_path: "", host: "" }
+    ObjectRef::new(Kind::Node, meta)
 }

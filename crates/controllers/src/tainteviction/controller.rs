@@ -174,7 +174,7 @@ fn tolerations(pod: &Pod) -> &[Toleration] {
 /// The controller's events name the pod and do not tell its uid.
 fn emit(cx: &mut SyncContext<'_>, key: &NamespacedName, text: &str) {
     let meta = ObjectMeta { name: key.name.clone(), namespace: key.namespace.clone(), ..ObjectMeta::default() };
-    let about = ObjectRef { kind: Kind::Pod, meta: &meta, field_path: "", host: "" };
+    let about = ObjectRef::new(Kind::Pod, &meta);
     cx.client.event(&about, &EventText::normal(REASON, text));
 }
 

@@ -291,7 +291,7 @@ impl TraceLog {
         let brief = if let Object::Event(event) = object { event.brief() } else { None };
         if let Some(brief) = brief {
             let mut hasher = self.prefix_of(Kind::Event, &brief.template.namespace);
-            brief.with_name_bytes(|name| hasher.write(name));
+            brief.with_name_parts(|about, stamp| hasher.write_joined(about, stamp));
             return hasher.finish();
         }
         let meta = object.meta();
@@ -339,8 +339,8 @@ fn prefix(kind: Kind, namespace: &str) -> StableHasher {
 mod tests {
     use std::sync::Arc;
 
-    use seatrial_api::{BriefEvent, Event, EventTemplate, Namespace, ObjectMeta};
     use super::*;
+    use seatrial_api::{BriefEvent, Event, EventTemplate, Namespace, ObjectMeta};
 
     #[test]
     fn ids_are_hashes_of_kind_namespace_and_name() {
