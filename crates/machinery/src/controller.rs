@@ -108,6 +108,6 @@ pub fn process_next_work_item<C: Controller>(controller: &mut C, cx: &mut SyncCo
             Outcome::Failed(error)
         }
     };
-    controller.queue().done(&key);
+    controller.queue().done();
     Some(Synced { key, cause, outcome })
 }

@@ -38,6 +38,7 @@ pub use glob::glob;
 pub use informers::{Delivery, Informers};
 pub use lister::{Lister, OwnerIndex, key_of};
 pub use metrics::{ContainerUsage, ExternalMetric, Metrics, ObjectMetric};
+pub use pod_cache::LabelGroup;
 pub use pods_by_node::PodsByNode;
 pub use queue::{Queue, Timer};
 pub use recorder::{EventRecorder, ObjectRef};

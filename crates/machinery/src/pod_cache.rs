@@ -211,6 +211,11 @@ impl PodCache {
         self.orphans.get(namespace).into_iter().flat_map(BTreeMap::values)
     }
 
+    /// Whether there are such pods.
+    pub fn has_orphans(&self, namespace: &str) -> bool {
+        !self.orphans.is_empty() && self.orphans.get(namespace).is_some_and(|pods| !pods.is_empty())
+    }
+
     /// How many pods syncs have looked at one by one, because what they wanted to know was not counted.
     pub fn walked(&self) -> u64 {
         self.walked + self.listed.get() + self.owned.values().map(|owned| owned.walked.get()).sum::<u64>()

@@ -2,19 +2,23 @@
 //!
 //! Mirrors pkg/controller/controller_utils.go (`RealPodControl`, `slowStartBatch`) (v1.36).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use seatrial_api::{
-    ApiError, Kind, ObjectKey, ObjectMeta, OwnerReference, Pod, PodStatus, PodTemplateSpec, Str, names,
+    ApiError, Kind, ObjectKey, ObjectMeta, OwnerReference, Pod, PodStatus, PodTemplateSpec, Resource, Str, Uid, names,
 };
 use seatrial_apiserver::DeleteOptions;
 
 use crate::client::Client;
+use crate::controller_ref_manager::new_controller_ref;
 use crate::event_text::{EventText, Piece};
 use crate::recorder::ObjectRef;
 
 /// The size of the first batch of creations; each batch after it is twice as large.
 pub const SLOW_START_INITIAL_BATCH_SIZE: usize = 1;
+/// How many prototypes are kept.
+const PROTOTYPES_COUNT_MAX: usize = 16;
 const REASON_SUCCESSFUL_CREATE: &str = "SuccessfulCreate";
 const REASON_FAILED_CREATE: &str = "FailedCreate";
 const REASON_SUCCESSFUL_DELETE: &str = "SuccessfulDelete";
@@ -36,6 +40,37 @@ pub fn get_pod_from_template(template: &PodTemplateSpec, parent: &ObjectMeta, co
         node_name: template.node_name.clone(),
         pinned_to: None,
         status: PodStatus::default(),
+    }
+}
+
+/// The pods made last from templates. Those of one owner and one template are alike, but for what the API server gives
+/// each of them, so that they share what a new pod is made of.
+///
+/// Invariant: a template is immutable and kept alive here, so that its address stands for it, and what a pod takes over
+/// from its owner (kind, name, namespace, uid) stays the same for as long as there is an owner of that uid.
+#[derive(Debug, Default)]
+pub struct PodPrototypes(VecDeque<Prototype>);
+
+#[derive(Debug)]
+struct Prototype {
+    template: Arc<PodTemplateSpec>,
+    owner: Uid,
+    pod: Arc<Pod>,
+}
+
+impl PodPrototypes {
+    /// The pod of a template and its owner, as [`get_pod_from_template`] makes it.
+    pub fn get<Owner: Resource>(&mut self, template: &Arc<PodTemplateSpec>, owner: &Owner) -> Arc<Pod> {
+        let uid = &owner.meta().uid;
+        if let Some(known) = self.0.iter().find(|p| Arc::ptr_eq(&p.template, template) && p.owner == *uid) {
+            return Arc::clone(&known.pod);
+        }
+        let pod = Arc::new(get_pod_from_template(template, owner.meta(), new_controller_ref(owner)));
+        if self.0.len() >= PROTOTYPES_COUNT_MAX {
+            self.0.pop_back();
+        }
+        self.0.push_front(Prototype { template: Arc::clone(template), owner: uid.clone(), pod: Arc::clone(&pod) });
+        pod
     }
 }
 
@@ -114,4 +149,40 @@ pub fn slow_start_batch(
         batch_size = (2 * batch_size).min(remaining);
     }
     (successes, Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use seatrial_api::ReplicaSet;
+
+    use super::*;
+
+    fn replica_set(name: &str, uid: &str, image: &str) -> ReplicaSet {
+        let value = serde_json::json!({"metadata": {"name": name, "namespace": "default", "uid": uid}, "spec": {
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "c", "image": image}]}}
+        }});
+        ReplicaSet::from_api(serde_json::from_value(value).expect("a ReplicaSet")).expect("it converts")
+    }
+
+    #[test]
+    fn a_prototype_is_the_pod_of_its_own_template_and_owner() {
+        let mut prototypes = PodPrototypes::default();
+        let mut sets: Vec<ReplicaSet> = (0..3 * PROTOTYPES_COUNT_MAX)
+            .map(|n| replica_set(&format!("web-{n}"), &format!("uid-{n}"), "app:1"))
+            .collect();
+        // The same name with another uid, the same uid with another template, and one template for two owners.
+        sets.push(replica_set("web-0", "uid-x", "app:1"));
+        sets.push(replica_set("web-0", "uid-0", "app:2"));
+        let mut sharer = replica_set("db", "uid-y", "app:1");
+        sharer.spec.template = Arc::clone(&sets[0].spec.template);
+        sets.push(sharer);
+        for rs in sets.iter().chain(&sets).chain(sets.iter().rev()) {
+            let made = get_pod_from_template(&rs.spec.template, &rs.meta, new_controller_ref(rs));
+            for _ in 0..2 {
+                assert_eq!(*prototypes.get(&rs.spec.template, rs), made);
+            }
+        }
+        assert_eq!(prototypes.0.len(), PROTOTYPES_COUNT_MAX);
+    }
 }

@@ -39,21 +39,21 @@ impl Queue {
 
     /// Queues a key after a delay; of several delays the shortest counts.
     pub fn add_after(&mut self, key: NamespacedName, delay: Duration, now: SimTime) {
-        if let Some(due) = self.work.add_after(key.clone(), now + delay) {
+        if let Some(due) = self.work.add_after(&key, now + delay) {
             self.timers.push(Timer { due, key, background: false });
         }
     }
 
     /// Queues a key after a delay that nobody waits for: a deadline is only looked at when it has passed.
     pub fn add_after_in_background(&mut self, key: NamespacedName, delay: Duration, now: SimTime) {
-        if let Some(due) = self.work.add_after(key.clone(), now + delay) {
+        if let Some(due) = self.work.add_after(&key, now + delay) {
             self.timers.push(Timer { due, key, background: true });
         }
     }
 
     /// Queues a key after the delay of its retries: 5 ms where nothing else was asked for, doubling.
     pub fn add_rate_limited(&mut self, key: NamespacedName, now: SimTime) {
-        if let Some(due) = self.work.add_rate_limited(key.clone(), now) {
+        if let Some(due) = self.work.add_rate_limited(&key, now) {
             self.timers.push(Timer { due, key, background: true });
         }
     }
@@ -73,9 +73,9 @@ impl Queue {
         self.work.get()
     }
 
-    /// Says that a key was synced.
-    pub fn done(&mut self, key: &NamespacedName) {
-        self.work.done(key);
+    /// Says that the key that was handed out last was synced.
+    pub fn done(&mut self) {
+        self.work.done_with_last();
     }
 
     /// A timer has come due.

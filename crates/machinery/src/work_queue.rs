@@ -40,8 +40,10 @@ pub struct WorkQueue<K> {
     by_key: HashTable<usize>,
     /// How many keys are queued or being processed.
     live: usize,
-    /// Where the key lies that was taken out last: it is nearly always the next one that is done.
+    /// Where the key lies that was taken out last.
     taken: usize,
+    /// Where the key lies that was added last: it is often the next one that is added, which then needs no search.
+    added: usize,
     /// Keys that wait for a delay to pass, and until when.
     waiting: SmallMap<K, SimTime>,
     rate_limiter: ItemExponentialFailureRateLimiter<K>,
@@ -64,6 +66,7 @@ impl<K> WorkQueue<K> {
             by_key: HashTable::new(),
             live: 0,
             taken: 0,
+            added: 0,
             waiting: SmallMap::default(),
             rate_limiter,
         }
@@ -92,17 +95,27 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     /// Marks the key as needing work, woken by the trace record `cause`. A key that waits already keeps its place and its
     /// cause; one that is being processed is queued when it is done.
     pub fn add(&mut self, key: K, cause: u64) {
-        let hash = FxBuildHasher.hash_one(&key);
-        let place = match self.find(hash, &key) {
-            Some(place) => place,
-            None => self.insert(Slot { key, hash, dirty: false, processing: false, cause }),
-        };
+        let place = if self.is_at(self.added, &key) { self.added } else { self.place_of(key, cause) };
+        self.added = place;
         let Some(slot) = self.slots[place].as_mut().filter(|slot| !slot.dirty) else { return };
         slot.dirty = true;
         slot.cause = cause;
         if !slot.processing {
             self.live += 1;
             self.queue.push_back(place);
+        }
+    }
+
+    fn is_at(&self, place: usize, key: &K) -> bool {
+        self.slots.get(place).and_then(Option::as_ref).is_some_and(|slot| slot.key == *key)
+    }
+
+    /// Where a key lies, if need be from now on.
+    fn place_of(&mut self, key: K, cause: u64) -> usize {
+        let hash = FxBuildHasher.hash_one(&key);
+        match self.find(hash, &key) {
+            Some(place) => place,
+            None => self.insert(Slot { key, hash, dirty: false, processing: false, cause }),
         }
     }
 
@@ -127,7 +140,8 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
         place
     }
 
-    /// Takes out the next key and its cause. It must be given back with [`WorkQueue::done`].
+    /// Takes out the next key and its cause. It must be given back with [`WorkQueue::done`], or with
+    /// [`WorkQueue::done_with_last`] before the next one is taken out.
     pub fn get(&mut self) -> Option<(K, u64)> {
         let place = self.queue.pop_front()?;
         let slot = self.slots[place].as_mut()?;
@@ -139,13 +153,18 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
 
     /// Ends the processing of a key and queues it again if it was added meanwhile.
     pub fn done(&mut self, key: &K) {
-        let is_taken = self.slots.get(self.taken).and_then(Option::as_ref).is_some_and(|slot| slot.key == *key);
-        let place = match is_taken {
-            true => Some(self.taken),
-            false => self.find(FxBuildHasher.hash_one(key), key),
-        };
-        let Some(place) = place else { return };
-        let Some(slot) = &mut self.slots[place] else { return };
+        if let Some(place) = self.find(FxBuildHasher.hash_one(key), key) {
+            self.done_at(place);
+        }
+    }
+
+    /// The same for the key that was taken out last.
+    pub fn done_with_last(&mut self) {
+        self.done_at(self.taken);
+    }
+
+    fn done_at(&mut self, place: usize) {
+        let Some(slot) = self.slots.get_mut(place).and_then(Option::as_mut) else { return };
         let was_processing = std::mem::take(&mut slot.processing);
         if slot.dirty {
             if was_processing {
@@ -178,19 +197,19 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     /// [`WorkQueue::fire`]), or None if the key waits for an earlier or the same one. For no delay at all use
     /// [`WorkQueue::add`].
     #[must_use]
-    pub fn add_after(&mut self, key: K, due: SimTime) -> Option<SimTime> {
-        if self.waiting.get(&key).is_some_and(|&waiting| waiting <= due) {
+    pub fn add_after(&mut self, key: &K, due: SimTime) -> Option<SimTime> {
+        if self.waiting.get(key).is_some_and(|&waiting| waiting <= due) {
             return None;
         }
-        self.waiting.insert(key, due);
+        self.waiting.insert(key.clone(), due);
         Some(due)
     }
 
     /// Asks for the key once more after a failure: after 5 ms, then twice as long each time. Returns as
     /// [`WorkQueue::add_after`].
     #[must_use]
-    pub fn add_rate_limited(&mut self, key: K, now: SimTime) -> Option<SimTime> {
-        let delay = self.rate_limiter.when(&key);
+    pub fn add_rate_limited(&mut self, key: &K, now: SimTime) -> Option<SimTime> {
+        let delay = self.rate_limiter.when(key);
         self.add_after(key, now + delay)
     }
 
@@ -308,7 +327,7 @@ mod tests {
             for key in 0..3 {
                 queue.add(key, round);
                 assert_eq!(queue.get(), Some((key, round)));
-                queue.done(&key);
+                queue.done_with_last();
             }
         }
         assert_eq!((queue.slots.len(), queue.by_key.len()), (3, 3));
@@ -317,7 +336,7 @@ mod tests {
         for key in 10..10 + 5 * ROOM_KEPT as u64 {
             queue.add(key, key);
             assert_eq!(queue.get(), Some((key, key)));
-            queue.done(&key);
+            queue.done_with_last();
             assert!(queue.slots.len() <= ROOM_KEPT + 1);
         }
         // What is being processed all the while is not forgotten.
@@ -328,12 +347,47 @@ mod tests {
     }
 
     #[test]
+    fn with_and_without_searches_it_is_the_same_queue() {
+        // A model in which the order of keys is a list, and each key has its state.
+        let mut queue: WorkQueue<u64> = WorkQueue::default();
+        let (mut order, mut dirty) = (VecDeque::new(), std::collections::BTreeMap::new());
+        let (mut bits, mut taken) = (7_u64, None);
+        for step in 0..20_000_u64 {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Few keys at first, then more than keep their slots, then few again.
+            let key = (bits >> 33) % if (5_000..15_000).contains(&step) { 3 * ROOM_KEPT as u64 } else { 3 };
+            if (bits >> 60) % 4 < if step < 10_000 { 3 } else { 1 } {
+                queue.add(key, step);
+                if let std::collections::btree_map::Entry::Vacant(entry) = dirty.entry(key) {
+                    entry.insert(step);
+                    if taken != Some(key) {
+                        order.push_back(key);
+                    }
+                }
+            } else if let Some(key) = taken.take() {
+                if step % 2 == 0 {
+                    queue.done(&key)
+                } else {
+                    queue.done_with_last()
+                }
+                if dirty.contains_key(&key) {
+                    order.push_back(key);
+                }
+            } else {
+                taken = order.pop_front();
+                assert_eq!(queue.get(), taken.map(|key| (key, dirty.remove(&key).unwrap_or_default())));
+            }
+            assert_eq!(queue.len(), order.len());
+        }
+    }
+
+    #[test]
     fn earlier_add_after_wins() {
         let mut queue = queue();
-        assert_eq!(queue.add_after("a", secs(10)), Some(secs(10)));
-        assert_eq!(queue.add_after("a", secs(10)), None);
-        assert_eq!(queue.add_after("a", secs(20)), None);
-        assert_eq!(queue.add_after("a", secs(5)), Some(secs(5)));
+        assert_eq!(queue.add_after(&"a", secs(10)), Some(secs(10)));
+        assert_eq!(queue.add_after(&"a", secs(10)), None);
+        assert_eq!(queue.add_after(&"a", secs(20)), None);
+        assert_eq!(queue.add_after(&"a", secs(5)), Some(secs(5)));
         assert_eq!(queue.waiting_len(), 1);
         assert!(queue.fire("a", secs(5), 7));
         assert!(!queue.fire("a", secs(10), 8));
@@ -344,10 +398,10 @@ mod tests {
     #[test]
     fn stale_timer_does_not_fire_a_later_wait() {
         let mut queue = queue();
-        assert!(queue.add_after("a", secs(10)).is_some());
-        assert!(queue.add_after("a", secs(5)).is_some());
+        assert!(queue.add_after(&"a", secs(10)).is_some());
+        assert!(queue.add_after(&"a", secs(5)).is_some());
         assert!(queue.fire("a", secs(5), 1));
-        assert_eq!(queue.add_after("a", secs(12)), Some(secs(12)));
+        assert_eq!(queue.add_after(&"a", secs(12)), Some(secs(12)));
         assert!(!queue.fire("a", secs(10), 2));
         assert!(queue.fire("a", secs(12), 3));
         assert_eq!(queue.get(), Some(("a", 1)));
@@ -356,7 +410,7 @@ mod tests {
     #[test]
     fn add_does_not_end_a_wait() {
         let mut queue = queue();
-        assert!(queue.add_after("a", secs(10)).is_some());
+        assert!(queue.add_after(&"a", secs(10)).is_some());
         queue.add("a", 1);
         assert_eq!(queue.get(), Some(("a", 1)));
         queue.done(&"a");
@@ -369,7 +423,7 @@ mod tests {
         let mut queue = queue();
         queue.add("a", 1);
         queue.get();
-        assert_eq!(queue.add_rate_limited("a", secs(1)), Some(SimTime::from_millis(1_005)));
+        assert_eq!(queue.add_rate_limited(&"a", secs(1)), Some(SimTime::from_millis(1_005)));
         assert!(queue.fire("a", SimTime::from_millis(1_005), 2));
         assert_eq!(queue.get(), None);
         queue.done(&"a");
@@ -381,12 +435,12 @@ mod tests {
         let mut queue = queue();
         for (n, millis) in [5, 10, 20, 40].into_iter().enumerate() {
             let due = SimTime::from_millis(millis);
-            assert_eq!(queue.add_rate_limited("a", SimTime::ZERO), Some(due));
+            assert_eq!(queue.add_rate_limited(&"a", SimTime::ZERO), Some(due));
             assert_eq!(queue.num_requeues(&"a"), n as u32 + 1);
             assert!(queue.fire("a", due, 0));
         }
         queue.forget(&"a");
         assert_eq!(queue.num_requeues(&"a"), 0);
-        assert_eq!(queue.add_rate_limited("a", SimTime::ZERO), Some(SimTime::from_millis(5)));
+        assert_eq!(queue.add_rate_limited(&"a", SimTime::ZERO), Some(SimTime::from_millis(5)));
     }
 }

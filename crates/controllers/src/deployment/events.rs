@@ -12,7 +12,12 @@ use super::controller::{DeploymentController, key};
 impl DeploymentController {
     pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
-            Some(Object::Deployment(deployment)) => self.enqueue(cx, deployment),
+            Some(Object::Deployment(deployment)) => {
+                if delivery.new.is_none() {
+                    self.known.forget(deployment);
+                }
+                self.enqueue(cx, deployment);
+            }
             Some(Object::ReplicaSet(_)) => self.on_replica_set(cx, delivery),
             Some(Object::Pod(pod)) if delivery.new.is_none() => self.delete_pod(cx, pod),
             _ => {}

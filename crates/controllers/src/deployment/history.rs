@@ -8,6 +8,7 @@ use seatrial_api::{ApiError, Deployment, ReplicaSet, Resource};
 use seatrial_machinery::{DeleteOptions, SyncContext};
 
 use super::controller::DeploymentController;
+use super::replica_sets::ReplicaSets;
 use super::util::{revision, revision_history_limit};
 
 impl DeploymentController {
@@ -15,11 +16,11 @@ impl DeploymentController {
     pub(super) fn cleanup_deployment(
         &mut self,
         cx: &mut SyncContext<'_>,
-        old_rss: &[Arc<ReplicaSet>],
+        sets: &ReplicaSets<'_>,
         deployment: &Deployment,
     ) -> Result<(), ApiError> {
         let Some(limit) = revision_history_limit(deployment) else { return Ok(()) };
-        let mut candidates: Vec<&Arc<ReplicaSet>> = old_rss.iter().filter(|rs| !rs.meta.is_deleting()).collect();
+        let mut candidates: Vec<&Arc<ReplicaSet>> = sets.old().filter(|rs| !rs.meta.is_deleting()).collect();
         let excess = candidates.len().saturating_sub(usize::try_from(limit).unwrap_or(0));
         if excess == 0 {
             return Ok(());

@@ -5,6 +5,9 @@
 mod controller;
 mod events;
 mod history;
+mod known;
+#[cfg(test)]
+mod laws;
 mod progress;
 mod recreate;
 mod replica_sets;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use seatrial_api::{ApiError, Condition, ConditionStatus, Deployment, DeploymentStatus, ReplicaSet};
+use seatrial_api::{ApiError, Condition, ConditionStatus, Deployment, DeploymentStatus, ReplicaSet, Time};
 use seatrial_machinery::SyncContext;
 
 use super::controller::{DeploymentController, key};
@@ -29,45 +29,60 @@ impl DeploymentController {
     pub(super) fn check_paused_conditions(
         &mut self,
         cx: &mut SyncContext<'_>,
-        deployment: Arc<Deployment>,
-    ) -> Result<Arc<Deployment>, ApiError> {
+        deployment: &mut Arc<Deployment>,
+    ) -> Result<(), ApiError> {
         let reason = condition_reason(deployment.status.conditions.get(PROGRESSING));
-        if progress_deadline_seconds(&deployment).is_none() || reason == REASON_TIMED_OUT {
-            return Ok(deployment);
+        if progress_deadline_seconds(deployment).is_none() || reason == REASON_TIMED_OUT {
+            return Ok(());
         }
         let (reason, message) = match (deployment.spec.paused, reason == REASON_PAUSED) {
             (true, false) => (REASON_PAUSED, "Deployment is paused"),
             (false, true) => (REASON_RESUMED, "Deployment is resumed"),
-            _ => return Ok(deployment),
+            _ => return Ok(()),
         };
         let mut status = deployment.status.clone();
         let condition = deployment_condition(cx, PROGRESSING, ConditionStatus::Unknown, reason, message);
         set_deployment_condition(&mut status, condition);
-        write_status(cx, &deployment, status)
+        if let Some(updated) = write_status(cx, deployment, status)? {
+            *deployment = updated;
+        }
+        Ok(())
     }
 
-    /// Writes the status of a rollout, its progress included, and looks again at the deadline. Mirrors `syncRolloutStatus`.
+    /// Writes the status of a rollout, its progress included, and looks again at the deadline; returns the Deployment if
+    /// it was written. Mirrors `syncRolloutStatus`.
     pub(super) fn sync_rollout_status(
         &mut self,
         cx: &mut SyncContext<'_>,
-        deployment: &Arc<Deployment>,
-        sets: &ReplicaSets,
-    ) -> Result<(), ApiError> {
+        deployment: &Deployment,
+        sets: &ReplicaSets<'_>,
+    ) -> Result<Option<Arc<Deployment>>, ApiError> {
         let mut status = calculate_status(cx, sets, deployment);
-        set_progress(cx, deployment, sets.new.as_ref(), &mut status);
+        set_progress(cx, deployment, sets.new_rs(), &mut status);
         set_replica_failure(sets, &mut status);
-        if status == deployment.status {
-            self.requeue_stuck_deployment(cx, deployment, &status);
-            return Ok(());
+        let updated = write_status(cx, deployment, status)?;
+        if updated.is_none() {
+            self.requeue_stuck_deployment(cx, deployment);
         }
-        write_status(cx, deployment, status).map(drop)
+        Ok(updated)
     }
 
-    /// Comes back when the deadline has passed, where nothing else would. Mirrors `requeueStuckDeployment`.
-    fn requeue_stuck_deployment(&mut self, cx: &SyncContext<'_>, deployment: &Deployment, status: &DeploymentStatus) {
+    /// Where a sync would change nothing but by time: whether time has not, either; then it looks again at the deadline,
+    /// as such a sync does.
+    pub(super) fn is_still_settled(&mut self, cx: &SyncContext<'_>, deployment: &Deployment) -> bool {
+        let deadline = progress_deadline_seconds(deployment);
+        if deadline.is_some_and(|deadline| deployment_timed_out(cx, &deployment.status, deadline)) {
+            return false;
+        }
+        self.requeue_stuck_deployment(cx, deployment);
+        true
+    }
+
+    /// Comes back when the deadline has passed, where nothing else would, of a status that is as it should be. Mirrors `requeueStuckDeployment`.
+    fn requeue_stuck_deployment(&mut self, cx: &SyncContext<'_>, deployment: &Deployment) {
         let Some(deadline) = progress_deadline_seconds(deployment) else { return };
         let Some(condition) = deployment.status.conditions.get(PROGRESSING) else { return };
-        if deployment_complete(deployment, status) || condition.reason == REASON_TIMED_OUT {
+        if deployment_complete(deployment, &deployment.status) || condition.reason == REASON_TIMED_OUT {
             return;
         }
         let due = condition.last_update_time.unwrap_or_default().plus_seconds(i64::from(deadline));
@@ -79,6 +94,13 @@ impl DeploymentController {
             self.queue.add_after_in_background(key(deployment), after + DEADLINE_SLACK, now);
         }
     }
+}
+
+/// Whether the Progressing condition leaves a sync nothing to do before the rollout itself: it is there, and says of a
+/// Deployment that is not paused nothing else.
+pub(super) fn is_progress_in_order(deployment: &Deployment) -> bool {
+    progress_deadline_seconds(deployment).is_none()
+        || deployment.status.conditions.get(PROGRESSING).is_some_and(|c| c.reason != REASON_PAUSED)
 }
 
 fn set_progress(
@@ -96,11 +118,9 @@ fn set_progress(
     if status.replicas == status.updated_replicas && condition_reason(current) == REASON_NEW_RS_AVAILABLE {
         return;
     }
+    let subject = new_rs.map_or(("Deployment", &deployment.meta.name), |rs| ("ReplicaSet", &rs.meta.name));
     let message = |end: &str| {
-        let (kind, name) = match new_rs {
-            Some(rs) => ("ReplicaSet", &rs.meta.name),
-            None => ("Deployment", &deployment.meta.name),
-        };
+        let (kind, name) = subject;
         let said = current.map(|c| &c.message).filter(|said| says(said, kind, name, end));
         said.cloned().unwrap_or_else(|| format!("{kind} {:?}{end}", name.as_str()).into())
     };
@@ -109,7 +129,13 @@ fn set_progress(
         let condition = deployment_condition(cx, PROGRESSING, ConditionStatus::True, REASON_NEW_RS_AVAILABLE, message);
         set_deployment_condition(status, condition);
     } else if deployment_progressing(deployment, status) {
-        let message = message(" is progressing.");
+        let end = " is progressing.";
+        let (kind, name) = subject;
+        let is_said = |last: &Condition| was_said_at(last, cx.clock().time()) && says(&last.message, kind, name, end);
+        if status.conditions.last().is_some_and(is_said) {
+            return;
+        }
+        let message = message(end);
         let mut condition =
             deployment_condition(cx, PROGRESSING, ConditionStatus::True, REASON_REPLICA_SET_UPDATED, message);
         // Progress counts anew each time, so the condition is replaced even where it says the same.
@@ -124,6 +150,14 @@ fn set_progress(
     }
 }
 
+/// Whether a condition says of progress what it would say at a time: several pods may become ready in one second.
+fn was_said_at(condition: &Condition, now: Time) -> bool {
+    condition.last_update_time == Some(now)
+        && condition.status == ConditionStatus::True
+        && condition.type_ == *PROGRESSING
+        && condition.reason == *REASON_REPLICA_SET_UPDATED
+}
+
 /// Whether a message is the one that would be formatted: a rollout says the same of every pod. Names hold nothing that a
 /// quoted text escapes.
 fn says(message: &str, kind: &str, name: &str, end: &str) -> bool {
@@ -132,15 +166,18 @@ fn says(message: &str, kind: &str, name: &str, end: &str) -> bool {
 }
 
 /// Takes a ReplicaSet's failure over, the new one's first. Mirrors `getReplicaFailures`.
-fn set_replica_failure(sets: &ReplicaSets, status: &mut DeploymentStatus) {
+fn set_replica_failure(sets: &ReplicaSets<'_>, status: &mut DeploymentStatus) {
     let failure = |rs: &Arc<ReplicaSet>| rs.status.conditions.get(REPLICA_FAILURE).cloned();
-    let found = sets.new.iter().chain(&sets.old).find_map(failure);
+    let found = sets.new_rs().into_iter().chain(sets.old()).find_map(failure);
     match found {
         Some(condition) => {
             let last_update_time = condition.last_transition_time;
             set_deployment_condition(status, Condition { last_update_time, ..condition });
         }
-        None => status.conditions = status.conditions.without(REPLICA_FAILURE),
+        None if status.conditions.get(REPLICA_FAILURE).is_some() => {
+            status.conditions = status.conditions.without(REPLICA_FAILURE);
+        }
+        None => {}
     }
 }
 

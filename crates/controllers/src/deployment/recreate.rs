@@ -2,6 +2,7 @@
 //!
 //! Mirrors pkg/controller/deployment/recreate.go (v1.36).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, Deployment, ReplicaSet};
@@ -18,41 +19,39 @@ impl DeploymentController {
     pub(super) fn rollout_recreate(
         &mut self,
         cx: &mut SyncContext<'_>,
-        deployment: &Arc<Deployment>,
-        rs_list: &[Arc<ReplicaSet>],
+        mut deployment: Arc<Deployment>,
+        rs_list: Cow<'_, [Arc<ReplicaSet>]>,
     ) -> Result<(), ApiError> {
-        let mut deployment = Arc::clone(deployment);
+        let again = rs_list.clone();
         let mut sets =
             self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::No)?;
         let mut scaled_down = false;
-        for old in active(&sets.old) {
-            let scaled = scale_replica_set_and_record_event(cx, &old, 0, &deployment)?;
-            sets.replace(&scaled);
+        for old in active(sets.old()) {
+            scale_replica_set_and_record_event(cx, &old, 0, &deployment, &mut sets)?;
             scaled_down = true;
         }
         if scaled_down || old_pods_running(cx.informers, &sets) {
-            return self.sync_rollout_status(cx, &deployment, &sets);
+            return self.sync_rollout_status(cx, &deployment, &sets).map(drop);
         }
-        if sets.new.is_none() {
-            sets =
-                self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::Yes)?;
+        if sets.new_rs().is_none() {
+            sets = self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, again, CreateIfNotExisted::Yes)?;
         }
-        if let Some(new_rs) = sets.new.clone() {
-            let scaled = scale_replica_set_and_record_event(cx, &new_rs, deployment.spec.replicas, &deployment)?;
-            sets.replace(&scaled);
+        if let Some(new_rs) = sets.new_rs().cloned() {
+            let wanted = deployment.spec.replicas;
+            scale_replica_set_and_record_event(cx, &new_rs, wanted, &deployment, &mut sets)?;
         }
         if deployment_complete(&deployment, &deployment.status) {
-            self.cleanup_deployment(cx, &sets.old, &deployment)?;
+            self.cleanup_deployment(cx, &sets, &deployment)?;
         }
-        self.sync_rollout_status(cx, &deployment, &sets)
+        self.sync_rollout_status(cx, &deployment, &sets).map(drop)
     }
 }
 
 /// Whether a pod of an old revision may still run; those on their way out count. Mirrors `oldPodsRunning`.
-fn old_pods_running(informers: &Informers, sets: &ReplicaSets) -> bool {
-    if sets.old.iter().any(|rs| rs.status.replicas > 0) {
+fn old_pods_running(informers: &Informers, sets: &ReplicaSets<'_>) -> bool {
+    if sets.old().any(|rs| rs.status.replicas > 0) {
         return true;
     }
-    let pods = sets.old.iter().filter_map(|rs| informers.pods.owned_by(&rs.meta.uid));
+    let pods = sets.old().filter_map(|rs| informers.pods.owned_by(&rs.meta.uid));
     pods.flat_map(|owned| owned.pods()).any(|pod| !pod.status.phase.is_terminal())
 }

@@ -18,8 +18,8 @@ use super::status::{
     set_deployment_condition,
 };
 use super::util::{
-    ANNOTATION_REVISION, Existing, LABEL_POD_TEMPLATE_HASH, equal_ignore_hash, max_revision, new_rs_new_replicas,
-    progress_deadline_seconds, replica_count, set_new_replica_set_annotations,
+    ANNOTATION_REVISION, Bounds, Existing, LABEL_POD_TEMPLATE_HASH, equal_ignore_hash, max_revision,
+    new_rs_new_replicas, progress_deadline_seconds, replica_count, set_new_replica_set_annotations,
 };
 
 /// The longest ReplicaSet name.
@@ -33,23 +33,87 @@ pub(super) enum CreateIfNotExisted {
 }
 
 /// A Deployment's ReplicaSets, by creation time and name.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ReplicaSets {
-    /// The one with the Deployment's template.
-    pub(super) new: Option<Arc<ReplicaSet>>,
-    /// All others.
-    pub(super) old: Vec<Arc<ReplicaSet>>,
+#[derive(Clone, Debug)]
+pub(super) struct ReplicaSets<'a> {
+    list: Cow<'a, [Arc<ReplicaSet>]>,
+    /// The place of the one with the Deployment's template.
+    new: Option<usize>,
+    /// How far the number of their pods may be from `replicas`.
+    pub(super) bounds: Bounds,
 }
 
-impl ReplicaSets {
-    /// The old ones, then the new one.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<ReplicaSet>> {
-        self.old.iter().chain(&self.new)
+/// Sums over ReplicaSets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ReplicaCounts {
+    /// What they want.
+    pub(super) wanted: i32,
+    /// The pods they have.
+    pub(super) replicas: i32,
+    /// The ready ones.
+    pub(super) ready: i32,
+    /// The available ones.
+    pub(super) available: i32,
+    /// Those on their way out; unknown while a synced ReplicaSet does not say.
+    pub(super) terminating: Option<i32>,
+}
+
+impl<'a> ReplicaSets<'a> {
+    /// A list in which the new one lies at a place, if it is there.
+    pub(super) fn new(list: Cow<'a, [Arc<ReplicaSet>]>, new: Option<usize>, bounds: Bounds) -> Self {
+        Self { list, new, bounds }
     }
 
-    /// The same as a list.
-    pub(super) fn all(&self) -> Vec<Arc<ReplicaSet>> {
-        self.iter().map(Arc::clone).collect()
+    /// All of them, by creation time and name.
+    pub(super) fn list(&self) -> &[Arc<ReplicaSet>] {
+        &self.list
+    }
+
+    /// Whether they are as the caches have them.
+    pub(super) fn are_as_cached(&self) -> bool {
+        matches!(self.list, Cow::Borrowed(_))
+    }
+
+    /// The place of the one with the Deployment's template.
+    pub(super) fn new_place(&self) -> Option<usize> {
+        self.new
+    }
+
+    /// The one with the Deployment's template.
+    pub(super) fn new_rs(&self) -> Option<&Arc<ReplicaSet>> {
+        self.list.get(self.new?)
+    }
+
+    /// All others.
+    pub(super) fn old(&self) -> impl Iterator<Item = &Arc<ReplicaSet>> {
+        let new = self.new.unwrap_or(usize::MAX);
+        self.list.iter().enumerate().filter(move |(place, _)| *place != new).map(|(_, rs)| rs)
+    }
+
+    /// The old ones, then the new one.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<ReplicaSet>> {
+        self.old().chain(self.new_rs())
+    }
+
+    /// Sums over all of them. Mirrors `Get...ReplicaCountForReplicaSets`.
+    pub(super) fn counts(&self) -> ReplicaCounts {
+        let mut counts = ReplicaCounts { terminating: Some(0), ..ReplicaCounts::default() };
+        for rs in self.list.iter() {
+            counts.wanted += rs.spec.replicas;
+            counts.replicas += rs.status.replicas;
+            counts.ready += rs.status.ready_replicas;
+            counts.available += rs.status.available_replicas;
+            let says_nothing_yet = rs.status.observed_generation == 0;
+            let terminating = rs.status.terminating_replicas.or(says_nothing_yet.then_some(0));
+            counts.terminating = counts.terminating.zip(terminating).map(|(all, more)| all + more);
+        }
+        counts
+    }
+
+    /// Takes a newer version of one of the sets over.
+    pub(super) fn replace(&mut self, newer: &Arc<ReplicaSet>) {
+        if let Some(place) = self.list.iter().position(|rs| rs.meta.uid == newer.meta.uid) {
+            self.list.to_mut()[place] = Arc::clone(newer);
+        }
     }
 }
 
@@ -58,12 +122,12 @@ impl DeploymentController {
     pub(super) fn get_replica_sets_for_deployment<'a>(
         &self,
         cx: &mut SyncContext<'a>,
-        deployment: &Arc<Deployment>,
+        deployment: &Deployment,
     ) -> Result<Cow<'a, [Arc<ReplicaSet>]>, ApiError> {
         let index = &cx.informers.replica_sets_by_owner;
         let owned = index.owned_by(&deployment.meta.uid);
         let orphans = index.orphans(&deployment.meta.namespace);
-        let mut manager = ControllerRefManager::new(&**deployment, &deployment.spec.selector);
+        let mut manager = ControllerRefManager::new(deployment, &deployment.spec.selector);
         if orphans.is_empty() && owned.iter().all(|rs| manager.matches(&rs.meta.labels)) {
             // Nothing to adopt or to release, as nearly always: the index has the list.
             return Ok(Cow::Borrowed(owned));
@@ -79,50 +143,53 @@ impl DeploymentController {
     }
 
     /// Tells new from old, and keeps the new one's revision the highest. Mirrors `getAllReplicaSetsAndSyncRevision`.
-    pub(super) fn get_all_replica_sets_and_sync_revision(
+    pub(super) fn get_all_replica_sets_and_sync_revision<'a>(
         &mut self,
         cx: &mut SyncContext<'_>,
         deployment: &mut Arc<Deployment>,
-        rs_list: &[Arc<ReplicaSet>],
+        rs_list: Cow<'a, [Arc<ReplicaSet>]>,
         create: CreateIfNotExisted,
-    ) -> Result<ReplicaSets, ApiError> {
-        let new = self.find_new_replica_set(deployment, rs_list);
-        let is_new = |rs: &Arc<ReplicaSet>| new.as_ref().is_some_and(|n| n.meta.uid == rs.meta.uid);
-        let old: Vec<Arc<ReplicaSet>> = rs_list.iter().filter(|rs| !is_new(rs)).map(Arc::clone).collect();
-        let new_revision = max_revision(&old).saturating_add(1);
-        let new = match new {
-            Some(new) => Some(update_existing_new_replica_set(cx, deployment, new, new_revision)?),
-            None if create == CreateIfNotExisted::No => None,
-            None => Some(create_new_replica_set(cx, deployment, &old, new_revision)?),
-        };
-        Ok(ReplicaSets { new, old })
+    ) -> Result<ReplicaSets<'a>, ApiError> {
+        let new = self.find_new_replica_set(deployment, &rs_list);
+        let mut sets = ReplicaSets::new(rs_list, new, Bounds::of(&deployment.spec));
+        let new_revision = max_revision(sets.old()).saturating_add(1);
+        match sets.new_rs() {
+            Some(new) => {
+                if let Some(updated) = update_existing_new_replica_set(cx, deployment, new, new_revision)? {
+                    sets.replace(&updated);
+                }
+            }
+            None if create == CreateIfNotExisted::No => {}
+            None => {
+                let created = create_new_replica_set(cx, deployment, &sets, new_revision)?;
+                sets.new = Some(sets.list.len());
+                sets.list.to_mut().push(created);
+            }
+        }
+        Ok(sets)
     }
 
     /// Of ReplicaSets by creation time and name the first with the Deployment's template. Mirrors `FindNewReplicaSet`.
-    fn find_new_replica_set(
-        &mut self,
-        deployment: &Deployment,
-        rs_list: &[Arc<ReplicaSet>],
-    ) -> Option<Arc<ReplicaSet>> {
+    fn find_new_replica_set(&mut self, deployment: &Deployment, rs_list: &[Arc<ReplicaSet>]) -> Option<usize> {
         let template = &deployment.spec.template;
-        rs_list.iter().find(|rs| self.templates.equal_ignore_hash(&rs.spec.template, template)).map(Arc::clone)
+        rs_list.iter().position(|rs| self.templates.equal_ignore_hash(&rs.spec.template, template))
     }
 }
 
-/// The new ReplicaSet is there: brings its annotations and the Deployment's revision up to date.
+/// The new ReplicaSet is there: brings its annotations and the Deployment's revision up to date; returns it if it changed.
 fn update_existing_new_replica_set(
     cx: &mut SyncContext<'_>,
     deployment: &mut Arc<Deployment>,
-    existing: Arc<ReplicaSet>,
+    existing: &Arc<ReplicaSet>,
     new_revision: i64,
-) -> Result<Arc<ReplicaSet>, ApiError> {
+) -> Result<Option<Arc<ReplicaSet>>, ApiError> {
     let mut annotations = existing.meta.annotations.clone();
     let annotated = set_new_replica_set_annotations(deployment, &mut annotations, new_revision, Existing::Yes);
     if annotated || existing.spec.min_ready_seconds != deployment.spec.min_ready_seconds {
-        let mut rs = ReplicaSet::clone(&existing);
+        let mut rs = ReplicaSet::clone(existing);
         rs.meta.annotations = annotations;
         rs.spec.min_ready_seconds = deployment.spec.min_ready_seconds;
-        return cx.client.update(rs);
+        return cx.client.update(rs).map(Some);
     }
     let revision = existing.meta.annotations.get(ANNOTATION_REVISION).unwrap_or_default();
     let mut needs_update = deployment.meta.annotations.get(ANNOTATION_REVISION).unwrap_or_default() != revision;
@@ -139,17 +206,17 @@ fn update_existing_new_replica_set(
         }
         *deployment = cx.client.update_status(new)?;
     }
-    Ok(existing)
+    Ok(None)
 }
 
 /// Makes the new ReplicaSet. Its name is the template's hash, so a name that is taken by something else is a collision.
 fn create_new_replica_set(
     cx: &mut SyncContext<'_>,
     deployment: &mut Arc<Deployment>,
-    old_rss: &[Arc<ReplicaSet>],
+    old: &ReplicaSets<'_>,
     new_revision: i64,
 ) -> Result<Arc<ReplicaSet>, ApiError> {
-    let rs = new_replica_set(deployment, old_rss, new_revision);
+    let rs = new_replica_set(deployment, old, new_revision);
     let (name, replicas) = (rs.meta.name.clone(), rs.spec.replicas);
     let has_deadline = progress_deadline_seconds(deployment).is_some();
     let created = match cx.client.create(rs) {
@@ -218,7 +285,7 @@ fn resolve_collision(
     Err(error)
 }
 
-fn new_replica_set(deployment: &Arc<Deployment>, old_rss: &[Arc<ReplicaSet>], new_revision: i64) -> ReplicaSet {
+fn new_replica_set(deployment: &Arc<Deployment>, old: &ReplicaSets<'_>, new_revision: i64) -> ReplicaSet {
     let template = &deployment.spec.template;
     let json = serde_json::to_value(template.to_api()).unwrap_or_default();
     let hash = compute_hash(&json, deployment.status.collision_count);
@@ -227,7 +294,7 @@ fn new_replica_set(deployment: &Arc<Deployment>, old_rss: &[Arc<ReplicaSet>], ne
     let mut selector = deployment.spec.selector.api().clone();
     selector.match_labels.get_or_insert_default().insert(LABEL_POD_TEMPLATE_HASH.to_owned(), hash.clone());
     let mut annotations = seatrial_api::StrMap::EMPTY;
-    set_new_replica_set_annotations(deployment, &mut annotations, new_revision, Existing::No);
+    set_new_replica_set_annotations(deployment, &mut annotations, new_revision, Existing::No(old.bounds));
     ReplicaSet {
         meta: ObjectMeta {
             name: replica_set_name(&deployment.meta.name, &hash).into(),
@@ -238,7 +305,7 @@ fn new_replica_set(deployment: &Arc<Deployment>, old_rss: &[Arc<ReplicaSet>], ne
             ..ObjectMeta::default()
         },
         spec: ReplicaSetSpec {
-            replicas: new_rs_new_replicas(deployment, replica_count(old_rss), 0),
+            replicas: new_rs_new_replicas(&deployment.spec, old.bounds, replica_count(old.iter()), 0),
             min_ready_seconds: deployment.spec.min_ready_seconds,
             selector: LabelSelector::from_api(selector),
             template: Arc::new(PodTemplateSpec { labels, ..PodTemplateSpec::clone(template) }),

@@ -2,6 +2,7 @@
 //!
 //! Mirrors pkg/controller/deployment/rollback.go (v1.36).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, Deployment, PodTemplateSpec, ReplicaSet, StrMap};
@@ -22,21 +23,19 @@ impl DeploymentController {
     pub(super) fn rollback(
         &mut self,
         cx: &mut SyncContext<'_>,
-        deployment: &Arc<Deployment>,
-        rs_list: &[Arc<ReplicaSet>],
+        mut deployment: Arc<Deployment>,
+        rs_list: Cow<'_, [Arc<ReplicaSet>]>,
     ) -> Result<(), ApiError> {
-        let mut deployment = Arc::clone(deployment);
         let sets =
             self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::Yes)?;
-        let all_rss = sets.all();
         let asked =
             deployment.meta.annotations.get(ANNOTATION_ROLLBACK_TO).and_then(|t| t.parse::<i64>().ok()).unwrap_or(0);
-        let target = if asked == 0 { last_revision(&all_rss) } else { asked };
+        let target = if asked == 0 { last_revision(sets.iter()) } else { asked };
         if target == 0 {
             warn(cx, &deployment, REASON_REVISION_NOT_FOUND, "Unable to find last revision.");
             return finish(cx, &deployment);
         }
-        let Some(rs) = all_rss.iter().find(|rs| revision(&rs.meta.annotations) == Ok(target)) else {
+        let Some(rs) = sets.iter().find(|rs| revision(&rs.meta.annotations) == Ok(target)) else {
             warn(cx, &deployment, REASON_REVISION_NOT_FOUND, "Unable to find the revision to rollback to.");
             return finish(cx, &deployment);
         };

@@ -3,6 +3,7 @@
 //! Mirrors pkg/controller/deployment/rolling.go (v1.36).
 //! Invariant: one call changes either the new set or the old sets; the next sync does the rest.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, Deployment, ReplicaSet};
@@ -12,90 +13,119 @@ use super::controller::DeploymentController;
 use super::progress::deployment_complete;
 use super::replica_sets::{CreateIfNotExisted, ReplicaSets};
 use super::scale::scale_replica_set_and_record_event;
-use super::util::{active, max_unavailable, new_rs_new_replicas, replica_count};
+use super::util::{active, new_rs_new_replicas};
 
 impl DeploymentController {
     /// One step of a rolling update. Mirrors `rolloutRolling`.
     pub(super) fn rollout_rolling(
         &mut self,
         cx: &mut SyncContext<'_>,
-        deployment: &Arc<Deployment>,
-        rs_list: &[Arc<ReplicaSet>],
+        mut deployment: Arc<Deployment>,
+        rs_list: Cow<'_, [Arc<ReplicaSet>]>,
     ) -> Result<(), ApiError> {
-        let mut deployment = Arc::clone(deployment);
-        let mut sets =
+        let sets =
             self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::Yes)?;
-        if reconcile_new_replica_set(cx, &deployment, &mut sets)? {
-            return self.sync_rollout_status(cx, &deployment, &sets);
+        if sets.are_as_cached() {
+            self.known.note_in_order(&deployment, &sets);
         }
-        if reconcile_old_replica_sets(cx, &deployment, &mut sets) {
-            return self.sync_rollout_status(cx, &deployment, &sets);
+        self.roll(cx, &deployment, sets)
+    }
+
+    /// The step itself, when everything before it is in order.
+    pub(super) fn roll(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        deployment: &Arc<Deployment>,
+        mut sets: ReplicaSets<'_>,
+    ) -> Result<(), ApiError> {
+        let writes = cx.client.writes();
+        if reconcile_new_replica_set(cx, deployment, &mut sets)? {
+            return self.sync_rollout_status(cx, deployment, &sets).map(drop);
         }
-        if deployment_complete(&deployment, &deployment.status) {
-            self.cleanup_deployment(cx, &sets.old, &deployment)?;
+        // Failures of single sets only mean that less was scaled: the next sync looks again.
+        let reconciled = reconcile_old_replica_sets(cx, deployment, &mut sets);
+        if reconciled == Ok(true) {
+            return self.sync_rollout_status(cx, deployment, &sets).map(drop);
         }
-        self.sync_rollout_status(cx, &deployment, &sets)
+        let was_complete = deployment_complete(deployment, &deployment.status);
+        if was_complete {
+            self.cleanup_deployment(cx, &sets, deployment)?;
+        }
+        let is_at_rest = reconciled.is_ok() && cx.client.writes() == writes && sets.are_as_cached();
+        let updated = self.sync_rollout_status(cx, deployment, &sets)?;
+        let left = updated.as_ref().unwrap_or(deployment);
+        // The status is worked out of the same sets once more, and comes out the same; but one that has just become
+        // complete has its history looked through first.
+        if is_at_rest && was_complete == deployment_complete(left, &left.status) {
+            self.known.note_settled(left, &sets);
+        }
+        Ok(())
     }
 }
 
 /// Brings the new set to the size it may have now; returns whether it changed.
 fn reconcile_new_replica_set(
     cx: &mut SyncContext<'_>,
-    deployment: &Arc<Deployment>,
-    sets: &mut ReplicaSets,
+    deployment: &Deployment,
+    sets: &mut ReplicaSets<'_>,
 ) -> Result<bool, ApiError> {
-    let Some(new_rs) = sets.new.clone() else { return Ok(false) };
+    let Some(new_rs) = sets.new_rs() else { return Ok(false) };
     let (size, wanted) = (new_rs.spec.replicas, deployment.spec.replicas);
     if size == wanted {
         return Ok(false);
     }
-    let current = sets.iter().map(|rs| rs.spec.replicas).sum();
-    let next = if size > wanted { wanted } else { new_rs_new_replicas(deployment, current, size) };
-    let scaled = scale_replica_set_and_record_event(cx, &new_rs, next, deployment)?;
-    sets.replace(&scaled);
-    Ok(next != size)
+    let next = match size > wanted {
+        true => wanted,
+        false => new_rs_new_replicas(&deployment.spec, sets.bounds, sets.counts().wanted, size),
+    };
+    if next == size {
+        return Ok(false);
+    }
+    let new_rs = Arc::clone(new_rs);
+    scale_replica_set_and_record_event(cx, &new_rs, next, deployment, sets)?;
+    Ok(true)
 }
 
 /// Takes pods from the old sets, as many as can be spared; returns whether any set changed.
-///
-/// Failures of single sets only mean that less was scaled: the next sync looks again.
-fn reconcile_old_replica_sets(cx: &mut SyncContext<'_>, deployment: &Arc<Deployment>, sets: &mut ReplicaSets) -> bool {
-    let old_count = replica_count(&sets.old);
-    if old_count == 0 {
-        return false;
+fn reconcile_old_replica_sets(
+    cx: &mut SyncContext<'_>,
+    deployment: &Deployment,
+    sets: &mut ReplicaSets<'_>,
+) -> Result<bool, ApiError> {
+    let counts = sets.counts();
+    let (new_rs_wanted, new_rs_available) =
+        sets.new_rs().map_or((0, 0), |rs| (rs.spec.replicas, rs.status.available_replicas));
+    if counts.wanted == new_rs_wanted {
+        return Ok(false);
     }
-    let min_available = deployment.spec.replicas - max_unavailable(deployment);
-    let new_rs_unavailable = sets.new.as_ref().map_or(0, |rs| rs.spec.replicas - rs.status.available_replicas);
-    let all_count = old_count + sets.new.as_ref().map_or(0, |rs| rs.spec.replicas);
-    let max_scaled_down = all_count - min_available - new_rs_unavailable;
+    let min_available = sets.bounds.min_available(&deployment.spec);
+    let max_scaled_down = counts.wanted - min_available - (new_rs_wanted - new_rs_available);
     if max_scaled_down <= 0 {
-        return false;
+        return Ok(false);
     }
     // What is available is counted before the unhealthy pods go: those are not.
-    let spare = sets.iter().map(|rs| rs.status.available_replicas).sum::<i32>() - min_available;
-    let old_rss = active(&sets.old);
-    let Ok((old_rss, unhealthy)) = cleanup_unhealthy_replicas(cx, old_rss, deployment, max_scaled_down) else {
-        return false;
-    };
-    old_rss.iter().for_each(|rs| sets.replace(rs));
-    let Ok(healthy) = scale_down_old_replica_sets(cx, &old_rss, deployment, spare, sets) else { return false };
-    unhealthy + healthy > 0
+    let spare = counts.available - min_available;
+    let mut cleaned = sets.clone();
+    let unhealthy = cleanup_unhealthy_replicas(cx, deployment, max_scaled_down, &mut cleaned)?;
+    *sets = cleaned;
+    let healthy = scale_down_old_replica_sets(cx, deployment, spare, sets)?;
+    Ok(unhealthy + healthy > 0)
 }
 
 /// Takes pods that are not available first: they are missed by nobody. Mirrors `cleanupUnhealthyReplicas`.
 fn cleanup_unhealthy_replicas(
     cx: &mut SyncContext<'_>,
-    mut old_rss: Vec<Arc<ReplicaSet>>,
-    deployment: &Arc<Deployment>,
+    deployment: &Deployment,
     budget: i32,
-) -> Result<(Vec<Arc<ReplicaSet>>, i32), ApiError> {
+    sets: &mut ReplicaSets<'_>,
+) -> Result<i32, ApiError> {
     let mut total = 0;
-    for rs in &mut old_rss {
+    for rs in active(sets.old()) {
         if total >= budget {
             break;
         }
         let unavailable = rs.spec.replicas - rs.status.available_replicas;
-        if rs.spec.replicas == 0 || unavailable == 0 {
+        if unavailable == 0 {
             continue;
         }
         let count = (budget - total).min(unavailable);
@@ -107,28 +137,29 @@ fn cleanup_unhealthy_replicas(
                 rs.meta.namespace, rs.meta.name, rs.spec.replicas
             )));
         }
-        *rs = scale_replica_set_and_record_event(cx, rs, size, deployment)?;
+        scale_replica_set_and_record_event(cx, &rs, size, deployment, sets)?;
         total += count;
     }
-    Ok((old_rss, total))
+    Ok(total)
 }
 
 /// Takes available pods as far as enough of them remain. Mirrors `scaleDownOldReplicaSetsForRollingUpdate`.
 fn scale_down_old_replica_sets(
     cx: &mut SyncContext<'_>,
-    old_rss: &[Arc<ReplicaSet>],
-    deployment: &Arc<Deployment>,
+    deployment: &Deployment,
     spare: i32,
-    sets: &mut ReplicaSets,
+    sets: &mut ReplicaSets<'_>,
 ) -> Result<i32, ApiError> {
     let mut total = 0;
-    for rs in old_rss.iter().filter(|rs| rs.spec.replicas > 0) {
+    if spare <= 0 {
+        return Ok(total);
+    }
+    for rs in active(sets.old()) {
         if total >= spare {
             break;
         }
         let count = rs.spec.replicas.min(spare - total);
-        let scaled = scale_replica_set_and_record_event(cx, rs, rs.spec.replicas - count, deployment)?;
-        sets.replace(&scaled);
+        scale_replica_set_and_record_event(cx, &rs, rs.spec.replicas - count, deployment, sets)?;
         total += count;
     }
     Ok(total)

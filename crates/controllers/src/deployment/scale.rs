@@ -2,6 +2,7 @@
 //!
 //! Mirrors pkg/controller/deployment/sync.go (`sync`, `scale`, `scaleReplicaSet`, `isScalingEvent`) (v1.36).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, Deployment, DeploymentStrategy, ReplicaSet};
@@ -10,7 +11,7 @@ use seatrial_machinery::{EventText, ObjectRef, Piece, SyncContext};
 use super::controller::DeploymentController;
 use super::replica_sets::{CreateIfNotExisted, ReplicaSets};
 use super::util::{
-    ANNOTATION_DESIRED_REPLICAS, ANNOTATION_MAX_REPLICAS, active, max_surge, replica_count, replicas_annotation,
+    ANNOTATION_DESIRED_REPLICAS, ANNOTATION_MAX_REPLICAS, Bounds, active, replica_count, replicas_annotation,
     replicas_annotations_need_update, set_replicas_annotations,
 };
 
@@ -29,16 +30,15 @@ impl DeploymentController {
     pub(super) fn sync_scaling(
         &mut self,
         cx: &mut SyncContext<'_>,
-        deployment: &Arc<Deployment>,
-        rs_list: &[Arc<ReplicaSet>],
+        mut deployment: Arc<Deployment>,
+        rs_list: Cow<'_, [Arc<ReplicaSet>]>,
     ) -> Result<(), ApiError> {
-        let mut deployment = Arc::clone(deployment);
         let mut sets =
             self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::No)?;
         self.scale(cx, &deployment, &mut sets)?;
         if deployment.spec.paused && !deployment.meta.annotations.contains_key(super::rollback::ANNOTATION_ROLLBACK_TO)
         {
-            self.cleanup_deployment(cx, &sets.old, &deployment)?;
+            self.cleanup_deployment(cx, &sets, &deployment)?;
         }
         self.sync_deployment_status(cx, &deployment, &sets)
     }
@@ -47,49 +47,30 @@ impl DeploymentController {
         &mut self,
         cx: &mut SyncContext<'_>,
         deployment: &Arc<Deployment>,
-        sets: &mut ReplicaSets,
+        sets: &mut ReplicaSets<'_>,
     ) -> Result<(), ApiError> {
         if let Some(single) = find_active_or_latest(sets) {
-            if single.spec.replicas != deployment.spec.replicas {
-                let scaled = scale_replica_set_and_record_event(cx, &single, deployment.spec.replicas, deployment)?;
-                sets.replace(&scaled);
-            }
-            return Ok(());
+            return scale_replica_set_and_record_event(cx, &single, deployment.spec.replicas, deployment, sets);
         }
-        if sets.new.as_ref().is_some_and(|new| is_saturated(deployment, new)) {
-            for old in active(&sets.old) {
-                let scaled = scale_replica_set_and_record_event(cx, &old, 0, deployment)?;
-                sets.replace(&scaled);
+        if sets.new_rs().is_some_and(|new| is_saturated(deployment, new)) {
+            for old in active(sets.old()) {
+                scale_replica_set_and_record_event(cx, &old, 0, deployment, sets)?;
             }
             return Ok(());
         }
         if matches!(deployment.spec.strategy, DeploymentStrategy::RollingUpdate { .. }) {
-            for (rs, size) in proportions(deployment, &active(&sets.all())) {
-                let scaled = scale_replica_set(cx, &rs, size, deployment)?;
-                sets.replace(&scaled);
+            for (rs, size) in proportions(deployment, sets.bounds, active(sets.iter())) {
+                scale_replica_set(cx, &rs, size, deployment, sets)?;
             }
         }
         Ok(())
     }
 }
 
-impl ReplicaSets {
-    /// Takes a newer version of one of the sets over.
-    pub(super) fn replace(&mut self, newer: &Arc<ReplicaSet>) {
-        for slot in self.old.iter_mut().chain(&mut self.new) {
-            if slot.meta.uid == newer.meta.uid {
-                *slot = Arc::clone(newer);
-            }
-        }
-    }
-}
-
 /// The only ReplicaSet that wants pods, or the latest where none does. Mirrors `FindActiveOrLatest`.
-fn find_active_or_latest(sets: &ReplicaSets) -> Option<Arc<ReplicaSet>> {
-    let all = sets.all();
-    let active = active(&all);
-    match active.as_slice() {
-        [] => sets.new.clone().or_else(|| sets.old.iter().max_by_key(|rs| rs.meta.created()).cloned()),
+fn find_active_or_latest(sets: &ReplicaSets<'_>) -> Option<Arc<ReplicaSet>> {
+    match active(sets.iter()).as_slice() {
+        [] => sets.new_rs().or_else(|| sets.old().max_by_key(|rs| rs.meta.created())).cloned(),
         [one] => Some(Arc::clone(one)),
         _ => None,
     }
@@ -103,11 +84,13 @@ fn is_saturated(deployment: &Deployment, rs: &ReplicaSet) -> bool {
 }
 
 /// The sizes that spread what is added or taken over the active ReplicaSets by their sizes, largest first.
-fn proportions(deployment: &Deployment, active: &[Arc<ReplicaSet>]) -> Vec<(Arc<ReplicaSet>, i32)> {
-    let wanted = deployment.spec.replicas;
-    let allowed = if wanted > 0 { wanted.saturating_add(max_surge(deployment)) } else { 0 };
-    let to_add = allowed - replica_count(active);
-    let mut order: Vec<Arc<ReplicaSet>> = active.to_vec();
+fn proportions(
+    deployment: &Deployment,
+    bounds: Bounds,
+    mut order: Vec<Arc<ReplicaSet>>,
+) -> Vec<(Arc<ReplicaSet>, i32)> {
+    let allowed = if deployment.spec.replicas > 0 { bounds.max_replicas(&deployment.spec) } else { 0 };
+    let to_add = allowed - replica_count(order.iter());
     let age = |rs: &Arc<ReplicaSet>| (rs.meta.created(), rs.meta.name.clone());
     order.sort_by(|a, b| {
         let by_age = if to_add > 0 { age(b).cmp(&age(a)) } else { age(a).cmp(&age(b)) };
@@ -117,7 +100,7 @@ fn proportions(deployment: &Deployment, active: &[Arc<ReplicaSet>]) -> Vec<(Arc<
     let mut sizes: Vec<(Arc<ReplicaSet>, i32)> = Vec::with_capacity(order.len());
     for rs in order {
         let size = rs.spec.replicas;
-        let portion = if to_add == 0 { 0 } else { replica_set_proportion(deployment, &rs, to_add, added) };
+        let portion = if to_add == 0 { 0 } else { replica_set_proportion(deployment, bounds, &rs, (to_add, added)) };
         added += portion;
         sizes.push((rs, size + portion));
     }
@@ -128,20 +111,25 @@ fn proportions(deployment: &Deployment, active: &[Arc<ReplicaSet>]) -> Vec<(Arc<
 }
 
 /// One set's share of what is added or taken, within what is left of it. Mirrors `GetReplicaSetProportion`.
-fn replica_set_proportion(deployment: &Deployment, rs: &ReplicaSet, to_add: i32, added: i32) -> i32 {
+fn replica_set_proportion(
+    deployment: &Deployment,
+    bounds: Bounds,
+    rs: &ReplicaSet,
+    (to_add, added): (i32, i32),
+) -> i32 {
     if rs.spec.replicas == 0 || to_add == added {
         return 0;
     }
-    let fraction = replica_set_fraction(deployment, rs);
+    let fraction = replica_set_fraction(deployment, bounds, rs);
     if to_add > 0 { fraction.min(to_add - added) } else { fraction.max(to_add - added) }
 }
 
 /// What a set would gain or lose if it kept its share of the whole. Mirrors `getReplicaSetFraction`.
-fn replica_set_fraction(deployment: &Deployment, rs: &ReplicaSet) -> i32 {
+fn replica_set_fraction(deployment: &Deployment, bounds: Bounds, rs: &ReplicaSet) -> i32 {
     if deployment.spec.replicas == 0 {
         return -rs.spec.replicas;
     }
-    let whole = i64::from(deployment.spec.replicas) + i64::from(max_surge(deployment));
+    let whole = i64::from(deployment.spec.replicas) + i64::from(bounds.max_surge);
     let annotated = replicas_annotation(&rs.meta.annotations, ANNOTATION_MAX_REPLICAS).filter(|n| *n != 0);
     // A set without the annotation is measured by what the Deployment had at its last status.
     let max = i64::from(annotated.unwrap_or(deployment.status.replicas));
@@ -153,36 +141,34 @@ fn replica_set_fraction(deployment: &Deployment, rs: &ReplicaSet) -> i32 {
     i32::try_from(rounded - i64::from(rs.spec.replicas)).unwrap_or(i32::MAX)
 }
 
-/// Scales a set where its size differs; returns it as it is now. Mirrors `scaleReplicaSetAndRecordEvent`.
+/// Scales one of the sets where its size differs. Mirrors `scaleReplicaSetAndRecordEvent`.
 pub(super) fn scale_replica_set_and_record_event(
     cx: &mut SyncContext<'_>,
     rs: &Arc<ReplicaSet>,
     size: i32,
-    deployment: &Arc<Deployment>,
-) -> Result<Arc<ReplicaSet>, ApiError> {
-    if rs.spec.replicas == size {
-        return Ok(Arc::clone(rs));
-    }
-    scale_replica_set(cx, rs, size, deployment)
+    deployment: &Deployment,
+    sets: &mut ReplicaSets<'_>,
+) -> Result<(), ApiError> {
+    if rs.spec.replicas == size { Ok(()) } else { scale_replica_set(cx, rs, size, deployment, sets) }
 }
 
-/// Writes a set's size and the counts in its annotations, where they differ. Mirrors `scaleReplicaSet`.
+/// Writes the size of one of the sets and the counts in its annotations, where they differ. Mirrors `scaleReplicaSet`.
 fn scale_replica_set(
     cx: &mut SyncContext<'_>,
     rs: &Arc<ReplicaSet>,
     size: i32,
-    deployment: &Arc<Deployment>,
-) -> Result<Arc<ReplicaSet>, ApiError> {
-    let desired = deployment.spec.replicas;
-    let max = desired.saturating_add(max_surge(deployment));
+    deployment: &Deployment,
+    sets: &mut ReplicaSets<'_>,
+) -> Result<(), ApiError> {
+    let (desired, max) = (deployment.spec.replicas, sets.bounds.max_replicas(&deployment.spec));
     let old_size = rs.spec.replicas;
     if old_size == size && !replicas_annotations_need_update(&rs.meta.annotations, desired, max) {
-        return Ok(Arc::clone(rs));
+        return Ok(());
     }
     let mut new = ReplicaSet::clone(rs);
     new.spec.replicas = size;
     set_replicas_annotations(&mut new.meta.annotations, desired, max);
-    let scaled = cx.client.update(new)?;
+    sets.replace(&cx.client.update(new)?);
     if old_size != size {
         let direction = if size > old_size { "up" } else { "down" };
         let pieces = [
@@ -196,7 +182,7 @@ fn scale_replica_set(
             Piece::Number(size),
         ];
         let text = EventText::normal_pieces(REASON_SCALING_REPLICA_SET, &pieces);
-        cx.client.event(&ObjectRef::of(&**deployment), &text);
+        cx.client.event(&ObjectRef::of(deployment), &text);
     }
-    Ok(scaled)
+    Ok(())
 }

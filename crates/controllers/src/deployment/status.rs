@@ -2,6 +2,7 @@
 //!
 //! Mirrors pkg/controller/deployment/sync.go (`calculateStatus`) and util/deployment_util.go (conditions) (v1.36).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, Condition, ConditionStatus, Conditions, Deployment, DeploymentStatus, ReplicaSet, Str};
@@ -9,7 +10,6 @@ use seatrial_machinery::SyncContext;
 
 use super::controller::DeploymentController;
 use super::replica_sets::{CreateIfNotExisted, ReplicaSets};
-use super::util::max_unavailable;
 
 pub(super) const AVAILABLE: &str = "Available";
 pub(super) const PROGRESSING: &str = "Progressing";
@@ -52,10 +52,9 @@ impl DeploymentController {
     pub(super) fn sync_status_only(
         &mut self,
         cx: &mut SyncContext<'_>,
-        deployment: &Arc<Deployment>,
-        rs_list: &[Arc<ReplicaSet>],
+        mut deployment: Arc<Deployment>,
+        rs_list: Cow<'_, [Arc<ReplicaSet>]>,
     ) -> Result<(), ApiError> {
-        let mut deployment = Arc::clone(deployment);
         let sets = self.get_all_replica_sets_and_sync_revision(cx, &mut deployment, rs_list, CreateIfNotExisted::No)?;
         self.sync_deployment_status(cx, &deployment, &sets)
     }
@@ -64,44 +63,46 @@ impl DeploymentController {
     pub(super) fn sync_deployment_status(
         &mut self,
         cx: &mut SyncContext<'_>,
-        deployment: &Arc<Deployment>,
-        sets: &ReplicaSets,
+        deployment: &Deployment,
+        sets: &ReplicaSets<'_>,
     ) -> Result<(), ApiError> {
         let status = calculate_status(cx, sets, deployment);
         write_status(cx, deployment, status).map(drop)
     }
 }
 
-/// Writes a status where it differs.
+/// Writes a status where it differs; returns the Deployment if it was written.
 pub(super) fn write_status(
     cx: &mut SyncContext<'_>,
-    deployment: &Arc<Deployment>,
+    deployment: &Deployment,
     status: DeploymentStatus,
-) -> Result<Arc<Deployment>, ApiError> {
+) -> Result<Option<Arc<Deployment>>, ApiError> {
     if status == deployment.status {
-        return Ok(Arc::clone(deployment));
+        return Ok(None);
     }
-    let mut new = Deployment::clone(deployment);
-    new.status = status;
-    cx.client.update_status(new)
+    let new = Deployment { meta: deployment.meta.clone(), spec: Arc::clone(&deployment.spec), status };
+    cx.client.update_status(new).map(Some)
 }
 
 /// What the status should be, the progress left as it is. Mirrors `calculateStatus`.
-pub(super) fn calculate_status(cx: &SyncContext<'_>, sets: &ReplicaSets, deployment: &Deployment) -> DeploymentStatus {
-    let available_replicas = sets.iter().map(|rs| rs.status.available_replicas).sum();
-    let wanted: i32 = sets.iter().map(|rs| rs.spec.replicas).sum();
+pub(super) fn calculate_status(
+    cx: &SyncContext<'_>,
+    sets: &ReplicaSets<'_>,
+    deployment: &Deployment,
+) -> DeploymentStatus {
+    let counts = sets.counts();
     let mut status = DeploymentStatus {
         observed_generation: deployment.meta.generation,
-        replicas: sets.iter().map(|rs| rs.status.replicas).sum(),
-        updated_replicas: sets.new.as_ref().map_or(0, |rs| rs.status.replicas),
-        ready_replicas: sets.iter().map(|rs| rs.status.ready_replicas).sum(),
-        available_replicas,
-        unavailable_replicas: (wanted - available_replicas).max(0),
-        terminating_replicas: terminating_replica_count(sets),
+        replicas: counts.replicas,
+        updated_replicas: sets.new_rs().map_or(0, |rs| rs.status.replicas),
+        ready_replicas: counts.ready,
+        available_replicas: counts.available,
+        unavailable_replicas: (counts.wanted - counts.available).max(0),
+        terminating_replicas: counts.terminating,
         collision_count: deployment.status.collision_count,
         conditions: deployment.status.conditions.clone(),
     };
-    let available = available_replicas >= deployment.spec.replicas - max_unavailable(deployment);
+    let available = counts.available >= sets.bounds.min_available(&deployment.spec);
     let (reason, message) = if available {
         (REASON_MINIMUM_AVAILABLE, "Deployment has minimum availability.")
     } else {
@@ -117,18 +118,4 @@ pub(super) fn calculate_status(cx: &SyncContext<'_>, sets: &ReplicaSets, deploym
 /// Whether setting the Available condition would change anything; most syncs end here without building one.
 fn needs_condition(conditions: &Conditions, status: ConditionStatus, reason: &str) -> bool {
     conditions.get(AVAILABLE).is_none_or(|c| c.status != status || c.reason != *reason)
-}
-
-/// The sum of the pods on their way out; unknown while a synced ReplicaSet does not say.
-/// Mirrors `GetTerminatingReplicaCountForReplicaSets`.
-fn terminating_replica_count(sets: &ReplicaSets) -> Option<i32> {
-    let mut total = 0;
-    for rs in sets.iter() {
-        match rs.status.terminating_replicas {
-            Some(count) => total += count,
-            None if rs.status.observed_generation == 0 => {}
-            None => return None,
-        }
-    }
-    Some(total)
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use seatrial_api::int_or_string::resolve_fenceposts;
-use seatrial_api::{Deployment, DeploymentStrategy, PodTemplateSpec, ReplicaSet, StrMap};
+use seatrial_api::{Deployment, DeploymentSpec, DeploymentStrategy, PodTemplateSpec, ReplicaSet, StrMap};
 
 pub(super) const LABEL_POD_TEMPLATE_HASH: &str = "pod-template-hash";
 pub(super) const ANNOTATION_REVISION: &str = "deployment.kubernetes.io/revision";
@@ -33,24 +33,35 @@ pub(super) fn skip_copy_annotation(key: &str) -> bool {
     ANNOTATIONS_NOT_COPIED.contains(&key)
 }
 
-/// Surge and unavailability as numbers of pods; both nothing for Recreate.
-fn fenceposts(deployment: &Deployment) -> (i32, i32) {
-    match &deployment.spec.strategy {
-        DeploymentStrategy::Recreate => (0, 0),
-        DeploymentStrategy::RollingUpdate { max_surge, max_unavailable } => {
-            resolve_fenceposts(max_surge, max_unavailable, deployment.spec.replicas).unwrap_or((0, 1))
-        }
+/// How far the number of pods may be from `replicas` while they are replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// How many pods may be there beyond `replicas`. Mirrors `MaxSurge`.
+    pub(super) max_surge: i32,
+    /// How many pods may be missing. Mirrors `MaxUnavailable`.
+    pub(super) max_unavailable: i32,
+}
+
+impl Bounds {
+    /// The bounds of a Deployment; both are nothing for Recreate.
+    pub(super) fn of(spec: &DeploymentSpec) -> Self {
+        let DeploymentStrategy::RollingUpdate { max_surge, max_unavailable } = &spec.strategy else {
+            return Self::default();
+        };
+        let fenceposts = resolve_fenceposts(max_surge, max_unavailable, spec.replicas);
+        let (max_surge, max_unavailable) = fenceposts.unwrap_or((0, 1));
+        Self { max_surge, max_unavailable: if spec.replicas == 0 { 0 } else { max_unavailable.min(spec.replicas) } }
     }
-}
 
-/// How many pods may be there beyond `replicas`. Mirrors `MaxSurge`.
-pub(super) fn max_surge(deployment: &Deployment) -> i32 {
-    fenceposts(deployment).0
-}
+    /// The most pods that there may be.
+    pub(super) fn max_replicas(self, spec: &DeploymentSpec) -> i32 {
+        spec.replicas.saturating_add(self.max_surge)
+    }
 
-/// How many pods may be missing. Mirrors `MaxUnavailable`.
-pub(super) fn max_unavailable(deployment: &Deployment) -> i32 {
-    if deployment.spec.replicas == 0 { 0 } else { fenceposts(deployment).1.min(deployment.spec.replicas) }
+    /// The fewest pods that have to be available.
+    pub(super) fn min_available(self, spec: &DeploymentSpec) -> i32 {
+        spec.replicas - self.max_unavailable
+    }
 }
 
 /// Mirrors `HasProgressDeadline`.
@@ -69,14 +80,14 @@ pub(super) fn revision(annotations: &StrMap) -> Result<i64, std::num::ParseIntEr
 }
 
 /// The highest revision; unreadable ones do not count. Mirrors `MaxRevision`.
-pub(super) fn max_revision(replica_sets: &[Arc<ReplicaSet>]) -> i64 {
-    replica_sets.iter().filter_map(|rs| revision(&rs.meta.annotations).ok()).max().unwrap_or(0).max(0)
+pub(super) fn max_revision<'a>(replica_sets: impl Iterator<Item = &'a Arc<ReplicaSet>>) -> i64 {
+    replica_sets.filter_map(|rs| revision(&rs.meta.annotations).ok()).max().unwrap_or(0).max(0)
 }
 
 /// The second highest revision. Mirrors `LastRevision`.
-pub(super) fn last_revision(replica_sets: &[Arc<ReplicaSet>]) -> i64 {
+pub(super) fn last_revision<'a>(replica_sets: impl Iterator<Item = &'a Arc<ReplicaSet>>) -> i64 {
     let (mut highest, mut second) = (0, 0);
-    for revision in replica_sets.iter().filter_map(|rs| revision(&rs.meta.annotations).ok()) {
+    for revision in replica_sets.filter_map(|rs| revision(&rs.meta.annotations).ok()) {
         if revision >= highest {
             second = highest;
             highest = revision;
@@ -124,7 +135,7 @@ fn copy_deployment_annotations_to_replica_set(deployment: &Deployment, annotatio
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Existing {
     Yes,
-    No,
+    No(Bounds),
 }
 
 /// Gives the new ReplicaSet its annotations; returns whether anything changed. Mirrors `SetNewReplicaSetAnnotations`.
@@ -151,9 +162,9 @@ pub(super) fn set_new_replica_set_annotations(
             append_revision_history(annotations, &old);
         }
     }
-    if existing == Existing::No {
-        let desired = deployment.spec.replicas;
-        changed |= set_replicas_annotations(annotations, desired, desired.saturating_add(max_surge(deployment)));
+    if let Existing::No(bounds) = existing {
+        let (desired, max) = (deployment.spec.replicas, bounds.max_replicas(&deployment.spec));
+        changed |= set_replicas_annotations(annotations, desired, max);
     }
     changed
 }
@@ -189,25 +200,25 @@ pub(super) fn equal_ignore_hash(a: &PodTemplateSpec, b: &PodTemplateSpec) -> boo
 }
 
 /// ReplicaSets that want pods. Mirrors `controller.FilterActiveReplicaSets`.
-pub(super) fn active(replica_sets: &[Arc<ReplicaSet>]) -> Vec<Arc<ReplicaSet>> {
-    replica_sets.iter().filter(|rs| rs.spec.replicas > 0).map(Arc::clone).collect()
+pub(super) fn active<'a>(replica_sets: impl Iterator<Item = &'a Arc<ReplicaSet>>) -> Vec<Arc<ReplicaSet>> {
+    replica_sets.filter(|rs| rs.spec.replicas > 0).map(Arc::clone).collect()
 }
 
 /// The sum of what ReplicaSets want. Mirrors `GetReplicaCountForReplicaSets`.
-pub(super) fn replica_count(replica_sets: &[Arc<ReplicaSet>]) -> i32 {
-    replica_sets.iter().map(|rs| rs.spec.replicas).sum()
+pub(super) fn replica_count<'a>(replica_sets: impl Iterator<Item = &'a Arc<ReplicaSet>>) -> i32 {
+    replica_sets.map(|rs| rs.spec.replicas).sum()
 }
 
 /// What the new ReplicaSet should want in a rolling update, where all sets want `current`. Mirrors `NewRSNewReplicas`.
-pub(super) fn new_rs_new_replicas(deployment: &Deployment, current: i32, new_rs_replicas: i32) -> i32 {
-    match deployment.spec.strategy {
-        DeploymentStrategy::Recreate => deployment.spec.replicas,
+pub(super) fn new_rs_new_replicas(spec: &DeploymentSpec, bounds: Bounds, current: i32, new_rs_replicas: i32) -> i32 {
+    match spec.strategy {
+        DeploymentStrategy::Recreate => spec.replicas,
         DeploymentStrategy::RollingUpdate { .. } => {
-            let limit = deployment.spec.replicas.saturating_add(max_surge(deployment));
+            let limit = bounds.max_replicas(spec);
             if current >= limit {
                 return new_rs_replicas;
             }
-            new_rs_replicas + (limit - current).min(deployment.spec.replicas - new_rs_replicas)
+            new_rs_replicas + (limit - current).min(spec.replicas - new_rs_replicas)
         }
     }
 }
@@ -243,7 +254,8 @@ mod tests {
         ];
         for (replicas, strategy, surge, unavailable) in rows {
             let d = deployment(replicas, strategy.clone());
-            assert_eq!((max_surge(&d), max_unavailable(&d)), (surge, unavailable), "{replicas} {strategy}");
+            let want = Bounds { max_surge: surge, max_unavailable: unavailable };
+            assert_eq!(Bounds::of(&d.spec), want, "{replicas} {strategy}");
         }
     }
 
@@ -266,7 +278,8 @@ mod tests {
         d.meta.annotations =
             [("team", "blue"), (ANNOTATION_REVISION, "7"), (ANNOTATION_LAST_APPLIED, "{}")].into_iter().collect();
         let mut annotations = StrMap::EMPTY;
-        assert!(set_new_replica_set_annotations(&d, &mut annotations, 1, Existing::No));
+        let existing = Existing::No(Bounds::of(&d.spec));
+        assert!(set_new_replica_set_annotations(&d, &mut annotations, 1, existing));
         let want = [
             (ANNOTATION_DESIRED_REPLICAS, "2"),
             (ANNOTATION_MAX_REPLICAS, "3"),

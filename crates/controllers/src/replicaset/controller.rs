@@ -5,9 +5,10 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, Kind, NamespacedName, Pod, ReplicaSet, Uid};
+use seatrial_api::{ApiError, Kind, NamespacedName, Pod, ReplicaSet, ReplicaSetSpec, StrMap, Time, Uid};
 use seatrial_machinery::controller_expectations::UidTrackingControllerExpectations;
-use seatrial_machinery::{Controller, ControllerRefManager, Delivery, EventContext, Queue, SyncContext};
+use seatrial_machinery::pod_control::PodPrototypes;
+use seatrial_machinery::{Controller, ControllerRefManager, Delivery, EventContext, LabelGroup, Queue, SyncContext};
 
 use super::owner::PodOwner;
 
@@ -16,12 +17,18 @@ use super::owner::PodOwner;
 pub struct ReplicaSetController<Owner = ReplicaSet> {
     pub(super) queue: Queue,
     pub(super) expectations: UidTrackingControllerExpectations<NamespacedName, Uid>,
+    pub(super) prototypes: PodPrototypes,
     owner: PhantomData<Owner>,
 }
 
 impl<Owner> Default for ReplicaSetController<Owner> {
     fn default() -> Self {
-        Self { queue: Queue::default(), expectations: UidTrackingControllerExpectations::default(), owner: PhantomData }
+        Self {
+            queue: Queue::default(),
+            expectations: UidTrackingControllerExpectations::default(),
+            prototypes: PodPrototypes::default(),
+            owner: PhantomData,
+        }
     }
 }
 
@@ -57,78 +64,94 @@ pub(super) struct PodCounts {
     pub(super) terminating: i32,
 }
 
+impl PodCounts {
+    fn count_pod(&mut self, pod: &Pod, rs: &ReplicaSetSpec, now: Time) {
+        self.active += 1;
+        self.fully_labeled += i32::from(is_fully_labeled(&pod.meta.labels, rs));
+        if let Some(since) = pod.ready_since() {
+            let seconds = i64::from(rs.min_ready_seconds);
+            self.ready += 1;
+            self.available += i32::from(seconds == 0 || since.plus_seconds(seconds) <= now);
+        }
+    }
+
+    fn count_group(&mut self, group: &LabelGroup, rs: &ReplicaSetSpec, now: Time) {
+        self.active += group.active;
+        self.ready += group.ready;
+        self.available += group.available(rs.min_ready_seconds, now);
+        self.terminating += group.terminating;
+        if is_fully_labeled(&group.labels, rs) {
+            self.fully_labeled += group.active;
+        }
+    }
+}
+
+/// Whether labels have all that the template's have. Most pods share the template's own.
+fn is_fully_labeled(labels: &StrMap, rs: &ReplicaSetSpec) -> bool {
+    let template = &rs.template.labels;
+    labels.ptr_eq(template) || template.iter().all(|(k, v)| labels.get(k) == Some(v))
+}
+
 impl<Owner: PodOwner> ReplicaSetController<Owner> {
     fn sync_replica_set(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
-        let Some(rs) = Owner::lister(cx.informers).get(&key.namespace, &key.name).map(Arc::clone) else {
+        let informers = cx.informers;
+        let Some(rs) = Owner::lister(informers).get(&key.namespace, &key.name) else {
             self.expectations.delete_expectations(key);
             return Ok(());
         };
-        // What the pods' handlers told before is asked first: the caches are read after it.
-        let needs_sync = self.expectations.satisfied_expectations(key, cx.clock().now());
-        let adopted = claim_pods(cx, &rs)?;
-        let counts = count_pods(cx, &*rs, &adopted);
-        let managed = if needs_sync && !rs.meta().is_deleting() {
-            self.manage_replicas(cx, &rs, counts.active, &adopted)
-        } else {
-            Ok(())
+        let counts = claim_and_count_pods(cx, rs)?;
+        // Nothing that a sync does meets an expectation, so that it is only asked for where it matters.
+        let managed = match counts.pods.active - rs.spec().replicas {
+            0 => Ok(()),
+            _ if rs.meta().is_deleting() => Ok(()),
+            _ if !self.expectations.satisfied_expectations(key, cx.clock().now()) => Ok(()),
+            diff => self.manage_replicas(cx, rs, diff, &counts.adopted),
         };
-        let updated = self.update_replica_set_status(cx, &rs, counts, managed.as_ref().err())?;
+        let updated = self.update_replica_set_status(cx, rs, counts.pods, managed.as_ref().err())?;
         managed?;
-        self.requeue_for_availability(cx, &updated);
+        self.requeue_for_availability(cx, updated.as_ref().unwrap_or(rs));
         Ok(())
     }
 }
 
-/// Adopts orphans that match and releases pods that no longer do; returns the adopted ones, which the cache does not
-/// count yet. Mirrors `claimPods`.
-fn claim_pods<Owner: PodOwner>(cx: &mut SyncContext<'_>, rs: &Arc<Owner>) -> Result<Vec<Arc<Pod>>, ApiError> {
-    let mut manager = ControllerRefManager::new(&**rs, &rs.spec().selector);
-    let mut adopted = Vec::new();
-    for pod in cx.informers.pods.orphans(&rs.meta().namespace) {
-        if pod.is_active() && manager.matches(&pod.meta.labels) {
-            adopted.extend(manager.claim_object(&mut cx.client, pod)?);
-        }
-    }
-    if let Some(owned) = cx.informers.pods.owned_by(&rs.meta().uid).filter(|_| !rs.meta().is_deleting()) {
-        // Pods are matched by label set, so a set of a million pods asks once.
-        let strangers = owned.groups().iter().any(|g| g.active > 0 && !manager.matches(&g.labels));
-        if strangers {
-            for pod in owned.pods().iter().filter(|p| p.is_active() && !manager.matches(&p.meta.labels)) {
-                manager.release(&mut cx.client, pod)?;
-            }
-        }
-    }
-    Ok(adopted)
+/// The pods that a ReplicaSet has now.
+#[derive(Default)]
+struct Claimed {
+    pods: PodCounts,
+    /// Those that were adopted just now, which the cache does not count yet.
+    adopted: Vec<Arc<Pod>>,
 }
 
-/// Counts by label set what the cache has counted by pod.
-fn count_pods<Owner: PodOwner>(cx: &SyncContext<'_>, rs: &Owner, adopted: &[Arc<Pod>]) -> PodCounts {
-    let now = cx.clock().time();
-    let min_ready = rs.spec().min_ready_seconds;
-    let mut counts = PodCounts::default();
-    let template_labels = &rs.spec().template.labels;
-    let full = |labels: &seatrial_api::StrMap| {
-        labels.ptr_eq(template_labels) || template_labels.iter().all(|(k, v)| labels.get(k) == Some(v))
-    };
-    for group in cx.informers.pods.owned_by(&rs.meta().uid).map_or(&[][..], |owned| owned.groups()) {
-        if !rs.spec().selector.matches(&group.labels) {
-            continue;
-        }
-        counts.active += group.active;
-        counts.ready += group.ready;
-        counts.available += group.available(min_ready, now);
-        counts.terminating += group.terminating;
-        if full(&group.labels) {
-            counts.fully_labeled += group.active;
+/// Adopts orphans that match, releases pods that no longer do, and counts: by label set what the cache has counted by
+/// pod. Mirrors `claimPods`.
+fn claim_and_count_pods<Owner: PodOwner>(cx: &mut SyncContext<'_>, rs: &Arc<Owner>) -> Result<Claimed, ApiError> {
+    let (pods, meta, spec, now) = (&cx.informers.pods, rs.meta(), rs.spec(), cx.clock().time());
+    let (mut claimed, mut has_strangers) = (Claimed::default(), false);
+    let owned = pods.owned_by(&meta.uid);
+    // Pods are matched by label set, so a set of a million pods asks once.
+    for group in owned.map_or(&[][..], |owned| owned.groups()) {
+        if spec.selector.matches(&group.labels) {
+            claimed.pods.count_group(group, spec, now);
+        } else {
+            has_strangers |= group.active > 0;
         }
     }
-    for pod in adopted {
-        counts.active += 1;
-        counts.fully_labeled += i32::from(full(&pod.meta.labels));
-        if let Some(since) = pod.ready_since() {
-            counts.ready += 1;
-            counts.available += i32::from(min_ready == 0 || since.plus_seconds(i64::from(min_ready)) <= now);
+    if !has_strangers && !pods.has_orphans(&meta.namespace) {
+        return Ok(claimed);
+    }
+    let mut manager = ControllerRefManager::new(&**rs, &spec.selector);
+    for pod in pods.orphans(&meta.namespace) {
+        if pod.is_active() && manager.matches(&pod.meta.labels) {
+            claimed.adopted.extend(manager.claim_object(&mut cx.client, pod)?);
         }
     }
-    counts
+    for pod in &claimed.adopted {
+        claimed.pods.count_pod(pod, spec, now);
+    }
+    if let Some(owned) = owned.filter(|_| has_strangers && !meta.is_deleting()) {
+        for pod in owned.pods().iter().filter(|p| p.is_active() && !manager.matches(&p.meta.labels)) {
+            manager.release(&mut cx.client, pod)?;
+        }
+    }
+    Ok(claimed)
 }

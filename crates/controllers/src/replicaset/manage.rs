@@ -7,10 +7,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use seatrial_api::{ApiError, NamespacedName, Pod, Str, Uid};
 use seatrial_machinery::deletion_order::compare_for_deletion;
-use seatrial_machinery::pod_control::{
-    SLOW_START_INITIAL_BATCH_SIZE, create_pod, delete_pod, get_pod_from_template, slow_start_batch,
-};
-use seatrial_machinery::{ObjectRef, SyncContext, new_controller_ref};
+use seatrial_machinery::pod_control::{SLOW_START_INITIAL_BATCH_SIZE, create_pod, delete_pod, slow_start_batch};
+use seatrial_machinery::{ObjectRef, SyncContext};
 
 use super::controller::ReplicaSetController;
 use super::owner::PodOwner;
@@ -19,30 +17,25 @@ use super::owner::PodOwner;
 const BURST_REPLICAS: usize = 500;
 
 impl<Owner: PodOwner> ReplicaSetController<Owner> {
-    /// Creates or deletes pods, at most a burst of them.
+    /// Creates or deletes as many pods as there are too few (`diff` below zero) or too many, at most a burst of them.
     pub(super) fn manage_replicas(
         &mut self,
         cx: &mut SyncContext<'_>,
         rs: &Arc<Owner>,
-        active: i32,
+        diff: i32,
         adopted: &[Arc<Pod>],
     ) -> Result<(), ApiError> {
-        let diff = active - rs.spec().replicas;
         let count = usize::try_from(diff.unsigned_abs()).unwrap_or(usize::MAX).min(BURST_REPLICAS);
-        match diff {
-            0 => Ok(()),
-            ..0 => self.create_pods(cx, rs, count),
-            _ => self.delete_pods(cx, rs, count, adopted),
-        }
+        if diff < 0 { self.create_pods(cx, rs, count) } else { self.delete_pods(cx, rs, count, adopted) }
     }
 
     fn create_pods(&mut self, cx: &mut SyncContext<'_>, rs: &Arc<Owner>, count: usize) -> Result<(), ApiError> {
         let key = rs.namespaced_name();
         self.expectations.expect_creations(key.clone(), count, cx.clock().now());
         let about = ObjectRef::of(&**rs);
-        let pod = get_pod_from_template(&rs.spec().template, rs.meta(), new_controller_ref(&**rs));
+        let pod = self.prototypes.get(&rs.spec().template, &**rs);
         let (successes, result) = slow_start_batch(count, SLOW_START_INITIAL_BATCH_SIZE, || {
-            match create_pod(&mut cx.client, pod.clone(), &about) {
+            match create_pod(&mut cx.client, Pod::clone(&pod), &about) {
                 // In a namespace on its way out the controller has nothing left to do.
                 Err(error) if error.has_cause("NamespaceTerminating") => Ok(()),
                 other => other.map(drop),

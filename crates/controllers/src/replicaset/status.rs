@@ -15,21 +15,21 @@ const REASON_FAILED_CREATE: &str = "FailedCreate";
 const REASON_FAILED_DELETE: &str = "FailedDelete";
 
 impl<Owner: PodOwner> ReplicaSetController<Owner> {
-    /// Writes the status where it changed. Mirrors `updateReplicaSetStatus`.
+    /// Writes the status where it changed; returns the set as it is then. Mirrors `updateReplicaSetStatus`.
     pub(super) fn update_replica_set_status(
         &mut self,
         cx: &mut SyncContext<'_>,
         rs: &Arc<Owner>,
         counts: PodCounts,
         manage_error: Option<&ApiError>,
-    ) -> Result<Arc<Owner>, ApiError> {
+    ) -> Result<Option<Arc<Owner>>, ApiError> {
         let status = calculate_status(cx, &**rs, counts, manage_error);
         if status == *rs.status() {
-            return Ok(Arc::clone(rs));
+            return Ok(None);
         }
         let mut new = Owner::clone(rs);
         *new.status_mut() = status;
-        match cx.client.update_status(new) {
+        let updated = match cx.client.update_status(new) {
             Err(error) if error.is_conflict() => {
                 // Somebody wrote in between: the status is put on what is there now, once.
                 let mut live = Owner::clone(&*cx.client.get_live::<Owner>(&rs.meta().namespace, &rs.meta().name)?);
@@ -37,7 +37,8 @@ impl<Owner: PodOwner> ReplicaSetController<Owner> {
                 cx.client.update_status(live)
             }
             other => other,
-        }
+        };
+        updated.map(Some)
     }
 
     /// Comes back when the next ready pod becomes available.
