@@ -246,79 +246,65 @@ fn ready(now: Time) -> Value {
 
 /// One step of a history: what it does depends on the generator and on what is there.
 fn step(case: &mut Case, rng: &mut Rng) {
-    let now = case.clock.time();
-    let (deployments, sets, pods) = (case.keys(Kind::Deployment), case.keys(Kind::ReplicaSet), case.keys(Kind::Pod));
     match rng.below(30) {
-        0 => case.create(Kind::Deployment, deployment(rng)),
-        1..5 => {
-            if let Some(key) = pick(rng, &deployments) {
-                case.patch(&key, Subresource::Main, &change_of_a_deployment(rng, &key.name));
-            }
-        }
-        5 => {
-            // Sets that are nobody's go first: as long as there are any, nothing is remembered.
-            let orphans: Vec<_> = sets.iter().filter(|key| case.is_orphan(key)).cloned().collect();
-            let keys = if rng.below(4) == 0 {
-                &deployments
-            } else if orphans.is_empty() {
-                &sets
-            } else {
-                &orphans
-            };
-            if let Some(key) = pick(rng, keys) {
-                case.delete(&key);
-            }
-        }
-        6 => {
-            if let Some(key) = pick(rng, &sets) {
-                case.patch(&key, Subresource::Main, &change_of_a_set(rng));
-            }
-        }
-        7..9 => {
-            if let Some(key) = pick(rng, &deployments) {
-                case.patch(&key, Subresource::Status, &status_of_a_deployment(rng, now));
-            }
-        }
-        9 => {
-            if let Some(key) = pick(rng, &pods) {
-                case.patch(&key, Subresource::Main, &json!({"metadata": {"labels": {"app": "other"}}}));
-            }
-        }
-        10 => {
-            let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"},
-                "spec": {"hard": {"pods": "3", "count/replicasets.apps": "2"}}});
-            let key = ObjectKey::new(Kind::ResourceQuota, "default", "q");
-            case.create(Kind::ResourceQuota, quota);
-            let hard = json!({"pods": "3", "count/replicasets.apps": "2"});
-            case.patch(
-                &key,
-                Subresource::Status,
-                &json!({"status": {"hard": hard, "used": {"pods": "0", "count/replicasets.apps": "0"}}}),
-            );
-        }
-        11 => case.delete(&ObjectKey::new(Kind::ResourceQuota, "default", "q")),
-        12..19 => {
-            if let Some(key) = pick(rng, &pods) {
-                case.patch(&key, Subresource::Status, &status_of_a_pod(rng, now));
-            }
-        }
-        19 => {
-            if let Some(key) = pick(rng, &pods) {
-                case.delete(&key);
-            }
-        }
-        20..23 => case.deliver(rng.below(4) as usize),
-        23..25 => drop(case.sync(rng.below(2) == 0)),
-        25 => case.settle(),
-        26..28 => {
+        0..9 => change_a_workload(case, rng),
+        9..19 => change_a_pod(case, rng),
+        19..22 => case.deliver(rng.below(4) as usize),
+        22..24 => drop(case.sync(rng.below(2) == 0)),
+        24 => case.settle(),
+        25..28 => {
             // Most pods become ready one after the other, as they do in a rollout.
-            for key in pods.iter().filter(|_| rng.below(4) > 0) {
+            for key in case.keys(Kind::Pod).iter().filter(|_| rng.below(4) > 0) {
+                let now = case.clock.time();
                 case.patch(key, Subresource::Status, &ready(now));
                 case.settle();
             }
         }
         28 => case.advance(Duration::from_millis(rng.below(4_000))),
         _ => case.advance(Duration::from_secs(rng.below(20))),
+    }
+}
+
+fn change_a_workload(case: &mut Case, rng: &mut Rng) {
+    let (deployments, sets) = (case.keys(Kind::Deployment), case.keys(Kind::ReplicaSet));
+    // Sets that are nobody's go first: as long as there are any, nothing is remembered.
+    let orphans: Vec<_> = sets.iter().filter(|key| case.is_orphan(key)).cloned().collect();
+    let (what, now) = (rng.below(10), case.clock.time());
+    let keys = match what {
+        0 => return case.create(Kind::Deployment, deployment(rng)),
+        1 if rng.below(4) > 0 && orphans.is_empty() => &sets,
+        1 if !orphans.is_empty() => &orphans,
+        2 => &sets,
+        _ => &deployments,
+    };
+    let Some(key) = pick(rng, keys) else { return };
+    match what {
+        1 => case.delete(&key),
+        2 => case.patch(&key, Subresource::Main, &change_of_a_set(rng)),
+        3 | 4 => case.patch(&key, Subresource::Status, &status_of_a_deployment(rng, now)),
+        _ => case.patch(&key, Subresource::Main, &change_of_a_deployment(rng, &key.name)),
+    }
+}
+
+fn change_a_pod(case: &mut Case, rng: &mut Rng) {
+    let (quota, now) = (ObjectKey::new(Kind::ResourceQuota, "default", "q"), case.clock.time());
+    match rng.below(10) {
+        0 => {
+            let hard = json!({"pods": "3", "count/replicasets.apps": "2"});
+            let body =
+                json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": hard}});
+            case.create(Kind::ResourceQuota, body);
+            let used = json!({"pods": "0", "count/replicasets.apps": "0"});
+            return case.patch(&quota, Subresource::Status, &json!({"status": {"hard": hard, "used": used}}));
+        }
+        1 => return case.delete(&quota),
+        _ => {}
+    }
+    let Some(key) = pick(rng, &case.keys(Kind::Pod)) else { return };
+    match rng.below(10) {
+        0 => case.patch(&key, Subresource::Main, &json!({"metadata": {"labels": {"app": "other"}}})),
+        1 => case.delete(&key),
+        _ => case.patch(&key, Subresource::Status, &status_of_a_pod(rng, now)),
     }
 }
 
