@@ -21,6 +21,7 @@ mod renewal;
 pub mod rest;
 mod server;
 mod service;
+mod slots;
 mod store;
 mod strategy;
 pub mod validation;

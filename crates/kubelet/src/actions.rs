@@ -16,6 +16,44 @@ pub(crate) enum KillReason {
     Changed,
 }
 
+/// Places of containers in the order of their turns. Most pods have one container, which needs no allocation of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Places {
+    /// None or one.
+    Few(Option<usize>),
+    /// Any number.
+    Many(Vec<usize>),
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self::Few(None)
+    }
+}
+
+impl Places {
+    pub(crate) fn push(&mut self, place: usize) {
+        match self {
+            Self::Few(few @ None) => *few = Some(place),
+            Self::Few(Some(first)) => *self = Self::Many(vec![*first, place]),
+            Self::Many(places) => places.push(place),
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[usize] {
+        match self {
+            Self::Few(few) => few.as_slice(),
+            Self::Many(places) => places,
+        }
+    }
+
+    fn reverse(&mut self) {
+        if let Self::Many(places) = self {
+            places.reverse();
+        }
+    }
+}
+
 /// What a sync has to do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct PodActions {
@@ -24,7 +62,7 @@ pub(crate) struct PodActions {
     /// Containers to stop, and why.
     pub(crate) kill: Vec<(usize, KillReason)>,
     /// Containers to start, in this order.
-    pub(crate) start: Vec<usize>,
+    pub(crate) start: Places,
 }
 
 impl PodWorker {
@@ -34,7 +72,7 @@ impl PodWorker {
         if !self.has_sandbox {
             // A pod begins with its first init container, or else with all of its own.
             let all = if self.plan.init_count > 0 { 0..1 } else { self.plan.main() };
-            actions.start.extend(all);
+            all.for_each(|index| actions.start.push(index));
             return actions;
         }
         let has_initialized = self.compute_init_container_actions(&mut actions);
@@ -118,7 +156,7 @@ impl PodWorker {
                 }
                 (Some(_), _) => {
                     actions.kill_pod = true;
-                    actions.start.clear();
+                    actions.start = Places::default();
                     return false;
                 }
             }
@@ -129,5 +167,22 @@ impl PodWorker {
         }
         actions.start.reverse();
         has_initialized
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_keep_their_order_however_many_they_are() {
+        for count in 0..4 {
+            let (mut places, mut reversed) = (Places::default(), Places::default());
+            (0..count).for_each(|place| places.push(place + 5));
+            (0..count).rev().for_each(|place| reversed.push(place + 5));
+            assert_eq!(places.as_slice(), (5..5 + count).collect::<Vec<usize>>());
+            places.reverse();
+            assert_eq!(places.as_slice(), reversed.as_slice());
+        }
     }
 }

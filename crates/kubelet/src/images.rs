@@ -7,6 +7,7 @@ use std::time::Duration;
 use seatrial_machinery::{EventText, SimTime};
 
 use crate::behavior::{Pull, When};
+use crate::plan::PullPolicy;
 use crate::start::StartError;
 use crate::worker::{PodWorker, Turn};
 
@@ -37,24 +38,24 @@ pub(crate) enum Image {
 impl PodWorker {
     /// Mirrors `EnsureImageExists`.
     pub(crate) fn ensure_image_exists(&mut self, turn: &mut Turn<'_, '_>, index: usize) -> Result<Image, StartError> {
-        let identity = self.plan.containers[index].identity.clone();
-        let image = identity.image.as_str();
-        if let Err(why) = parse_image_name(image) {
+        let plan = &self.plan.containers[index];
+        let image = plan.identity.image.as_str();
+        if let Some(why) = &plan.image_error {
             let text =
                 format!("Failed to apply default image tag {image:?}: couldn't parse image name {image:?}: {why}");
             self.container_event(turn, index, &EventText::warning("InspectFailed", &text));
             return Err(StartError::new(INVALID_IMAGE_NAME, text));
         }
-        let is_present = turn.node.images.contains(image);
-        match self.plan.container(index).image_pull_policy.as_deref() {
-            Some("Never") if !is_present => {
+        let is_present = turn.node.images.contains(plan.image);
+        match plan.pull_policy {
+            PullPolicy::Never if !is_present => {
                 let text = format!("Container image {image:?} is not present with pull policy of Never");
                 self.container_event(turn, index, &EventText::warning(ERR_IMAGE_NEVER_PULL, &text));
                 return Err(StartError::new(ERR_IMAGE_NEVER_PULL, text));
             }
-            Some("Always") => {}
+            PullPolicy::Always => {}
             _ if is_present => {
-                self.container_event(turn, index, &EventText::normal("Pulled", &self.plan.containers[index].present));
+                self.container_event(turn, index, &EventText::normal("Pulled", &plan.present));
                 return Ok(Image::Present);
             }
             _ => {}
@@ -116,7 +117,7 @@ impl PodWorker {
             go_duration(millis(turn.now - pulling.asked)),
         );
         self.container_event(turn, index, &EventText::normal("Pulled", &text));
-        turn.node.images.insert(image);
+        turn.node.images.insert(self.plan.containers[index].image);
         Ok(())
     }
 
@@ -137,7 +138,7 @@ pub(crate) fn go_duration(duration: Duration) -> SimTime {
 }
 
 /// Why a text is no image name. Mirrors `reference.ParseNormalizedNamed` of distribution.
-fn parse_image_name(image: &str) -> Result<(), String> {
+pub(crate) fn parse_image_name(image: &str) -> Result<(), String> {
     const INVALID: &str = "invalid reference format";
     let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
     if digest.is_some_and(|digest| !is_digest(digest)) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::behavior::Behavior;
 use crate::conditions::Memo;
 use crate::container::Container;
-use crate::node::NodeState;
+use crate::node::Nodes;
 use crate::plan::Plans;
 use crate::volumes::{FORCED_DETACH_AFTER, Volumes};
 use crate::worker::{PodWorker, Stage, Turn, WorkerEvent};
@@ -59,7 +59,7 @@ pub struct KubeletTimer {
 /// The kubelets of all nodes.
 #[derive(Debug, Default)]
 pub struct Kubelets {
-    pub(crate) nodes: FxHashMap<String, NodeState>,
+    pub(crate) nodes: Nodes,
     pub(crate) node_order: Vec<String>,
     /// Whether the timer that renews all leases is running.
     pub(crate) has_heartbeat: bool,
@@ -121,21 +121,22 @@ impl Kubelets {
         if pod.node_name.is_empty() {
             return;
         }
-        let has_kubelet = self.nodes.contains_key(pod.node_name.as_str());
         if let Some(worker) = self.workers.get_mut(pod.meta.slot).filter(|w| w.pod.meta.uid == pod.meta.uid) {
             worker.pod = Arc::clone(pod);
             let plans = &mut self.plans;
+            let has_kubelet = self.nodes.at(worker.node).is_some();
             if has_kubelet && let Some(event) = worker.pod_changed(old, pod, || plans.of(&pod.spec)) {
                 let event = worker.event_of(event);
                 self.set_now(now, event);
             }
             return;
         }
-        if !has_kubelet || (pod.status.phase.is_terminal() && !pod.meta.is_deleting()) {
+        let Some(node) = self.nodes.place(&pod.node_name) else { return };
+        if pod.status.phase.is_terminal() && !pod.meta.is_deleting() {
             return;
         }
         self.pod_count += 1;
-        let worker = PodWorker::new(pod, self.plans.of(&pod.spec), self.pod_count);
+        let worker = PodWorker::new(pod, self.plans.of(&pod.spec), (self.pod_count, node));
         let event = worker.event_of(PodWorker::first_event(pod));
         self.workers.insert(pod.meta.slot, worker);
         self.set_now(now, event);
@@ -183,7 +184,7 @@ impl Kubelets {
             KubeletEvent::Detach { number } => self.detach(client.clock().now(), number),
             KubeletEvent::Removed { number } => {
                 let Some(worker) = self.leaving.remove(&number) else { return };
-                let Some(node) = self.nodes.get_mut(worker.pod.node_name.as_str()).filter(|n| !n.failed) else {
+                let Some(node) = self.nodes.at_mut(worker.node).filter(|n| !n.failed) else {
                     if self.volumes.has(number) {
                         let due = client.clock().now() + FORCED_DETACH_AFTER;
                         self.timers.push(KubeletTimer {
@@ -202,7 +203,7 @@ impl Kubelets {
             KubeletEvent::Pod { slot, number, event } => {
                 let here = self.workers.get_mut(slot).filter(|w| w.number == number);
                 let Some(worker) = here.or_else(|| self.leaving.get_mut(&number)) else { return };
-                let Some(node) = self.nodes.get_mut(worker.pod.node_name.as_str()) else { return };
+                let Some(node) = self.nodes.at_mut(worker.node) else { return };
                 if node.failed {
                     return node.missed.push(KubeletEvent::Pod { slot, number, event });
                 }

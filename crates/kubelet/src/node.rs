@@ -10,12 +10,13 @@ use k8s_openapi::api::coordination::v1::LeaseSpec;
 use k8s_openapi::api::core::v1::{NodeAddress, NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo, Taint};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time as ApiTime;
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 use seatrial_api::quantity::Quantity;
-use seatrial_api::{ApiError, Lease, LeaseBody, Node, ObjectMeta, Slot, Str, StrMap, Time};
+use seatrial_api::{ApiError, Lease, LeaseBody, Node, ObjectMeta, Slot, StrMap, Time};
 use seatrial_machinery::{Client, SimTime};
 
 use crate::kubelets::{KubeletEvent, KubeletTimer, Kubelets};
+use crate::plan::ImageNumber;
 
 /// How often a node renews its lease.
 const HEARTBEAT_PERIOD: Duration = Duration::from_secs(10);
@@ -51,16 +52,82 @@ pub(crate) struct NodeState {
     /// What the kubelet was not there for.
     pub(crate) missed: Vec<KubeletEvent>,
     /// The images that were pulled.
-    pub(crate) images: FxHashSet<Str>,
+    pub(crate) images: Images,
     /// When the last of the pulls that were asked for is through: a node pulls one image after the other.
     pub(crate) pulling_until: SimTime,
     /// Where the node's lease lies.
     lease: Slot,
 }
 
+/// Images by their numbers, in order: a node has few.
+#[derive(Debug, Default)]
+pub(crate) struct Images(Vec<ImageNumber>);
+
+impl Images {
+    pub(crate) fn contains(&self, image: ImageNumber) -> bool {
+        self.0.binary_search(&image).is_ok()
+    }
+
+    pub(crate) fn insert(&mut self, image: ImageNumber) {
+        if let Err(place) = self.0.binary_search(&image) {
+            self.0.insert(place, image);
+        }
+    }
+}
+
+/// The place of a node among those that were ever registered: a node of the same name comes to the same place again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NodePlace(u32);
+
+/// The nodes that have a kubelet.
+#[derive(Debug, Default)]
+pub(crate) struct Nodes {
+    places: FxHashMap<String, NodePlace>,
+    states: Vec<Option<NodeState>>,
+}
+
+impl Nodes {
+    /// The place of a node that has a kubelet.
+    pub(crate) fn place(&self, name: &str) -> Option<NodePlace> {
+        self.places.get(name).copied().filter(|place| self.at(*place).is_some())
+    }
+
+    pub(crate) fn at(&self, place: NodePlace) -> Option<&NodeState> {
+        self.states[place.0 as usize].as_ref()
+    }
+
+    pub(crate) fn at_mut(&mut self, place: NodePlace) -> Option<&mut NodeState> {
+        self.states[place.0 as usize].as_mut()
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&NodeState> {
+        self.at(*self.places.get(name)?)
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut NodeState> {
+        self.at_mut(*self.places.get(name)?)
+    }
+
+    pub(crate) fn insert(&mut self, name: &str, state: NodeState) {
+        if let Some(place) = self.places.get(name) {
+            self.states[place.0 as usize] = Some(state);
+            return;
+        }
+        // Four thousand million nodes do not fit into memory.
+        self.places.insert(name.to_owned(), NodePlace(self.states.len() as u32));
+        self.states.push(Some(state));
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) {
+        if let Some(place) = self.places.get(name) {
+            self.states[place.0 as usize] = None;
+        }
+    }
+}
+
 impl NodeState {
     fn new(ip: IpAddr) -> Self {
-        let (missed, images) = (Vec::new(), FxHashSet::default());
+        let (missed, images) = (Vec::new(), Images::default());
         let (failed, powered_off) = (false, false);
         Self { ip, failed, failures: 0, powered_off, missed, images, pulling_until: SimTime::ZERO, lease: Slot::NONE }
     }
@@ -91,7 +158,7 @@ impl Kubelets {
             self.has_heartbeat = true;
             self.schedule_heartbeat(client.clock().now());
         }
-        self.nodes.insert(config.name.clone(), NodeState::new(ip));
+        self.nodes.insert(&config.name, NodeState::new(ip));
         self.node_order.push(config.name);
         Ok(())
     }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as corev1;
+use rustc_hash::FxHashMap;
 use seatrial_api::{
     ContainerId, ContainerIdentity, ContainerState, ContainerStatus, PodSpec, RareStr, SharedList, Str,
 };
 
+use crate::images::parse_image_name;
 use crate::volumes::mounted_volumes;
 
 /// How many plans are kept: pods of one spec come in a row.
@@ -32,6 +34,45 @@ pub(crate) struct ContainerPlan {
     pub(crate) field_path: String,
     /// The event about an image that is there already.
     pub(crate) present: String,
+    /// The image.
+    pub(crate) image: ImageNumber,
+    /// Why the image's name is none.
+    pub(crate) image_error: Option<String>,
+    pub(crate) pull_policy: PullPolicy,
+}
+
+/// A number that stands for the name of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ImageNumber(u32);
+
+/// When an image is pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PullPolicy {
+    Always,
+    Never,
+    IfNotPresent,
+}
+
+impl PullPolicy {
+    fn of(container: &corev1::Container) -> Self {
+        match container.image_pull_policy.as_deref() {
+            Some("Always") => Self::Always,
+            Some("Never") => Self::Never,
+            _ => Self::IfNotPresent,
+        }
+    }
+}
+
+/// The numbers of the images that were ever met.
+#[derive(Debug, Default)]
+struct ImageNumbers(FxHashMap<Str, ImageNumber>);
+
+impl ImageNumbers {
+    fn of(&mut self, image: &Str) -> ImageNumber {
+        // Four thousand million names do not fit into memory.
+        let next = ImageNumber(self.0.len() as u32);
+        *self.0.entry(image.clone()).or_insert(next)
+    }
 }
 
 /// The containers of a spec, init containers first.
@@ -50,14 +91,14 @@ pub(crate) struct PodPlan {
 }
 
 impl PodPlan {
-    fn new(spec: &Arc<PodSpec>) -> Self {
+    fn new(spec: &Arc<PodSpec>, images: &mut ImageNumbers) -> Self {
         let api = spec.api();
-        let init = api.init_containers.iter().flatten().map(|c| {
+        let mut containers = Vec::new();
+        for c in api.init_containers.iter().flatten() {
             let role = if c.restart_policy.as_deref() == Some("Always") { Role::Sidecar } else { Role::Init };
-            container_plan(c, role, "initContainers")
-        });
-        let main = api.containers.iter().map(|c| container_plan(c, Role::Main, "containers"));
-        let containers: Vec<ContainerPlan> = init.chain(main).collect();
+            containers.push(container_plan(c, role, "initContainers", images));
+        }
+        containers.extend(api.containers.iter().map(|c| container_plan(c, Role::Main, "containers", images)));
         let init_count = containers.len() - api.containers.len();
         let mut by_name: Vec<usize> = (init_count..containers.len()).collect();
         by_name.sort_by(|a, b| containers[*a].identity.name.cmp(&containers[*b].identity.name));
@@ -146,7 +187,7 @@ fn waiting_status(identity: &Arc<ContainerIdentity>, reason: &'static str) -> Co
     }
 }
 
-fn container_plan(c: &corev1::Container, role: Role, list: &str) -> ContainerPlan {
+fn container_plan(c: &corev1::Container, role: Role, list: &str, images: &mut ImageNumbers) -> ContainerPlan {
     let image: Str = c.image.as_deref().unwrap_or_default().into();
     ContainerPlan {
         field_path: format!("spec.{list}{{{}}}", c.name),
@@ -154,6 +195,9 @@ fn container_plan(c: &corev1::Container, role: Role, list: &str) -> ContainerPla
             "Container image {:?} already present on machine and can be accessed by the pod",
             image.as_str()
         ),
+        image_error: parse_image_name(&image).err(),
+        image: images.of(&image),
+        pull_policy: PullPolicy::of(c),
         identity: Arc::new(ContainerIdentity { name: c.name.as_str().into(), image_id: image.clone(), image }),
         role,
     }
@@ -161,19 +205,22 @@ fn container_plan(c: &corev1::Container, role: Role, list: &str) -> ContainerPla
 
 /// The plans of the specs that were met last, the latest in front.
 #[derive(Debug, Default)]
-pub(crate) struct Plans(Vec<Arc<PodPlan>>);
+pub(crate) struct Plans {
+    latest: Vec<Arc<PodPlan>>,
+    images: ImageNumbers,
+}
 
 impl Plans {
     /// The plan of a spec.
     pub(crate) fn of(&mut self, spec: &Arc<PodSpec>) -> Arc<PodPlan> {
-        match self.0.iter().position(|plan| Arc::ptr_eq(&plan.spec, spec)) {
+        match self.latest.iter().position(|plan| Arc::ptr_eq(&plan.spec, spec)) {
             Some(0) => {}
-            Some(place) => self.0[..=place].rotate_right(1),
+            Some(place) => self.latest[..=place].rotate_right(1),
             None => {
-                self.0.truncate(PLANS_MAX - 1);
-                self.0.insert(0, Arc::new(PodPlan::new(spec)));
+                self.latest.truncate(PLANS_MAX - 1);
+                self.latest.insert(0, Arc::new(PodPlan::new(spec, &mut self.images)));
             }
         }
-        Arc::clone(&self.0[0])
+        Arc::clone(&self.latest[0])
     }
 }

@@ -78,7 +78,7 @@ impl PodWorker {
         if !self.is_reported(index) || !Worker::is_late_enough(spec, turn.now, started_second) {
             return self.set_tick(turn, (index, kind), turn.now);
         }
-        let pod_ip = self.pod_ip(turn).to_string();
+        let pod_ip = self.pod_ip(turn.node.ip).to_string();
         let answer = self.seen(turn, index, &pod_ip).probe(kind, spec);
         let Some(worker) = self.containers[index].probe_mut(kind).filter(|w| !w.on_hold) else { return };
         worker.ask(turn.now, answer.failure);

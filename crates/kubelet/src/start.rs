@@ -48,7 +48,7 @@ impl PodWorker {
     pub(crate) fn advance_start(&mut self, turn: &mut Turn<'_, '_>, run: &mut SyncRun) -> Option<bool> {
         match std::mem::replace(&mut run.step, Step::Start) {
             Step::Start => {
-                let Some(index) = run.actions.start.get(run.next).copied() else { return Some(true) };
+                let Some(index) = run.actions.start.as_slice().get(run.next).copied() else { return Some(true) };
                 self.prepare(turn, run, index)
             }
             Step::Pulling(pulling) => {
@@ -237,7 +237,7 @@ impl PodWorker {
         which: impl Fn(&corev1::Lifecycle) -> Option<&corev1::LifecycleHandler>,
     ) -> Option<crate::health::Answer> {
         let handler = self.plan.container(index).lifecycle.as_ref().and_then(which)?;
-        let pod_ip = self.pod_ip(turn).to_string();
+        let pod_ip = self.pod_ip(turn.node.ip).to_string();
         let seen = self.seen(turn, index, &pod_ip);
         // A hook asks a little later than the container starts.
         let seen = crate::health::Seen { age: seen.age.max(Duration::from_nanos(1)), ..seen };

@@ -3,8 +3,6 @@
 //! Mirrors pkg/kubelet/kubelet_pods.go (`generateAPIPodStatus`) and pkg/kubelet/status/status_manager.go (v1.36).
 //! Differs: that a deleted pod's generation was seen is only reported with its end.
 
-use std::sync::Arc;
-
 use seatrial_api::{
     Condition, ConditionStatus, ContainerId, ContainerState, ContainerStatus, ContainerTerminated, Pod, PodPhase,
     PodStatus, SharedList, Str, pod_condition,
@@ -84,8 +82,9 @@ impl PodWorker {
     }
 
     fn report(&mut self, turn: &mut Turn<'_, '_>, is_last: bool) -> PodPhase {
+        let (now, host_ip) = (turn.client.clock().time(), turn.node.ip);
         // Events of this turn may have come between: the status is put on the pod as it is now.
-        let live = Arc::clone(&turn.live);
+        let (live, memo) = turn.live_and_memo();
         let mut statuses = self.statuses();
         let phase = self.phase(live.status.phase, &statuses, is_last);
         let facts = Facts {
@@ -95,9 +94,9 @@ impl PodWorker {
             main: &statuses.1,
             has_sandbox: self.has_sandbox,
             generation: live.meta.generation,
-            now: turn.client.clock().time(),
+            now,
         };
-        let conditions = turn.memo.conditions(&live.status.conditions, &facts);
+        let conditions = memo.conditions(&live.status.conditions, &facts);
         // What runs may still use what only one pod can have: an end is said when it is one.
         let said = match phase {
             _ if is_last && !phase.is_terminal() => PodPhase::Failed,
@@ -107,24 +106,33 @@ impl PodWorker {
         if is_last {
             self.account_for_lost_containers(&mut statuses);
         }
-        let mut status = live.status.clone();
-        if self.deadline_exceeded && said == PodPhase::Failed {
-            (status.reason, status.message) = (DEADLINE_EXCEEDED.into(), DEADLINE_MESSAGE.into());
-        }
-        status.phase = said;
-        status.observed_generation = live.meta.generation;
-        status.start_time = self.start_time;
-        status.conditions = conditions;
-        (status.init_container_statuses, status.container_statuses) = statuses;
-        status.host_ip = Some(turn.node.ip);
-        if self.has_sandbox || self.plan.is_on_host() {
-            status.pod_ip = Some(self.pod_ip(turn));
-        }
+        let old = &live.status;
+        let (reason, message) = match self.deadline_exceeded && said == PodPhase::Failed {
+            true => (DEADLINE_EXCEEDED.into(), DEADLINE_MESSAGE.into()),
+            false => (old.reason.clone(), old.message.clone()),
+        };
+        let has_address = self.has_sandbox || self.plan.is_on_host();
+        let status = PodStatus {
+            phase: said,
+            qos_class: old.qos_class,
+            observed_generation: live.meta.generation,
+            conditions,
+            reason,
+            message,
+            nominated_node_name: old.nominated_node_name.clone(),
+            host_ip: Some(host_ip),
+            pod_ip: if has_address { Some(self.pod_ip(host_ip)) } else { old.pod_ip },
+            start_time: self.start_time,
+            init_container_statuses: statuses.0,
+            container_statuses: statuses.1,
+            other: old.other.clone(),
+        };
         self.containers.iter_mut().for_each(|c| c.reported_life = c.life);
         self.has_unreported = false;
-        if status != live.status {
+        if status != *old {
+            let pod = with_status(live, status);
             self.wrote_at = turn.now;
-            turn.update_status(with_status(&live, status));
+            turn.update_status(pod);
         }
         phase
     }
@@ -145,7 +153,8 @@ impl PodWorker {
     ///
     /// Mirrors `SetContainerReadiness` and `SetContainerStartup`: nothing else that is new is said.
     pub(crate) fn write_readiness(&mut self, turn: &mut Turn<'_, '_>, index: usize) {
-        let live = Arc::clone(&turn.live);
+        let now = turn.client.clock().time();
+        let (live, memo) = turn.live_and_memo();
         let container = &self.containers[index];
         let (ready, started) = (container.started && container.ready, container.started);
         let (name, id) = (self.plan.name(index), self.container_id(index));
@@ -168,17 +177,18 @@ impl PodWorker {
             main: &status.container_statuses,
             has_sandbox: self.has_sandbox,
             generation: live.meta.generation,
-            now: turn.client.clock().time(),
+            now,
         };
-        status.conditions = turn.memo.conditions(&live.status.conditions, &facts);
+        status.conditions = memo.conditions(&live.status.conditions, &facts);
         if status != live.status {
-            turn.update_status(with_status(&live, status));
+            let pod = with_status(live, status);
+            turn.update_status(pod);
         }
     }
 
     /// While a sync waits, only that there is a sandbox is reported of it. Mirrors `OnPodSandboxReady`.
     pub(crate) fn write_sandbox(&self, turn: &mut Turn<'_, '_>) {
-        let live = Arc::clone(&turn.live);
+        let live = turn.live();
         let type_ = pod_condition::POD_READY_TO_START_CONTAINERS;
         if live.status.conditions.get(type_).is_none_or(|c| c.status == ConditionStatus::True) {
             return;
@@ -188,7 +198,7 @@ impl PodWorker {
             true => Condition { status: ConditionStatus::True, last_transition_time: now, ..c.clone() },
             false => c.clone(),
         };
-        let mut pod = Pod::clone(&live);
+        let mut pod = Pod::clone(live);
         pod.status.conditions = live.status.conditions.iter().map(one).collect();
         turn.update_status(pod);
     }

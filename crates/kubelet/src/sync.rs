@@ -21,7 +21,27 @@ const BACK_OFF_PERIOD: Duration = Duration::from_secs(10);
 /// The wait after a sync that did not, and the longest after one that did.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A sync under way.
+/// Whether a sync is under way.
+#[derive(Debug, Default)]
+pub(crate) enum UnderWay {
+    /// None is.
+    #[default]
+    Nothing,
+    /// One that has done nothing but to ask for the sandbox, as that of every new pod does: what it has to do can be told
+    /// again when the sandbox is there, so that nothing has to be kept.
+    SandboxComing,
+    /// One that waits at some other step.
+    Run(Box<SyncRun>),
+}
+
+impl UnderWay {
+    /// Whether one is.
+    pub(crate) fn is_some(&self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
+}
+
+/// A sync.
 #[derive(Debug)]
 pub(crate) struct SyncRun {
     pub(crate) actions: PodActions,
@@ -99,8 +119,14 @@ impl PodWorker {
 
     /// A sync that waited goes on.
     pub(crate) fn resume(&mut self, turn: &mut Turn<'_, '_>) {
-        let Some(run) = self.run.take() else { return };
-        self.go_on(turn, *run);
+        match std::mem::take(&mut self.run) {
+            UnderWay::Nothing => return,
+            UnderWay::SandboxComing => {
+                let run = SyncRun { step: Step::SandboxComing, ..SyncRun::new(self.compute_pod_actions()) };
+                self.go_on(turn, run);
+            }
+            UnderWay::Run(run) => self.go_on(turn, *run),
+        }
         if self.follows_at_once(turn) {
             self.sync_on(turn);
         }
@@ -163,8 +189,10 @@ impl PodWorker {
     fn go_on(&mut self, turn: &mut Turn<'_, '_>, mut run: SyncRun) {
         if self.advance(turn, &mut run) {
             self.complete_work(turn, &run);
+        } else if run.step == Step::SandboxComing {
+            self.run = UnderWay::SandboxComing;
         } else {
-            self.run = Some(Box::new(run));
+            self.run = UnderWay::Run(Box::new(run));
         }
     }
 
@@ -188,7 +216,7 @@ impl PodWorker {
                     self.news.changed(turn.now);
                     return true;
                 }
-                Step::Sandbox if self.has_sandbox || run.actions.start.is_empty() => run.step = Step::Start,
+                Step::Sandbox if self.has_sandbox || run.actions.start.as_slice().is_empty() => run.step = Step::Start,
                 Step::Sandbox => {
                     match self.mount_all(turn) {
                         Mounts::Done => {}
@@ -240,7 +268,11 @@ impl PodWorker {
             KillReason::Probe(kind) => format!("failed {} probe", kind.as_str().to_lowercase()),
             KillReason::Changed => "definition changed".to_owned(),
         };
-        let suffix = if what == "Container" && run.actions.start.contains(&index) { ", will be restarted" } else { "" };
+        let suffix = if what == "Container" && run.actions.start.as_slice().contains(&index) {
+            ", will be restarted"
+        } else {
+            ""
+        };
         let text = format!("{what} {name} {why}{suffix}");
         let grace = match reason {
             KillReason::Probe(kind) => {

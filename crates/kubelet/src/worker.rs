@@ -13,10 +13,10 @@ use crate::behavior::Behavior;
 use crate::conditions::Memo;
 use crate::container::{Containers, End};
 use crate::kubelets::{KubeletEvent, KubeletTimer};
-use crate::node::NodeState;
+use crate::node::{NodePlace, NodeState};
 use crate::plan::PodPlan;
 use crate::probe::ProbeKind;
-use crate::sync::SyncRun;
+use crate::sync::UnderWay;
 use crate::volumes::Volumes;
 
 /// Something in a pod's life on its node. Events of a container carry the life they are about.
@@ -86,13 +86,16 @@ impl News {
     }
 
     /// How many syncs follow the one that ends now: one for what was seen while it was under way, one for its own doing.
-    pub(crate) fn take(&mut self, now: SimTime) -> u32 {
+    pub(crate) fn take(&mut self, now: SimTime) -> u8 {
         let own = self.fresh == now;
         let seen = self.pending || self.fresh < now;
         *self = Self::default();
-        u32::from(own) + u32::from(seen)
+        u8::from(own) + u8::from(seen)
     }
 }
+
+/// What readiness gates are set to.
+type Gates = Vec<Option<ConditionStatus>>;
 
 /// A pod on its node. There is one for every pod, so that what few of them have lies behind a pointer.
 #[derive(Debug)]
@@ -102,6 +105,8 @@ pub(crate) struct PodWorker {
     pub(crate) plan: Arc<PodPlan>,
     /// Counts the pods that came to any node: it makes the address, and tells the events of one pod from another's.
     pub(crate) number: u32,
+    /// Its node.
+    pub(crate) node: NodePlace,
     /// The pod is gone from the API server.
     pub(crate) is_gone: bool,
     pub(crate) start_time: Option<Time>,
@@ -110,10 +115,10 @@ pub(crate) struct PodWorker {
     pub(crate) has_sandbox: bool,
     pub(crate) stage: Stage,
     /// The sync that waits for something.
-    pub(crate) run: Option<Box<SyncRun>>,
+    pub(crate) run: UnderWay,
     pub(crate) news: News,
     /// Syncs that are due at once, once the cluster has seen what this one reported.
-    pub(crate) owed: u32,
+    pub(crate) owed: u8,
     pub(crate) ticket: u32,
     pub(crate) wrote_at: SimTime,
     /// Whether a container began or ended since the last report.
@@ -127,21 +132,23 @@ pub(crate) struct PodWorker {
     pub(crate) waits_for_ever: bool,
     /// Whether a sync asks containers for their readiness, to report it.
     pub(crate) is_asking: bool,
-    gates: Box<[Option<ConditionStatus>]>,
+    /// The conditions that readiness gates ask for, where there are gates.
+    gates: Option<Box<Gates>>,
 }
 
 impl PodWorker {
-    pub(crate) fn new(pod: &Arc<Pod>, plan: Arc<PodPlan>, number: u32) -> Self {
+    pub(crate) fn new(pod: &Arc<Pod>, plan: Arc<PodPlan>, (number, node): (u32, NodePlace)) -> Self {
         Self {
             pod: Arc::clone(pod),
             containers: Containers::new(plan.containers.len()),
             plan,
             number,
+            node,
             is_gone: false,
             start_time: None,
             has_sandbox: false,
             stage: Stage::Syncing,
-            run: None,
+            run: UnderWay::Nothing,
             news: News::default(),
             owed: 0,
             ticket: 0,
@@ -152,14 +159,14 @@ impl PodWorker {
             terminates: false,
             waits_for_ever: false,
             is_asking: false,
-            gates: Box::default(),
+            gates: None,
         }
     }
 
-    /// The pod's address.
-    pub(crate) fn pod_ip(&self, turn: &Turn<'_, '_>) -> IpAddr {
+    /// The pod's address on a node with this one.
+    pub(crate) fn pod_ip(&self, host_ip: IpAddr) -> IpAddr {
         if self.plan.is_on_host() {
-            return turn.node.ip;
+            return host_ip;
         }
         IpAddr::V4(Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 244, 0, 0)).wrapping_add(self.number)))
     }
@@ -170,9 +177,9 @@ impl PodWorker {
     }
 
     /// The conditions that readiness gates ask for, as somebody set them.
-    fn gates(&self, pod: &Pod) -> Box<[Option<ConditionStatus>]> {
-        let gates = self.plan.api().readiness_gates.iter().flatten();
-        gates.map(|g| pod.status.conditions.status(&g.condition_type)).collect()
+    fn gates(&self, pod: &Pod) -> Option<Box<Gates>> {
+        let gates = self.plan.api().readiness_gates.as_deref().filter(|gates| !gates.is_empty())?;
+        Some(Box::new(gates.iter().map(|g| pod.status.conditions.status(&g.condition_type)).collect()))
     }
 
     /// The pod was changed: its spec or labels, a gate's condition, or that it is being deleted.
@@ -213,7 +220,7 @@ impl PodWorker {
         match event {
             WorkerEvent::Sync => self.sync(turn),
             WorkerEvent::Requeue(ticket) => {
-                if ticket == self.ticket && self.run.is_none() {
+                if ticket == self.ticket && !self.run.is_some() {
                     self.sync(turn);
                 }
             }
@@ -331,8 +338,8 @@ pub(crate) struct Turn<'a, 'c> {
     pub(crate) volumes: &'a mut Volumes,
     /// The pod as it was when the moment began.
     pub(crate) pod: Arc<Pod>,
-    /// The pod as this moment's writes have left it.
-    pub(crate) live: Arc<Pod>,
+    /// The pod as this moment's writes have left it, once there were any.
+    written: Option<Arc<Pod>>,
     pub(crate) now: SimTime,
 }
 
@@ -345,15 +352,25 @@ impl<'a, 'c> Turn<'a, 'c> {
         (memo, timers, volumes): (&'a mut Memo, &'a mut Vec<KubeletTimer>, &'a mut Volumes),
         pod: &Arc<Pod>,
     ) -> Self {
-        let (now, pod, live) = (client.clock().now(), Arc::clone(pod), Arc::clone(pod));
-        Self { client, behaviors, node, memo, timers, volumes, pod, live, now }
+        let (now, pod) = (client.clock().now(), Arc::clone(pod));
+        Self { client, behaviors, node, memo, timers, volumes, pod, written: None, now }
     }
 
     /// Writes the pod's status. The next event of the pod's life writes again what a conflict refuses here.
     pub(crate) fn update_status(&mut self, pod: Pod) {
         if let Ok(stored) = self.client.update_status(pod) {
-            self.live = stored;
+            self.written = Some(stored);
         }
+    }
+
+    /// The pod as this moment's writes have left it, and what siblings share.
+    pub(crate) fn live_and_memo(&mut self) -> (&Arc<Pod>, &mut Memo) {
+        (self.written.as_ref().unwrap_or(&self.pod), self.memo)
+    }
+
+    /// The pod as this moment's writes have left it.
+    pub(crate) fn live(&self) -> &Arc<Pod> {
+        self.written.as_ref().unwrap_or(&self.pod)
     }
 
     /// The first behavior that is about a container.
@@ -384,7 +401,7 @@ mod tests {
     fn news_are_counted_once_seen_or_own() {
         let at = SimTime::from_secs;
         // (changes, time of the sync's end, syncs that follow)
-        let rows: [(&[u64], u64, u32); 6] =
+        let rows: [(&[u64], u64, u8); 6] =
             [(&[], 5, 0), (&[5], 5, 1), (&[4], 5, 1), (&[4, 5], 5, 2), (&[5, 5], 5, 1), (&[3, 4], 5, 1)];
         for (changes, now, want) in rows {
             let mut news = News::default();

@@ -52,6 +52,11 @@ impl<'a> Client<'a> {
         self.server.get::<R>(namespace, name).cloned()
     }
 
+    /// The object that lies at a slot now, which may be another than the one that was known there.
+    pub fn live_at<R: Resource>(&self, slot: Slot) -> Option<&Arc<R>> {
+        self.server.at(slot)
+    }
+
     /// The object with a key, of whatever kind.
     pub fn lookup_live(&self, key: &ObjectKey) -> Option<Object> {
         self.server.store().get(key).cloned()

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Node, Pod, Str, StrMap, Uid};
+use seatrial_api::{Node, Pod, Slot, SlotMap, Str, StrMap, Uid};
 
 use crate::image_locality::{ImageStates, images_of};
 use crate::known_pods::{KnownPods, LABEL_ZONE};
-use crate::node_info::{CountedPod, NodeInfo, PodKinds};
+use crate::node_info::{NodeInfo, PodKind, PodKinds};
 use crate::plugin::Misfit;
 use crate::plugins::{PodInfo, filter};
 use crate::pod_index::PodIndex;
@@ -30,6 +30,8 @@ pub(crate) struct Cache {
     pub(crate) known: KnownPods,
     pub(crate) images: ImageStates,
     kinds: PodKinds,
+    /// The pods that are counted on nodes.
+    counted: SlotMap<CountedPod>,
     /// The number of the next node.
     next_node_id: u32,
     /// Whether nodes came, went or moved, so that their order is to be made anew.
@@ -38,6 +40,15 @@ pub(crate) struct Cache {
     pub(crate) nominated: BTreeMap<Uid, Arc<Pod>>,
     /// Changes whenever anything does that placement depends on.
     pub(crate) generation: u64,
+}
+
+/// A pod as it is counted on its node. There is one for every pod, so that what siblings have in common is shared.
+#[derive(Debug)]
+pub(crate) struct CountedPod {
+    pub(crate) uid: Uid,
+    pub(crate) kind: Arc<PodKind>,
+    /// The number of its node.
+    node: u32,
 }
 
 /// What became of a node.
@@ -52,23 +63,47 @@ pub(crate) enum NodeChange {
 }
 
 impl Cache {
+    /// As what a pod is counted on a node.
+    fn kind_on(&self, index: usize, pod: &Pod) -> Option<&Arc<PodKind>> {
+        let counted = self.counted.get(pod.meta.slot)?;
+        (counted.node == self.nodes[index].id && counted.uid == pod.meta.uid).then_some(&counted.kind)
+    }
+
+    /// The pods that are counted on a node, in the order of their uids.
+    pub(crate) fn pods_on(&self, index: usize) -> Vec<(Slot, &CountedPod)> {
+        let slots = self.nodes[index].pods.iter();
+        let mut pods: Vec<_> = slots.filter_map(|slot| Some((*slot, self.counted.get(*slot)?))).collect();
+        pods.sort_unstable_by(|(_, a), (_, b)| a.uid.cmp(&b.uid));
+        pods
+    }
+
     /// Counts a pod on its node; returns whether that changed anything.
-    pub(crate) fn count(&mut self, index: usize, pod: &Arc<Pod>) -> bool {
-        if self.nodes[index].pods.get(&pod.meta.uid).is_some_and(|known| known.is_of(pod)) {
+    pub(crate) fn count(&mut self, index: usize, pod: &Pod) -> bool {
+        if self.kind_on(index, pod).is_some_and(|kind| kind.is_of(pod)) {
             return false;
         }
-        let counted = self.kinds.count(pod, || self.known.terms_of(pod));
-        self.put(index, &pod.meta.uid, counted);
+        let kind = self.kinds.of(pod, || self.known.terms_of(pod));
+        self.put(index, pod, kind);
         true
     }
 
     /// Counts a pod as this.
-    pub(crate) fn put(&mut self, index: usize, uid: &Uid, pod: CountedPod) {
+    pub(crate) fn put(&mut self, index: usize, pod: &Pod, kind: Arc<PodKind>) {
         self.generation += 1;
+        let (slot, node) = (pod.meta.slot, self.nodes[index].id);
+        let counted = CountedPod { uid: pod.meta.uid.clone(), kind, node };
+        let old = self.counted.insert(slot, counted);
+        let old = old.and_then(|old| self.replace(index, slot, old));
+        let Some(new) = self.counted.get(slot).map(|new| &new.kind) else { return };
         let node = &mut self.nodes[index];
-        let old = node.put_pod(uid, pod);
-        let Some(new) = self.nodes[index].pods.get(uid) else { return };
         let is_own = old.as_ref().is_none_or(|old| !Arc::ptr_eq(&old.spec, &new.spec));
+        if is_own {
+            old.iter().for_each(|old| node.sub(old));
+            node.add(new);
+        }
+        if old.is_none() {
+            node.pods.push(slot);
+        }
         self.templates.node_changed(index, is_own);
         if let Some(old) = &old {
             self.index.count(&self.nodes[index], index, old, -1);
@@ -76,13 +111,34 @@ impl Cache {
         self.index.count(&self.nodes[index], index, new, 1);
     }
 
-    /// Counts a pod no more; returns what was counted.
-    pub(crate) fn remove(&mut self, index: usize, uid: &Uid) -> Option<CountedPod> {
-        let old = self.nodes[index].remove_pod(uid)?;
-        self.generation += 1;
+    /// As what the pod of a slot was counted on a node before; what was counted elsewhere is counted no more.
+    fn replace(&mut self, index: usize, slot: Slot, old: CountedPod) -> Option<Arc<PodKind>> {
+        if old.node == self.nodes[index].id {
+            return Some(old.kind);
+        }
+        if let Some(other) = self.nodes.iter().position(|node| node.id == old.node) {
+            self.take_off(other, slot, &old.kind);
+        }
+        None
+    }
+
+    fn take_off(&mut self, index: usize, slot: Slot, kind: &Arc<PodKind>) {
+        let node = &mut self.nodes[index];
+        node.sub(kind);
+        if let Some(at) = node.pods.iter().position(|other| *other == slot) {
+            node.pods.swap_remove(at);
+        }
         self.templates.node_changed(index, true);
-        self.index.count(&self.nodes[index], index, &old, -1);
-        Some(old)
+        self.index.count(&self.nodes[index], index, kind, -1);
+    }
+
+    /// Counts a pod no more; returns as what it was counted.
+    pub(crate) fn remove(&mut self, index: usize, pod: &Pod) -> Option<Arc<PodKind>> {
+        self.kind_on(index, pod)?;
+        let old = self.counted.remove(pod.meta.slot)?;
+        self.generation += 1;
+        self.take_off(index, pod.meta.slot, &old.kind);
+        Some(old.kind)
     }
 
     /// Takes a node over.
@@ -123,8 +179,10 @@ impl Cache {
         self.images.replace(&gone.images, &[]);
         self.is_unordered = true;
         self.index.clear();
-        for pod in gone.pods.values() {
-            self.index.count(&gone, index, pod, -1);
+        for slot in &gone.pods {
+            if let Some(pod) = self.counted.remove(*slot) {
+                self.index.count(&gone, index, &pod.kind, -1);
+            }
         }
         self.templates.clear();
         self.index_of = self.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
@@ -193,17 +251,26 @@ impl Cache {
         let is_here = |n: &&Arc<Pod>| goes_first(n, pod.pod) && n.status.nominated_node_name == *name;
         let first: Vec<Arc<Pod>> = self.nominated.values().filter(is_here).cloned().collect();
         if !first.is_empty() {
-            for nominated in &first {
-                let counted = self.kinds.count(nominated, || self.known.terms_of(nominated));
-                self.put(node, &nominated.meta.uid, counted);
-            }
+            let kinds: Vec<Arc<PodKind>> =
+                first.iter().map(|pod| self.kinds.of(pod, || self.known.terms_of(pod))).collect();
+            kinds.iter().for_each(|kind| self.keep_room(node, kind, 1));
             let fits = self.filter_plain(pod, terms, node);
-            for nominated in &first {
-                self.remove(node, &nominated.meta.uid);
-            }
+            kinds.iter().for_each(|kind| self.keep_room(node, kind, -1));
             fits?;
         }
         self.filter_plain(pod, terms, node)
+    }
+
+    /// Counts a pod that is not there on a node, or counts it no more.
+    fn keep_room(&mut self, index: usize, kind: &Arc<PodKind>, by: i32) {
+        self.generation += 1;
+        if by > 0 {
+            self.nodes[index].add(kind);
+        } else {
+            self.nodes[index].sub(kind);
+        }
+        self.templates.node_changed(index, true);
+        self.index.count(&self.nodes[index], index, kind, by);
     }
 
     fn filter_plain(&mut self, pod: &PodInfo<'_>, terms: Option<&PodTerms>, node: usize) -> Result<(), Misfit> {

@@ -89,6 +89,8 @@ pub(crate) struct Lens {
     soft: Vec<Soft>,
     /// Whether nodes without one of the labels have no part in the wished constraints.
     requires_all: bool,
+    /// All that is counted for this.
+    sources: Vec<Source>,
     scratch: Scratch,
 }
 
@@ -96,6 +98,8 @@ pub(crate) struct Lens {
 #[derive(Debug, Default)]
 struct Scratch {
     sums: Vec<f64>,
+    /// The sums as whole numbers; none of those that are ignored.
+    rounded: Vec<Option<i64>>,
     is_ignored: Vec<bool>,
     affinity: Vec<i64>,
     domains: Vec<bool>,
@@ -193,6 +197,7 @@ impl Lens {
             lens.soft.push(grinder.soft(zone, DEFAULT_SKEW_ZONE, false));
         }
         lens.axes = grinder.axes;
+        lens.find_sources();
         Some(lens)
     }
 
@@ -201,18 +206,20 @@ impl Lens {
         self.axes == other.axes
     }
 
-    fn sources(&self) -> impl Iterator<Item = Source> {
+    /// All that is counted for it.
+    fn find_sources(&mut self) {
         let uses = self.hard.iter().map(|h| h.of).chain(self.near.iter().copied()).chain(self.apart.iter().copied());
-        uses.chain(self.weighed.iter().map(|w| w.1)).chain(self.soft.iter().map(|s| s.of)).map(|of| of.source)
+        let uses = uses.chain(self.weighed.iter().map(|w| w.1)).chain(self.soft.iter().map(|s| s.of));
+        self.sources = uses.map(|of| of.source).collect();
     }
 
     /// Takes what is counted as of now.
     pub(crate) fn refresh(&mut self, nodes: &[NodeInfo], index: &mut PodIndex) {
         let dropped = index.dropped();
-        self.sources().for_each(|source| index.refresh(nodes, source));
+        self.sources.iter().for_each(|source| index.refresh(nodes, *source));
         if index.dropped() != dropped {
             // Room was made for the sums of some by dropping those of others: there is room for all of one lens.
-            self.sources().for_each(|source| index.refresh(nodes, source));
+            self.sources.iter().for_each(|source| index.refresh(nodes, *source));
         }
         for hard in &mut self.hard {
             let (least, domains) = index.least(hard.of.source);
@@ -242,21 +249,10 @@ impl Lens {
         traits
     }
 
-    /// How many are counted in the domain of a class's nodes; `None` for nodes that are in none.
-    fn count(&self, of: Use, traits: &Traits, index: &PodIndex) -> Option<i64> {
-        let value = traits.values[of.axis];
-        match self.axes[of.axis] {
-            Axis::Node { .. } => Some(i64::from(value)),
-            Axis::Domain { .. } => {
-                let domain = usize::try_from(value).ok()?;
-                index.counts(of.source).get(domain).map(|count| i64::from(*count))
-            }
-        }
-    }
-
     /// Whether the nodes of a class fit, for all that is said by and about other pods.
     pub(crate) fn fits(&self, traits: &Traits, index: &PodIndex) -> bool {
-        let count = |of: Use| self.count(of, traits, index);
+        let view = View { axes: &self.axes, index };
+        let count = |of: Use| view.count(of, traits);
         let is_skewed = |h: &Hard| count(h.of).is_none_or(|count| count + h.itself - h.min > h.max_skew);
         !self.hard.iter().any(is_skewed)
             && self.near.iter().all(|of| count(*of).is_some_and(|count| self.is_first || count > 0))
@@ -270,27 +266,49 @@ impl Lens {
         feasible: usize,
         index: &PodIndex,
     ) -> &[i64] {
-        let mut scratch = std::mem::take(&mut self.scratch);
+        let Self { axes, weighed, soft, requires_all, scratch, .. } = self;
+        let view = View { axes, index };
         scratch.totals.clear();
         scratch.totals.extend(classes.clone().map(|(traits, _)| i64::from(traits.own)));
-        self.add_affinity(classes.clone(), index, &mut scratch);
-        self.add_spread(classes, feasible, index, &mut scratch);
-        self.scratch = scratch;
-        &self.scratch.totals
+        if !weighed.is_empty() {
+            view.add_affinity(weighed, classes.clone(), scratch);
+        }
+        if !soft.is_empty() {
+            view.add_spread((soft, *requires_all), classes, feasible, scratch);
+        }
+        &scratch.totals
+    }
+}
+
+/// What is counted where, for what pods look at.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    axes: &'a [Axis],
+    index: &'a PodIndex,
+}
+
+impl View<'_> {
+    /// How many are counted in the domain of a class's nodes; `None` for nodes that are in none.
+    fn count(&self, of: Use, traits: &Traits) -> Option<i64> {
+        let value = traits.values[of.axis];
+        match self.axes[of.axis] {
+            Axis::Node { .. } => Some(i64::from(value)),
+            Axis::Domain { .. } => {
+                let domain = usize::try_from(value).ok()?;
+                self.index.counts(of.source).get(domain).map(|count| i64::from(*count))
+            }
+        }
     }
 
     /// Mirrors `NormalizeScore` of interpodaffinity.
-    fn add_affinity<'a>(
+    fn add_affinity<'c>(
         &self,
-        classes: impl Iterator<Item = (&'a Traits, u32)>,
-        index: &PodIndex,
+        weighed: &[(i64, Use)],
+        classes: impl Iterator<Item = (&'c Traits, u32)>,
         scratch: &mut Scratch,
     ) {
-        if self.weighed.is_empty() {
-            return;
-        }
         let weigh = |traits: &Traits| -> i64 {
-            self.weighed.iter().map(|(weight, of)| weight * self.count(*of, traits, index).unwrap_or(0)).sum()
+            weighed.iter().map(|(weight, of)| weight * self.count(*of, traits).unwrap_or(0)).sum()
         };
         scratch.affinity.clear();
         scratch.affinity.extend(classes.map(|(traits, _)| weigh(traits)));
@@ -303,42 +321,41 @@ impl Lens {
     }
 
     /// Mirrors `Score` and `NormalizeScore` of podtopologyspread.
-    fn add_spread<'a>(
+    fn add_spread<'c>(
         &self,
-        classes: impl Iterator<Item = (&'a Traits, u32)> + Clone,
+        (soft, requires_all): (&[Soft], bool),
+        classes: impl Iterator<Item = (&'c Traits, u32)> + Clone,
         feasible: usize,
-        index: &PodIndex,
         scratch: &mut Scratch,
     ) {
-        if self.soft.is_empty() {
-            return;
-        }
         let lacks_label =
-            |traits: &Traits| self.requires_all && self.soft.iter().any(|s| self.count(s.of, traits, index).is_none());
-        let Scratch { sums, is_ignored, domains, totals, .. } = scratch;
+            |traits: &Traits| requires_all && soft.iter().any(|soft| self.count(soft.of, traits).is_none());
+        let Scratch { sums, rounded, is_ignored, domains, totals, .. } = scratch;
         is_ignored.clear();
         is_ignored.extend(classes.clone().map(|(traits, _)| lacks_label(traits)));
         let counted =
             || classes.clone().zip(&*is_ignored).filter(|(_, is_ignored)| !**is_ignored).map(|(class, _)| class);
-        let nodes = if self.requires_all { counted().map(|(_, count)| count as usize).sum() } else { feasible };
+        let nodes = if requires_all { counted().map(|(_, count)| count as usize).sum() } else { feasible };
         sums.clear();
         sums.resize(is_ignored.len(), 0.0);
-        for soft in &self.soft {
+        for soft in soft {
             let size = match soft.counts_nodes {
                 true => nodes,
                 false => domain_count(counted().map(|(traits, _)| traits.values[soft.of.axis]), domains),
             };
             let weight = soft.weight(size);
             for ((traits, _), sum) in classes.clone().zip(&mut *sums) {
-                if let Some(count) = self.count(soft.of, traits, index) {
+                if let Some(count) = self.count(soft.of, traits) {
                     *sum += score_for_count(count, soft.max_skew, weight);
                 }
             }
         }
-        let rounded =
-            || sums.iter().zip(&*is_ignored).map(|(sum, is_ignored)| (!is_ignored).then(|| sum.round() as i64));
-        let (min, max) = (rounded().flatten().min().unwrap_or(0), rounded().flatten().max().unwrap_or(0));
-        for (total, sum) in totals.iter_mut().zip(rounded()) {
+        rounded.clear();
+        rounded
+            .extend(sums.iter().zip(&*is_ignored).map(|(sum, is_ignored)| (!is_ignored).then(|| sum.round() as i64)));
+        let (min, max) =
+            rounded.iter().flatten().fold((i64::MAX, i64::MIN), |(min, max), s| (min.min(*s), max.max(*s)));
+        for (total, sum) in totals.iter_mut().zip(&*rounded) {
             *total += WEIGHT_TOPOLOGY_SPREAD * sum.map_or(0, |sum| spread_score(sum, min, max));
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Mirrors pkg/scheduler (v1.36).
 
+mod by_node;
 mod cache;
 mod diagnosis;
 mod hints;
@@ -9,6 +10,7 @@ mod image_locality;
 mod known_pods;
 mod label_buckets;
 mod lens;
+mod lineup;
 mod node_classes;
 mod node_info;
 mod node_log;
@@ -30,4 +32,4 @@ mod volume_scheduling;
 mod volume_waiting;
 
 pub use queue::Timer;
-pub use scheduler::{Scheduled, Scheduler};
+pub use scheduler::Scheduler;

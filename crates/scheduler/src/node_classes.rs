@@ -1,7 +1,7 @@
 //! Nodes in classes: those of one class are all the same to the pods of a template.
 //!
-//! Nodes lie in blocks, and a block knows how many of its nodes are in which class. So a search looks at single nodes only
-//! at its two ends and where something changed, and what is to be said of a node is said once a class.
+//! Nodes lie in blocks, and a block knows which of its nodes are in which class, one bit a node. So a search looks at
+//! single nodes only where something changed, and what is to be said of a node is said once a class.
 
 use std::ops::Range;
 
@@ -9,8 +9,8 @@ use rustc_hash::FxHashMap;
 
 /// At so many things beside a node's own score pods of a template may look.
 pub(crate) const AXES_MAX: usize = 8;
-/// How many nodes a block has.
-const BLOCK: usize = 32;
+/// How many nodes a block has: as many as a set of them has bits.
+const BLOCK: usize = u32::BITS as usize;
 /// The class of a node that changed since it was looked at, or was never looked at.
 const STALE: u16 = 0;
 /// The class of all nodes that do not fit by themselves.
@@ -46,33 +46,50 @@ struct Class {
     node_count: u32,
 }
 
+/// Some nodes of a block, a bit for each.
+type Nodes = u32;
+
+/// The nodes of a block at these places among its nodes.
+fn nodes_at(places: Range<usize>) -> Nodes {
+    let below = |place: usize| if place < BLOCK { (1 << place) - 1 } else { Nodes::MAX };
+    below(places.end) & !below(places.start)
+}
+
+/// The place of the `nth` of some nodes, counted from 0; `None` where there are not so many.
+fn nth_of(mut nodes: Nodes, nth: usize) -> Option<usize> {
+    for _ in 0..nth {
+        nodes &= nodes.wrapping_sub(1);
+    }
+    (nodes != 0).then(|| nodes.trailing_zeros() as usize)
+}
+
 /// Which classes the nodes of a block are in.
 #[derive(Debug, Default)]
 struct Block {
-    stale: u16,
-    /// Classes of nodes that fit, each with how many there are.
-    classes: Vec<(u16, u16)>,
+    stale: Nodes,
+    /// Classes of nodes that fit, each with its nodes.
+    classes: Vec<(u16, Nodes)>,
 }
 
 impl Block {
-    fn leave(&mut self, class: u16) {
+    fn leave(&mut self, class: u16, node: Nodes) {
         if class == STALE {
-            self.stale -= 1;
+            self.stale &= !node;
         } else if let Some(at) = self.classes.iter().position(|(known, _)| *known == class) {
-            self.classes[at].1 -= 1;
+            self.classes[at].1 &= !node;
             if self.classes[at].1 == 0 {
                 self.classes.swap_remove(at);
             }
         }
     }
 
-    fn enter(&mut self, class: u16) {
+    fn enter(&mut self, class: u16, node: Nodes) {
         if class == STALE {
-            self.stale += 1;
+            self.stale |= node;
         } else if class != MISFIT {
             match self.classes.iter_mut().find(|(known, _)| *known == class) {
-                Some((_, count)) => *count += 1,
-                None => self.classes.push((class, 1)),
+                Some((_, nodes)) => *nodes |= node,
+                None => self.classes.push((class, node)),
             }
         }
     }
@@ -83,7 +100,6 @@ impl Block {
 struct Memo {
     search: u32,
     fits: bool,
-    is_top: bool,
     /// How many of its nodes were looked at.
     node_count: u32,
 }
@@ -95,6 +111,8 @@ pub(crate) struct Tally {
     memos: Vec<Memo>,
     /// The classes of the nodes that fit.
     found: Vec<u16>,
+    /// Those of them that score highest.
+    top: Vec<u16>,
     /// How many nodes were looked at until enough fitted.
     pub(crate) looked_at: usize,
     /// How many of them fitted.
@@ -128,7 +146,7 @@ impl Tally {
         if at >= self.memos.len() {
             self.memos.resize(at + 1, Memo::default());
         }
-        self.memos[at] = Memo { search: self.search, fits, is_top: false, node_count: 0 };
+        self.memos[at] = Memo { search: self.search, fits, node_count: 0 };
         if fits {
             self.found.push(class);
         }
@@ -143,20 +161,11 @@ impl Tally {
     /// Marks the classes with the highest of these totals, which are in the order of those that were found; returns how many
     /// nodes are in them.
     pub(crate) fn mark_top(&mut self, totals: &[i64]) -> usize {
-        let top = totals.iter().max();
-        let mut ties = 0;
-        for (class, total) in self.found.iter().zip(totals) {
-            if Some(total) == top {
-                let memo = &mut self.memos[usize::from(*class)];
-                memo.is_top = true;
-                ties += memo.node_count as usize;
-            }
-        }
-        ties
-    }
-
-    fn is_top(&self, class: u16) -> bool {
-        self.memos.get(usize::from(class)).is_some_and(|memo| memo.search == self.search && memo.is_top)
+        let highest = totals.iter().max();
+        let are_top = self.found.iter().zip(totals).filter(|(_, total)| Some(*total) == highest);
+        self.top.clear();
+        self.top.extend(are_top.map(|(class, _)| *class));
+        self.top.iter().map(|class| self.memos[usize::from(*class)].node_count as usize).sum()
     }
 }
 
@@ -173,16 +182,16 @@ pub(crate) struct NodeClasses {
     sweep_at: usize,
 }
 
-/// The places from `start` on, round the end, `count` of them at most, cut where blocks end.
-fn parts(all: usize, start: usize, count: usize) -> impl Iterator<Item = Range<usize>> {
+/// The places from `start` on, round the end, `count` of them at most, cut where blocks end: the block and the places in it.
+fn parts(all: usize, start: usize, count: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
     let first = start..all.min(start + count);
     let wrapped = 0..start.min(count - first.len());
     let cut = |mut rest: Range<usize>| {
         std::iter::from_fn(move || {
-            let end = rest.end.min((rest.start / BLOCK + 1) * BLOCK);
-            let part = rest.start..end;
-            rest.start = end;
-            (!part.is_empty()).then_some(part)
+            let (block, from) = (rest.start / BLOCK, rest.start % BLOCK);
+            let part = from..BLOCK.min(from + rest.len());
+            rest.start += part.len();
+            (!part.is_empty()).then_some((block, part))
         })
     };
     cut(first).chain(cut(wrapped))
@@ -191,7 +200,7 @@ fn parts(all: usize, start: usize, count: usize) -> impl Iterator<Item = Range<u
 impl NodeClasses {
     /// So many nodes that nobody has looked at.
     pub(crate) fn of_nodes(count: usize) -> Self {
-        let full = |at: usize| Block { stale: BLOCK.min(count - at * BLOCK) as u16, classes: Vec::new() };
+        let full = |at: usize| Block { stale: nodes_at(0..count - at * BLOCK), classes: Vec::new() };
         Self {
             class_of: vec![STALE; count],
             blocks: (0..count.div_ceil(BLOCK)).map(full).collect(),
@@ -220,9 +229,9 @@ impl NodeClasses {
         if old == class {
             return;
         }
-        let block = &mut self.blocks[node / BLOCK];
-        block.leave(old);
-        block.enter(class);
+        let (block, bit) = (&mut self.blocks[node / BLOCK], 1 << (node % BLOCK));
+        block.leave(old, bit);
+        block.enter(class, bit);
         if old > MISFIT {
             self.classes[usize::from(old)].node_count -= 1;
         }
@@ -288,27 +297,9 @@ impl NodeClasses {
         fits: impl Fn(&Traits) -> bool,
     ) -> Option<()> {
         tally.begin();
-        for part in parts(self.class_of.len(), start, self.class_of.len()) {
-            if self.is_whole(&part) && self.take_whole(&part, wanted, tally, &mut read, &fits)? {
-                continue;
-            }
-            // One by one, so that no node is looked at beyond the one that makes the number full.
-            let mut feasible = tally.feasible;
-            for node in part {
-                if self.class_of[node] == STALE {
-                    self.read(node, read(node))?;
-                }
-                let class = self.class_of[node];
-                let memo = tally.memo(class, || class != MISFIT && fits(&self.classes[usize::from(class)].traits));
-                memo.node_count += 1;
-                feasible += usize::from(memo.fits);
-                tally.looked_at += 1;
-                if feasible >= wanted {
-                    break;
-                }
-            }
-            tally.feasible = feasible;
-            if feasible >= wanted {
+        for (block, places) in parts(self.class_of.len(), start, self.class_of.len()) {
+            self.search_part((block, nodes_at(places)), wanted, tally, &mut read, &fits)?;
+            if tally.feasible >= wanted {
                 break;
             }
         }
@@ -316,48 +307,68 @@ impl NodeClasses {
         Some(())
     }
 
-    /// Takes a whole block, unless it may be more than is wanted; returns whether it did.
-    fn take_whole(
+    /// Looks at some nodes of a block, until enough fit.
+    fn search_part(
         &mut self,
-        part: &Range<usize>,
+        (block, mut rest): (usize, Nodes),
         wanted: usize,
         tally: &mut Tally,
         read: &mut impl FnMut(usize) -> Reading,
         fits: &impl Fn(&Traits) -> bool,
-    ) -> Option<bool> {
-        let at = part.start / BLOCK;
-        let mut most = tally.feasible + usize::from(self.blocks[at].stale);
-        for (class, count) in &self.blocks[at].classes {
-            let memo = tally.memo(*class, || fits(&self.classes[usize::from(*class)].traits));
-            most += usize::from(*count) * usize::from(memo.fits);
+    ) -> Option<()> {
+        let stale = self.blocks[block].stale & rest;
+        let most = (self.fitting(block, rest, tally, fits) | stale).count_ones() as usize;
+        if tally.feasible + most < wanted {
+            // However the nodes are that changed, all are looked at.
+            self.read_all((block, stale), read)?;
+            self.take((block, rest), tally, fits);
+            return Some(());
         }
-        if most >= wanted {
-            return Some(false);
-        }
-        if self.blocks[at].stale > 0 {
-            self.read_stale(part.clone(), read)?;
-        }
-        for (class, count) in &self.blocks[at].classes {
-            let memo = tally.memo(*class, || fits(&self.classes[usize::from(*class)].traits));
-            memo.node_count += u32::from(*count);
-            let fitting = usize::from(*count) * usize::from(memo.fits);
-            tally.feasible += fitting;
-        }
-        tally.looked_at += part.len();
-        Some(true)
-    }
-
-    fn read_stale(&mut self, part: Range<usize>, read: &mut impl FnMut(usize) -> Reading) -> Option<()> {
-        for node in part {
-            if self.class_of[node] == STALE {
-                self.read(node, read(node))?;
+        // No node is looked at beyond the one that makes the number full.
+        while rest != 0 {
+            let stale = self.blocks[block].stale & rest;
+            let before_stale = rest & (stale & stale.wrapping_neg()).wrapping_sub(1);
+            let fitting = self.fitting(block, before_stale, tally, fits);
+            if let Some(last) = nth_of(fitting, wanted - tally.feasible - 1) {
+                self.take((block, before_stale & nodes_at(0..last + 1)), tally, fits);
+                return Some(());
             }
+            self.take((block, before_stale), tally, fits);
+            rest &= !before_stale;
+            self.read_all((block, stale & stale.wrapping_neg()), read)?;
         }
         Some(())
     }
 
-    fn is_whole(&self, part: &Range<usize>) -> bool {
-        part.start.is_multiple_of(BLOCK) && (part.len() == BLOCK || part.end == self.class_of.len())
+    /// Those of some nodes that fit, as far as it is known.
+    fn fitting(&self, block: usize, of: Nodes, tally: &mut Tally, fits: &impl Fn(&Traits) -> bool) -> Nodes {
+        let classes = self.blocks[block].classes.iter();
+        classes.fold(0, |all, (class, nodes)| {
+            let memo = tally.memo(*class, || fits(&self.classes[usize::from(*class)].traits));
+            all | if memo.fits { nodes & of } else { 0 }
+        })
+    }
+
+    /// Adds up nodes that were looked at.
+    fn take(&self, (block, of): (usize, Nodes), tally: &mut Tally, fits: &impl Fn(&Traits) -> bool) {
+        for (class, nodes) in &self.blocks[block].classes {
+            let count = (nodes & of).count_ones();
+            let memo = tally.memo(*class, || fits(&self.classes[usize::from(*class)].traits));
+            memo.node_count += count;
+            let fitting = if memo.fits { count as usize } else { 0 };
+            tally.feasible += fitting;
+        }
+        tally.looked_at += of.count_ones() as usize;
+    }
+
+    /// Looks at nodes that changed.
+    fn read_all(&mut self, (block, mut of): (usize, Nodes), read: &mut impl FnMut(usize) -> Reading) -> Option<()> {
+        while of != 0 {
+            let node = block * BLOCK + of.trailing_zeros() as usize;
+            self.read(node, read(node))?;
+            of &= of.wrapping_sub(1);
+        }
+        Some(())
     }
 
     /// The classes of the nodes that fit, each with how many of them were looked at.
@@ -369,23 +380,15 @@ impl NodeClasses {
     /// The `nth` node of the classes that are marked, among those that were looked at.
     pub(crate) fn nth_top(&self, start: usize, tally: &Tally, nth: usize) -> Option<usize> {
         let mut left = nth;
-        for part in parts(self.class_of.len(), start, tally.looked_at) {
-            if self.is_whole(&part) {
-                let classes = &self.blocks[part.start / BLOCK].classes;
-                let here: u16 = classes.iter().filter(|(class, _)| tally.is_top(*class)).map(|(_, count)| count).sum();
-                if left >= usize::from(here) {
-                    left -= usize::from(here);
-                    continue;
-                }
+        for (block, places) in parts(self.class_of.len(), start, tally.looked_at) {
+            let classes = self.blocks[block].classes.iter();
+            let are_top = classes.filter(|(class, _)| tally.top.contains(class)).fold(0, |all, (_, nodes)| all | nodes);
+            let here = are_top & nodes_at(places);
+            let count = here.count_ones() as usize;
+            if left < count {
+                return nth_of(here, left).map(|place| block * BLOCK + place);
             }
-            for node in part {
-                if tally.is_top(self.class_of[node]) {
-                    if left == 0 {
-                        return Some(node);
-                    }
-                    left -= 1;
-                }
-            }
+            left -= count;
         }
         None
     }

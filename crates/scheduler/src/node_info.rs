@@ -2,12 +2,11 @@
 //!
 //! Mirrors pkg/scheduler/framework/types.go (`NodeInfo`) (v1.36).
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Taint;
 use seatrial_api::quantity::Quantity;
-use seatrial_api::{Node, Pod, PodRequests, PodSpec, ResourceAmounts, Str, StrMap, Uid};
+use seatrial_api::{Node, Pod, PodRequests, PodSpec, ResourceAmounts, Slot, Str, StrMap};
 
 use crate::terms::PodTerms;
 
@@ -33,56 +32,8 @@ pub(crate) struct NodeInfo {
     pub(crate) images: Vec<(Str, i64)>,
     /// Host ports in use as (address, protocol, port).
     pub(crate) host_ports: Vec<HostPort>,
-    /// The pods by uid, each with the spec it is counted by.
-    pub(crate) pods: PodTable,
-}
-
-/// The pods of a node in the order of their uids. There are few on each, and many nodes.
-#[derive(Debug, Default)]
-pub(crate) struct PodTable(Vec<(Uid, CountedPod)>);
-
-impl PodTable {
-    fn place(&self, uid: &Uid) -> Result<usize, usize> {
-        self.0.binary_search_by(|(other, _)| other.cmp(uid))
-    }
-
-    pub(crate) fn get(&self, uid: &Uid) -> Option<&CountedPod> {
-        self.place(uid).ok().map(|at| &self.0[at].1)
-    }
-
-    pub(crate) fn insert(&mut self, uid: Uid, pod: CountedPod) -> Option<CountedPod> {
-        match self.place(&uid) {
-            Ok(at) => Some(std::mem::replace(&mut self.0[at].1, pod)),
-            Err(at) => {
-                self.0.insert(at, (uid, pod));
-                None
-            }
-        }
-    }
-
-    pub(crate) fn remove(&mut self, uid: &Uid) -> Option<CountedPod> {
-        self.place(uid).ok().map(|at| self.0.remove(at).1)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Uid, &CountedPod)> {
-        self.0.iter().map(|(uid, pod)| (uid, pod))
-    }
-
-    pub(crate) fn values(&self) -> impl Iterator<Item = &CountedPod> {
-        self.0.iter().map(|(_, pod)| pod)
-    }
-}
-
-/// A pod as its node counts it: there is one for every pod, so that what siblings have in common is shared.
-#[derive(Clone, Debug)]
-pub(crate) struct CountedPod {
-    kind: Arc<PodKind>,
-    pub(crate) name: Str,
+    /// The pods that are counted here, in no order.
+    pub(crate) pods: Vec<Slot>,
 }
 
 /// What pods of one template have in common for the scheduler.
@@ -94,21 +45,8 @@ pub(crate) struct PodKind {
     pub(crate) is_deleting: bool,
     /// What they say about other pods.
     pub(crate) terms: Option<Arc<PodTerms>>,
-}
-
-impl CountedPod {
-    /// What it has in common with others.
-    pub(crate) fn kind(&self) -> &Arc<PodKind> {
-        &self.kind
-    }
-}
-
-impl Deref for CountedPod {
-    type Target = PodKind;
-
-    fn deref(&self) -> &PodKind {
-        &self.kind
-    }
+    /// The host ports that each takes.
+    host_ports: Vec<HostPort>,
 }
 
 /// The kinds of pods that were counted last, the latest in front.
@@ -116,8 +54,8 @@ impl Deref for CountedPod {
 pub(crate) struct PodKinds(Vec<Arc<PodKind>>);
 
 impl PodKinds {
-    /// A pod as it is to be counted.
-    pub(crate) fn count(&mut self, pod: &Pod, terms: impl FnOnce() -> Option<Arc<PodTerms>>) -> CountedPod {
+    /// The kind of a pod.
+    pub(crate) fn of(&mut self, pod: &Pod, terms: impl FnOnce() -> Option<Arc<PodTerms>>) -> Arc<PodKind> {
         match self.0.iter().position(|kind| kind.is_of(pod) && kind.namespace == pod.meta.namespace) {
             Some(0) => {}
             Some(place) => self.0[..=place].rotate_right(1),
@@ -131,11 +69,12 @@ impl PodKinds {
                         labels: pod.meta.labels.clone(),
                         is_deleting: pod.meta.is_deleting(),
                         terms: terms(),
+                        host_ports: host_ports(&pod.spec),
                     }),
                 );
             }
         }
-        CountedPod { kind: Arc::clone(&self.0[0]), name: pod.meta.name.clone() }
+        Arc::clone(&self.0[0])
     }
 }
 
@@ -221,37 +160,18 @@ impl NodeInfo {
         }
     }
 
-    /// Counts a pod, instead of what was counted of it before, which is returned.
-    pub(crate) fn put_pod(&mut self, uid: &Uid, pod: CountedPod) -> Option<CountedPod> {
-        let spec = Arc::clone(&pod.spec);
-        let old = self.pods.insert(uid.clone(), pod);
-        if let Some(old) = &old {
-            if Arc::ptr_eq(&old.spec, &spec) {
-                return Some(old.clone());
-            }
-            self.count(old.spec.requests(), -1);
-            self.free_host_ports(&old.spec);
-        }
-        self.count(spec.requests(), 1);
-        self.host_ports.extend(host_ports(&spec));
-        old
+    /// Takes over that a pod of this kind came.
+    pub(crate) fn add(&mut self, kind: &PodKind) {
+        self.count(kind.spec.requests(), 1);
+        self.host_ports.extend_from_slice(&kind.host_ports);
     }
 
-    /// Counts a pod no more; returns what was counted.
-    pub(crate) fn remove_pod(&mut self, uid: &Uid) -> Option<CountedPod> {
-        let old = self.pods.remove(uid)?;
-        self.count(old.spec.requests(), -1);
-        self.free_host_ports(&old.spec);
-        Some(old)
-    }
-
-    /// One for each that the pod took: a pod that room is kept for may be counted beside the holder of its port.
-    fn free_host_ports(&mut self, spec: &PodSpec) {
-        if self.host_ports.is_empty() {
-            return;
-        }
-        for gone in host_ports(spec) {
-            if let Some(at) = self.host_ports.iter().position(|p| *p == gone) {
+    /// Takes over that a pod of this kind went. Its ports are freed once: a pod that room is kept for may be counted beside
+    /// the holder of its port.
+    pub(crate) fn sub(&mut self, kind: &PodKind) {
+        self.count(kind.spec.requests(), -1);
+        for gone in &kind.host_ports {
+            if let Some(at) = self.host_ports.iter().position(|p| p == gone) {
                 self.host_ports.swap_remove(at);
             }
         }

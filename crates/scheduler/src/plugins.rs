@@ -11,7 +11,7 @@ use seatrial_api::scheduling::{
 use seatrial_api::{Pod, PodRequests};
 
 use crate::hints::tolerates_unschedulable;
-use crate::node_info::{HostPort, NodeInfo};
+use crate::node_info::{HostPort, NodeInfo, host_ports};
 use crate::plugin::{Misfit, Plugin};
 
 const WEIGHT_TAINT_TOLERATION: i64 = 3;
@@ -24,20 +24,29 @@ pub(crate) struct PodInfo<'a> {
     pub(crate) pod: &'a Pod,
     pub(crate) requests: &'a PodRequests,
     pub(crate) tolerations: &'a [Toleration],
-    pub(crate) host_ports: Vec<HostPort>,
+    pub(crate) host_ports: Cow<'a, [HostPort]>,
     pub(crate) has_node_selection: bool,
     has_preferences: bool,
 }
 
 impl<'a> PodInfo<'a> {
     pub(crate) fn of(pod: &'a Pod) -> Self {
+        Self::new(pod, host_ports(&pod.spec).into())
+    }
+
+    /// The same where it is known which ports of its node the pod takes.
+    pub(crate) fn with_ports(pod: &'a Pod, host_ports: &'a [HostPort]) -> Self {
+        Self::new(pod, host_ports.into())
+    }
+
+    fn new(pod: &'a Pod, host_ports: Cow<'a, [HostPort]>) -> Self {
         let spec = pod.spec.api();
         let affinity = spec.affinity.as_ref().and_then(|a| a.node_affinity.as_ref());
         Self {
             pod,
             requests: pod.spec.requests(),
             tolerations: spec.tolerations.as_deref().unwrap_or_default(),
-            host_ports: crate::node_info::host_ports(&pod.spec),
+            host_ports,
             has_node_selection: spec.node_selector.as_ref().is_some_and(|s| !s.is_empty())
                 || affinity.is_some()
                 || pod.pinned_to.is_some(),

@@ -282,9 +282,9 @@ fn a_port_that_two_pods_take_in_thought_is_freed_once() {
     let spec = json!({"containers": [{"name": "c", "ports": [{"containerPort": 80, "hostPort": 80}]}]});
     let (holder, guest) = (pod("holder", json!({}), spec.clone()), pod("guest", json!({}), spec));
     let mut node = node_info("n", json!({}), json!({}));
-    for pod in [&holder, &guest] {
-        node.put_pod(&pod.meta.uid, crate::node_info::PodKinds::default().count(pod, || None));
-    }
-    node.remove_pod(&guest.meta.uid);
+    let [holder, guest] = [&holder, &guest].map(|pod| crate::node_info::PodKinds::default().of(pod, || None));
+    node.add(&holder);
+    node.add(&guest);
+    node.sub(&guest);
     assert_eq!(node.host_ports.len(), 1, "the holder keeps it");
 }

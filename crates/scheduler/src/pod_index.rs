@@ -4,14 +4,15 @@
 //! Differs: upstream walks all pods for every pod. Here pods with the same labels are one group, a selector is asked once
 //! a group, and what a selector means in a topology is added up from its groups when it is wanted and follows the pods.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use seatrial_api::{Pod, Str, StrMap};
 
+use crate::by_node::ByNode;
 use crate::label_buckets::{LabelBuckets, pair_hash};
-use crate::node_info::{CountedPod, NodeInfo, PodKind};
+use crate::node_info::{NodeInfo, PodKind};
 use crate::sums::{ByDomain, NO_DOMAIN, Sum, Topology};
 use crate::terms::{NamespaceLabels, Term};
 
@@ -36,7 +37,7 @@ struct Group {
     namespace: Str,
     labels: StrMap,
     is_deleting: bool,
-    by_node: BTreeMap<u32, i32>,
+    by_node: ByNode,
     questions: Vec<u32>,
     carriers: Vec<u32>,
 }
@@ -63,7 +64,7 @@ struct Carrier {
     /// What it weighs in scores; `None` forbids.
     weight: Option<i64>,
     term: Arc<Term>,
-    by_node: BTreeMap<u32, i32>,
+    by_node: ByNode,
     sum: Option<Sum>,
 }
 
@@ -105,14 +106,6 @@ fn group_hash(namespace: &Str, labels: &StrMap, is_deleting: bool) -> u64 {
     labels.iter().fold(start, |hash, (k, v)| hash.rotate_left(7).wrapping_add(pair_hash(k, v)))
 }
 
-fn adjust(by_node: &mut BTreeMap<u32, i32>, node: u32, by: i32) {
-    let count = by_node.entry(node).or_default();
-    *count += by;
-    if *count == 0 {
-        by_node.remove(&node);
-    }
-}
-
 impl PodIndex {
     /// Nodes came, went or changed their labels.
     pub(crate) fn clear(&mut self) {
@@ -145,11 +138,11 @@ impl PodIndex {
     }
 
     /// A pod came to a node (`by` 1) or went (-1).
-    pub(crate) fn count(&mut self, node: &NodeInfo, index: usize, pod: &CountedPod, by: i32) {
-        let slot = self.group_of_kind(pod.kind());
+    pub(crate) fn count(&mut self, node: &NodeInfo, index: usize, kind: &Arc<PodKind>, by: i32) {
+        let slot = self.group_of_kind(kind);
         let group = &mut self.groups[slot as usize];
         let was_empty = group.by_node.is_empty();
-        adjust(&mut group.by_node, node.id, by);
+        group.by_node.adjust(node.id, by);
         match (was_empty, group.by_node.is_empty()) {
             (true, false) => self.full_groups += 1,
             (false, true) => self.full_groups -= 1,
@@ -160,7 +153,7 @@ impl PodIndex {
                 sum.add(&self.topologies[sum.topology], index, by);
             }
         }
-        for (weight, term) in pod.terms.iter().flat_map(|t| t.carried()) {
+        for (weight, term) in kind.terms.iter().flat_map(|t| t.carried()) {
             self.carry(node.id, index, (weight, term), by);
         }
     }
@@ -169,7 +162,7 @@ impl PodIndex {
         let slot = self.carrier_of(weight, term);
         let carrier = &mut self.carriers[slot as usize];
         let was_empty = carrier.by_node.is_empty();
-        adjust(&mut carrier.by_node, node, by);
+        carrier.by_node.adjust(node, by);
         self.carrier_version += u64::from(was_empty != carrier.by_node.is_empty());
         match (was_empty, carrier.by_node.is_empty()) {
             (true, false) => self.full_carriers += 1,
@@ -225,9 +218,9 @@ impl PodIndex {
         let (sum, walked) = match source {
             Source::Question(slot) => {
                 let groups = self.questions[slot as usize].groups.iter();
-                self.sum_of(topology, groups.flat_map(|group| &self.groups[*group as usize].by_node))
+                self.sum_of(topology, groups.map(|group| &self.groups[*group as usize].by_node))
             }
-            Source::Carrier(slot) => self.sum_of(topology, self.carriers[slot as usize].by_node.iter()),
+            Source::Carrier(slot) => self.sum_of(topology, std::iter::once(&self.carriers[slot as usize].by_node)),
         };
         self.walked += walked;
         self.keep_sums();
@@ -288,13 +281,15 @@ impl PodIndex {
         self.walked
     }
 
-    fn sum_of<'a>(&self, topology: usize, parts: impl Iterator<Item = (&'a u32, &'a i32)>) -> (Sum, u64) {
+    fn sum_of<'a>(&self, topology: usize, parts: impl Iterator<Item = &'a ByNode>) -> (Sum, u64) {
         let of = &self.topologies[topology];
         let (mut sum, mut walked) = (Sum::nothing(self.epoch, topology, of.domain_count), 0);
-        for (node, count) in parts {
-            let place = self.place_of.1.get(*node as usize).copied().unwrap_or(NO_DOMAIN);
-            sum.add(of, place as usize, *count);
-            walked += 1;
+        for part in parts {
+            part.for_each(|node, count| {
+                let place = self.place_of.1.get(node as usize).copied().unwrap_or(NO_DOMAIN);
+                sum.add(of, place as usize, count);
+                walked += 1;
+            });
         }
         (sum, walked)
     }
@@ -328,12 +323,12 @@ impl PodIndex {
         let mut counts = vec![0; nodes.len()];
         self.walked += nodes.len() as u64;
         for group in &self.questions[question as usize].groups {
-            for (node, count) in &self.groups[*group as usize].by_node {
-                let place = self.place_of.1.get(*node as usize).copied().unwrap_or(NO_DOMAIN);
+            self.groups[*group as usize].by_node.for_each(|node, count| {
+                let place = self.place_of.1.get(node as usize).copied().unwrap_or(NO_DOMAIN);
                 if let Some(at) = counts.get_mut(place as usize) {
                     *at += count;
                 }
-            }
+            });
         }
         counts
     }
@@ -493,7 +488,7 @@ impl PodIndex {
         if self.carriers.len() > 2 * self.full_carriers + EMPTY_MAX {
             self.drop_empty_carriers();
         }
-        let carrier = Carrier { weight, term: Arc::clone(term), by_node: BTreeMap::new(), sum: None };
+        let carrier = Carrier { weight, term: Arc::clone(term), by_node: ByNode::default(), sum: None };
         self.attach_carrier(carrier)
     }
 

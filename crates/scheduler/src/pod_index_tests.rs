@@ -1,11 +1,11 @@
 //! The index says at any time what a walk over all pods would say.
 
-use seatrial_api::Uid;
+use seatrial_api::Slot;
 use seatrial_machinery::Rng;
 use serde_json::json;
 
 use super::*;
-use crate::cache::Cache;
+use crate::cache::{Cache, CountedPod};
 use crate::node_info::PodKinds;
 use crate::terms::PodTerms;
 use crate::test_objects::{deleting, node, pod};
@@ -23,12 +23,15 @@ fn spec(kind: u64, app: &str) -> serde_json::Value {
 /// How many pods of the terms are in the domain of each node, by walking.
 fn walk(cache: &Cache, terms: &[Arc<Term>], key: &str, ignores_terminating: bool) -> Vec<Option<i64>> {
     let all = &cache.index.namespaces;
-    let meant = |p: &&CountedPod| {
-        !(ignores_terminating && p.is_deleting) && terms.iter().all(|t| t.matches(&p.namespace, &p.labels, all))
+    let meant = |(_, pod): &(Slot, &CountedPod)| {
+        let kind = &pod.kind;
+        !(ignores_terminating && kind.is_deleting)
+            && terms.iter().all(|t| t.matches(&kind.namespace, &kind.labels, all))
     };
-    let on = |n: &NodeInfo| n.pods.values().filter(meant).count() as i64;
+    let on = |at: usize| cache.pods_on(at).iter().filter(|pod| meant(pod)).count() as i64;
     let value = |n: &NodeInfo| n.labels.get(key).map(str::to_owned);
-    let sum = |of: &str| cache.nodes.iter().filter(|n| n.labels.get(key) == Some(of)).map(on).sum();
+    let is_in = |at: &usize, of: &str| cache.nodes[*at].labels.get(key) == Some(of);
+    let sum = |of: &str| (0..cache.nodes.len()).filter(|at| is_in(at, of)).map(on).sum();
     cache.nodes.iter().map(|n| value(n).map(|v| sum(&v))).collect()
 }
 
@@ -51,7 +54,7 @@ fn counts_follow_pods_nodes_and_labels() {
             (terms, key, i % 4 < 2)
         })
         .collect();
-    let mut placed: Vec<(String, Uid)> = Vec::new();
+    let mut placed: Vec<(String, Pod)> = Vec::new();
     for step in 0..1500u64 {
         match rng.below(12) {
             0 => {
@@ -66,9 +69,9 @@ fn counts_follow_pods_nodes_and_labels() {
             }
             2 => cache.order_nodes(),
             3..=5 if !placed.is_empty() => {
-                let (node, uid) = placed.swap_remove(rng.below(placed.len() as u64) as usize);
+                let (node, pod) = placed.swap_remove(rng.below(placed.len() as u64) as usize);
                 let index = cache.index_of[node.as_str()];
-                assert!(cache.remove(index, &uid).is_some());
+                assert!(cache.remove(index, &pod).is_some());
             }
             _ if !cache.nodes.is_empty() => {
                 let app = apps[rng.below(3) as usize];
@@ -81,9 +84,9 @@ fn counts_follow_pods_nodes_and_labels() {
                     pod = deleting(&pod);
                 }
                 let index = rng.below(cache.nodes.len() as u64) as usize;
-                let counted = PodKinds::default().count(&pod, || PodTerms::of(&pod).map(Arc::new));
-                cache.put(index, &pod.meta.uid, counted);
-                placed.push((cache.nodes[index].name.to_string(), pod.meta.uid.clone()));
+                let kind = PodKinds::default().of(&pod, || PodTerms::of(&pod).map(Arc::new));
+                cache.put(index, &pod, kind);
+                placed.push((cache.nodes[index].name.to_string(), pod));
             }
             _ => {}
         }
@@ -112,10 +115,12 @@ fn check_forbidden(cache: &mut Cache, app: &str, step: u64) {
                 && other.labels.get(&term.topology_key) == value
                 && term.matches_pod(&incoming, &cache.index.namespaces)
         };
-        let terms = |n: &NodeInfo| -> Vec<Arc<Term>> {
-            n.pods.values().flat_map(|p| p.terms.iter().flat_map(|t| t.anti_affinity.clone())).collect()
+        let terms = |at: usize| -> Vec<Arc<Term>> {
+            let pods = cache.pods_on(at).into_iter();
+            pods.flat_map(|(_, pod)| pod.kind.terms.iter().flat_map(|t| t.anti_affinity.clone())).collect()
         };
-        let want = cache.nodes.iter().any(|n| terms(n).iter().any(|t| forbids((n, t))));
+        let says = |(at, n)| terms(at).iter().any(|term| forbids((n, term)));
+        let want = cache.nodes.iter().enumerate().any(says);
         let got = forbidding.iter().any(|(_, by_domain)| by_domain.get(at) > Some(0));
         assert_eq!(got, want, "step {step} node {}", node.name);
     }

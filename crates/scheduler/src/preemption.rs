@@ -7,14 +7,14 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use seatrial_api::{
-    Condition, ConditionStatus, Kind, ObjectKey, Pod, PodDisruptionBudget, RareStr, Str, Time, Uid, pod_condition,
+    Condition, ConditionStatus, Kind, ObjectKey, Pod, PodDisruptionBudget, RareStr, Slot, Str, Time, pod_condition,
     selector::Selector,
 };
 use seatrial_machinery::{Client, DeleteOptions, EventText, ObjectRef, Rng, set_pod_condition};
 
-use crate::cache::Cache;
+use crate::cache::{Cache, CountedPod};
 use crate::diagnosis::{Diagnosis, fit_error_message};
-use crate::node_info::CountedPod;
+use crate::node_info::PodKind;
 use crate::plugin::{Misfit, Plugin};
 use crate::plugins::PodInfo;
 use crate::terms::PodTerms;
@@ -39,8 +39,9 @@ pub(crate) enum Preemption {
 
 #[derive(Clone, Debug)]
 struct Victim {
-    uid: Uid,
-    counted: CountedPod,
+    pod: Arc<Pod>,
+    /// As what it is counted.
+    kind: Arc<PodKind>,
     start: Time,
     /// Whether a budget does not allow it to go.
     violates: bool,
@@ -48,7 +49,7 @@ struct Victim {
 
 impl Victim {
     fn priority(&self) -> i32 {
-        self.counted.spec.priority()
+        self.kind.spec.priority()
     }
 
     /// The most important first. Mirrors `MoreImportantPod`.
@@ -154,32 +155,32 @@ impl Evaluator<'_> {
         if misfits.iter().any(|(node, misfit)| *node == nominated && !misfit.is_resolvable) {
             return None;
         }
-        let is_going = |pod: &CountedPod| {
-            pod.is_deleting
-                && pod.spec.priority() < self.pod.spec.priority()
-                && client.get_live::<Pod>(&pod.namespace, &pod.name).is_ok_and(|live| {
+        let is_going = |(slot, pod): &(Slot, &CountedPod)| {
+            pod.kind.is_deleting
+                && pod.kind.spec.priority() < self.pod.spec.priority()
+                && live_pod(client, *slot, pod).is_some_and(|live| {
                     let condition = live.status.conditions.get(pod_condition::DISRUPTION_TARGET);
                     condition.is_some_and(|c| c.status == ConditionStatus::True && c.reason == REASON_PREEMPTED)
                 })
         };
-        let waits = self.cache.nodes[nominated].pods.values().any(is_going);
+        let waits = self.cache.pods_on(nominated).iter().any(is_going);
         waits.then_some("not eligible due to a terminating pod on the nominated node.")
     }
 
     /// The fewest pods that have to go from a node. Mirrors `SelectVictimsOnNode`.
     fn select_victims(&mut self, client: &Client<'_>, node: usize, budgets: &[Budget]) -> Result<Vec<Victim>, Misfit> {
         let priority = self.pod.spec.priority();
-        let lower = self.cache.nodes[node].pods.iter().filter(|(_, p)| p.spec.priority() < priority);
-        let mut lower: Vec<Victim> = lower.map(|(uid, pod)| victim_of(client, uid, pod)).collect();
+        let lower = self.cache.pods_on(node).into_iter().filter(|(_, pod)| pod.kind.spec.priority() < priority);
+        let mut lower: Vec<Victim> = lower.filter_map(|(slot, pod)| victim_of(client, slot, pod)).collect();
         if lower.is_empty() {
             return Err(Misfit::unresolvable(Plugin::DefaultPreemption, NO_VICTIMS));
         }
-        for pod in &lower {
-            self.cache.remove(node, &pod.uid);
+        for victim in &lower {
+            self.cache.remove(node, &victim.pod);
         }
         let info = PodInfo::of(self.pod);
         if let Err(misfit) = self.cache.filter_one(&info, self.terms, node) {
-            lower.iter().for_each(|pod| self.cache.put(node, &pod.uid, pod.counted.clone()));
+            lower.iter().for_each(|victim| self.put_back(node, victim));
             return Err(misfit);
         }
         // The sort is stable and the pods come by uid, so the order is the same every time.
@@ -187,24 +188,27 @@ impl Evaluator<'_> {
         mark_violations(&mut lower, budgets);
         lower.sort_by_key(|v| !v.violates);
         let mut victims = Vec::new();
-        for pod in lower {
-            self.cache.put(node, &pod.uid, pod.counted.clone());
+        for victim in lower {
+            self.put_back(node, &victim);
             if self.cache.filter_one(&info, self.terms, node).is_err() {
-                self.cache.remove(node, &pod.uid);
-                victims.push(pod);
+                self.cache.remove(node, &victim.pod);
+                victims.push(victim);
             }
         }
-        for pod in &victims {
-            self.cache.put(node, &pod.uid, pod.counted.clone());
-        }
+        victims.iter().for_each(|victim| self.put_back(node, victim));
         victims.sort_by_key(Victim::rank);
         Ok(victims)
     }
 
+    /// Counts a pod again that was taken away in thought.
+    fn put_back(&mut self, node: usize, victim: &Victim) {
+        self.cache.put(node, &victim.pod, Arc::clone(&victim.kind));
+    }
+
     fn delete_victim(&self, client: &mut Client<'_>, victim: &Victim, node: &Str) {
-        let (namespace, name) = (&victim.counted.namespace, &victim.counted.name);
+        let (namespace, name) = (&victim.pod.meta.namespace, &victim.pod.meta.name);
         let Ok(pod) = client.get_live::<Pod>(namespace, name) else { return };
-        if pod.meta.uid != victim.uid || pod.meta.is_deleting() {
+        if pod.meta.uid != victim.pod.meta.uid || pod.meta.is_deleting() {
             return;
         }
         let mut condition =
@@ -235,11 +239,16 @@ impl Evaluator<'_> {
     }
 }
 
+/// A pod that is counted, as it is now.
+fn live_pod<'a>(client: &'a Client<'_>, slot: Slot, counted: &CountedPod) -> Option<&'a Arc<Pod>> {
+    client.live_at::<Pod>(slot).filter(|live| live.meta.uid == counted.uid)
+}
+
 /// A pod that may go; one that has not started yet counts as started now. Mirrors `GetPodStartTime`.
-fn victim_of(client: &Client<'_>, uid: &Uid, counted: &CountedPod) -> Victim {
-    let live = client.get_live::<Pod>(&counted.namespace, &counted.name).ok();
-    let start = live.and_then(|p| p.status.start_time).unwrap_or_else(|| client.clock().time());
-    Victim { uid: uid.clone(), counted: counted.clone(), start, violates: false }
+fn victim_of(client: &Client<'_>, slot: Slot, counted: &CountedPod) -> Option<Victim> {
+    let pod = Arc::clone(live_pod(client, slot, counted)?);
+    let start = pod.status.start_time.unwrap_or_else(|| client.clock().time());
+    Some(Victim { pod, kind: Arc::clone(&counted.kind), start, violates: false })
 }
 
 fn budgets(client: &Client<'_>) -> Vec<Budget> {
@@ -263,13 +272,13 @@ fn budgets(client: &Client<'_>) -> Vec<Budget> {
 fn mark_violations(pods: &mut [Victim], budgets: &[Budget]) {
     let mut allowed: Vec<i32> = budgets.iter().map(|b| b.allowed).collect();
     for pod in pods {
-        let counted = &pod.counted;
+        let kind = &pod.kind;
         for (budget, allowed) in budgets.iter().zip(&mut allowed) {
-            let is_meant = budget.namespace == counted.namespace
-                && !counted.labels.is_empty()
+            let is_meant = budget.namespace == kind.namespace
+                && !kind.labels.is_empty()
                 && !budget.selector.is_everything()
-                && budget.selector.matches(&counted.labels);
-            if is_meant && !budget.disrupted.iter().any(|name| counted.name == *name) {
+                && budget.selector.matches(&kind.labels);
+            if is_meant && !budget.disrupted.iter().any(|name| pod.pod.meta.name == *name) {
                 *allowed -= 1;
                 pod.violates |= *allowed < 0;
             }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{NamespacedName, Pod, Uid};
+use seatrial_api::{Pod, Slot, Uid};
 use seatrial_machinery::SimTime;
 
+use crate::lineup::{Lineup, Place};
 use crate::plugin::PluginSet;
 use crate::terms::PodTerms;
 
@@ -26,28 +27,35 @@ const FLUSH_PERIOD_NANOS: u64 = 30_000_000_000;
 /// How many pods the queue keeps room for when it is empty.
 const ROOM_KEPT: usize = 1024;
 
-/// The place of a pod among others: the highest priority first, then the longest wait. Mirrors `PrioritySort`.
-type Place = (Reverse<i32>, SimTime, u64);
-
 /// A pod to schedule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Popped {
-    pub(crate) key: NamespacedName,
+    pub(crate) slot: Slot,
     pub(crate) uid: Uid,
+}
+
+/// Where a pod waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// It is being tried.
+    None,
+    Active,
+    BackingOff,
+    ErrorBackingOff,
+    Unschedulable,
 }
 
 /// A pod in the queue.
 #[derive(Debug)]
 pub(crate) struct QueuedPod {
-    key: NamespacedName,
     uid: Uid,
+    slot: Slot,
     priority: i32,
+    /// Counts the pods that came.
+    seq: u64,
     /// When it came into the queue, or was tried last.
     since: SimTime,
-    /// The pod as it is now, once it did not fit.
-    pub(crate) pod: Option<Arc<Pod>>,
-    /// What it says about other pods, once it did not fit.
-    pub(crate) terms: Option<Arc<PodTerms>>,
+    part: Part,
     /// The plugins that refused it; none if an error did.
     pub(crate) rejectors: PluginSet,
     /// Those who refused it when it was put with the unschedulable.
@@ -56,11 +64,20 @@ pub(crate) struct QueuedPod {
     consecutive_error_count: u32,
     /// When its back-off is over.
     backoff_until: SimTime,
+    /// The pod as it is now, once it did not fit.
+    pub(crate) pod: Option<Arc<Pod>>,
+    /// What it says about other pods, once it did not fit.
+    pub(crate) terms: Option<Arc<PodTerms>>,
 }
 
 impl QueuedPod {
-    fn place(&self, seq: u64) -> Place {
-        (Reverse(self.priority), self.since, seq)
+    fn place(&self) -> Place {
+        (Reverse(self.priority), self.since, self.seq, self.slot)
+    }
+
+    /// Its place among those that are unschedulable.
+    fn wait(&self) -> Wait {
+        (self.since, self.seq, self.slot)
     }
 
     /// The pod's priority.
@@ -93,19 +110,21 @@ fn window(at: SimTime) -> SimTime {
     SimTime::from_nanos(at.as_nanos() / BACKOFF_WINDOW_NANOS * BACKOFF_WINDOW_NANOS)
 }
 
+/// A time, the number of a pod that came, and the pod: since when it waits, or until when.
+type Wait = (SimTime, u64, Slot);
+
 /// The queue.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    active: BTreeSet<Place>,
+    pods: FxHashMap<Slot, QueuedPod>,
+    active: Lineup,
     /// By the second in which the back-off ends.
     backing_off: BTreeSet<(SimTime, Place)>,
     /// The same for pods that failed by an error, which are never popped early.
-    error_backing_off: BTreeSet<(SimTime, u64)>,
+    error_backing_off: BTreeSet<Wait>,
     /// By who refused them, so that a change that some plugins do not care about looks at none of theirs; then by the time
     /// of the last attempt.
-    unschedulable: BTreeMap<PluginSet, BTreeSet<(SimTime, u64)>>,
-    by_seq: FxHashMap<u64, QueuedPod>,
-    seq_of: FxHashMap<Uid, u64>,
+    unschedulable: BTreeMap<PluginSet, BTreeSet<Wait>>,
     /// Pods with scheduling gates, which nothing but their own update moves.
     gated: BTreeSet<Uid>,
     next_seq: u64,
@@ -124,53 +143,74 @@ pub struct Timer {
 }
 
 impl Queue {
+    fn get(&self, pod: &Pod) -> Option<&QueuedPod> {
+        self.pods.get(&pod.meta.slot).filter(|queued| queued.uid == pod.meta.uid)
+    }
+
+    fn get_mut(&mut self, pod: &Pod) -> Option<&mut QueuedPod> {
+        self.pods.get_mut(&pod.meta.slot).filter(|queued| queued.uid == pod.meta.uid)
+    }
+
     /// A new pod.
-    pub(crate) fn add(&mut self, key: NamespacedName, uid: Uid, priority: i32, now: SimTime) {
-        if self.seq_of.contains_key(&uid) {
-            return;
+    pub(crate) fn add(&mut self, pod: &Pod, now: SimTime) {
+        let known = self.pods.get(&pod.meta.slot).map(|queued| queued.uid.clone());
+        match known {
+            Some(uid) if uid == pod.meta.uid => return,
+            // Of a pod that was there before nobody has heard the end.
+            Some(uid) => self.remove(pod.meta.slot, &uid),
+            None => {}
         }
-        self.gated.remove(&uid);
+        if !self.gated.is_empty() {
+            self.gated.remove(&pod.meta.uid);
+        }
         self.next_seq += 1;
-        let seq = self.next_seq;
-        self.seq_of.insert(uid.clone(), seq);
-        let pod = QueuedPod {
-            key,
-            uid,
-            priority,
+        let queued = QueuedPod {
+            uid: pod.meta.uid.clone(),
+            slot: pod.meta.slot,
+            priority: pod.spec.priority(),
+            seq: self.next_seq,
             since: now,
-            pod: None,
-            terms: None,
+            part: Part::Active,
             rejectors: PluginSet::EMPTY,
             group: PluginSet::EMPTY,
             unschedulable_count: 0,
             consecutive_error_count: 0,
             backoff_until: SimTime::ZERO,
+            pod: None,
+            terms: None,
         };
-        self.active.insert(pod.place(seq));
-        self.by_seq.insert(seq, pod);
+        self.active.insert(queued.place());
+        self.pods.insert(pod.meta.slot, queued);
     }
 
     /// A pod with scheduling gates. Mirrors the PreEnqueue of SchedulingGates.
-    pub(crate) fn add_gated(&mut self, uid: Uid) {
-        self.remove(&uid);
-        self.gated.insert(uid);
+    pub(crate) fn add_gated(&mut self, pod: &Pod) {
+        self.remove(pod.meta.slot, &pod.meta.uid);
+        self.gated.insert(pod.meta.uid.clone());
     }
 
     /// A pod that is gone or bound.
-    pub(crate) fn remove(&mut self, uid: &Uid) {
+    pub(crate) fn remove(&mut self, slot: Slot, uid: &Uid) {
         if !self.gated.is_empty() {
             self.gated.remove(uid);
         }
-        let Some(seq) = self.seq_of.remove(uid) else { return };
-        if let Some(pod) = self.by_seq.remove(&seq) {
-            let _ = self.active.remove(&pod.place(seq))
-                || take(&mut self.unschedulable, &pod, seq)
-                || self.backing_off.remove(&(pod.backoff_until, pod.place(seq)))
-                || self.error_backing_off.remove(&(pod.backoff_until, seq));
+        if self.pods.get(&slot).is_none_or(|queued| queued.uid != *uid) {
+            return;
         }
-        if self.by_seq.is_empty() && self.by_seq.capacity() > ROOM_KEPT {
+        if let Some(queued) = self.pods.remove(&slot) {
+            match queued.part {
+                Part::None => {}
+                Part::Active => self.active.remove(&queued.place()),
+                Part::Unschedulable => take(&mut self.unschedulable, &queued),
+                Part::BackingOff => drop(self.backing_off.remove(&(queued.backoff_until, queued.place()))),
+                Part::ErrorBackingOff => {
+                    self.error_backing_off.remove(&(queued.backoff_until, queued.seq, slot));
+                }
+            }
+        }
+        if self.pods.is_empty() && self.pods.capacity() > ROOM_KEPT {
             // A burst is over: its room would otherwise stay as long as the cluster.
-            (self.by_seq, self.seq_of) = Default::default();
+            self.pods = FxHashMap::default();
         }
     }
 
@@ -188,10 +228,10 @@ impl Queue {
     /// Where none is active, one that backs off is taken early. Mirrors `activeQueue.pop`.
     pub(crate) fn pop(&mut self) -> Option<Popped> {
         let early = |queue: &mut Self| queue.backing_off.pop_first().map(|(_, place)| place);
-        let (.., seq) = self.active.pop_first().or_else(|| early(self))?;
-        let pod = self.by_seq.get_mut(&seq)?;
-        pod.rejectors = PluginSet::EMPTY;
-        Some(Popped { key: pod.key.clone(), uid: pod.uid.clone() })
+        let (.., slot) = self.active.pop_first().or_else(|| early(self))?;
+        let queued = self.pods.get_mut(&slot)?;
+        (queued.part, queued.rejectors) = (Part::None, PluginSet::EMPTY);
+        Some(Popped { slot, uid: queued.uid.clone() })
     }
 
     /// An attempt failed: the pod waits until something changes that its rejectors care about.
@@ -203,12 +243,13 @@ impl Queue {
         rejectors: PluginSet,
         now: SimTime,
     ) {
-        let Some(seq) = self.seq_of.get(&pod.meta.uid).copied() else { return };
-        let Some(queued) = self.by_seq.get_mut(&seq) else { return };
+        let Some(queued) = self.get_mut(pod) else { return };
         (queued.pod, queued.terms) = (Some(Arc::clone(pod)), terms);
         (queued.rejectors, queued.group) = (rejectors, rejectors);
         queued.back_off(now);
-        self.unschedulable.entry(rejectors).or_default().insert((queued.since, seq));
+        queued.part = Part::Unschedulable;
+        let wait = queued.wait();
+        self.unschedulable.entry(rejectors).or_default().insert(wait);
         if !rejectors.is_empty() {
             self.wait_for_flush(now);
         }
@@ -216,33 +257,33 @@ impl Queue {
 
     /// An attempt failed by an error: the pod is tried again after its back-off.
     pub(crate) fn add_after_error(&mut self, pod: &Arc<Pod>, now: SimTime) {
-        let Some(seq) = self.seq_of.get(&pod.meta.uid).copied() else { return };
-        let Some(queued) = self.by_seq.get_mut(&seq) else { return };
+        let Some(queued) = self.get_mut(pod) else { return };
         queued.rejectors = PluginSet::EMPTY;
         queued.back_off(now);
-        self.error_backing_off.insert((queued.backoff_until, seq));
-        self.timers.push(Timer { due: queued.backoff_until, background: false });
+        queued.part = Part::ErrorBackingOff;
+        let (due, seq, slot) = (queued.backoff_until, queued.seq, queued.slot);
+        self.error_backing_off.insert((due, seq, slot));
+        self.timers.push(Timer { due, background: false });
     }
 
     /// The pod changed; returns whether it is one that waits for something to change.
     pub(crate) fn update(&mut self, pod: &Arc<Pod>) -> bool {
-        let Some(seq) = self.seq_of.get(&pod.meta.uid) else { return false };
-        let Some(queued) = self.by_seq.get_mut(seq) else { return false };
+        let Some(queued) = self.get_mut(pod) else { return false };
         if let Some(old) = &mut queued.pod {
             *old = Arc::clone(pod);
         }
-        self.unschedulable.get(&queued.group).is_some_and(|group| group.contains(&(queued.since, *seq)))
+        queued.part == Part::Unschedulable
     }
 
     /// The plugins that refused a pod, if it is known.
-    pub(crate) fn rejectors(&self, uid: &Uid) -> Option<PluginSet> {
-        self.by_seq.get(self.seq_of.get(uid)?).map(|pod| pod.rejectors)
+    pub(crate) fn rejectors(&self, pod: &Pod) -> Option<PluginSet> {
+        self.get(pod).map(|queued| queued.rejectors)
     }
 
     /// One pod's own change made it worth another attempt.
-    pub(crate) fn move_one(&mut self, uid: &Uid, now: SimTime) {
-        if let Some(seq) = self.seq_of.get(uid).copied() {
-            self.requeue(seq, now);
+    pub(crate) fn move_one(&mut self, pod: &Pod, now: SimTime) {
+        if self.get(pod).is_some() {
+            self.requeue(pod.meta.slot, now);
         }
     }
 
@@ -260,25 +301,24 @@ impl Queue {
         concerns: impl Fn(&QueuedPod) -> bool,
     ) {
         let groups = self.unschedulable.iter().filter(|(rejectors, _)| may_concern(**rejectors));
-        let is_moved = |(_, seq): &&(SimTime, u64)| self.by_seq.get(seq).is_some_and(&concerns);
-        let mut moved: Vec<(SimTime, u64)> =
-            groups.flat_map(|(_, group)| group.iter().filter(is_moved)).copied().collect();
+        let is_moved = |(.., slot): &&Wait| self.pods.get(slot).is_some_and(&concerns);
+        let mut moved: Vec<Wait> = groups.flat_map(|(_, group)| group.iter().filter(is_moved)).copied().collect();
         moved.sort_unstable();
-        for (_, seq) in moved {
-            self.requeue(seq, now);
+        for (.., slot) in moved {
+            self.requeue(slot, now);
         }
     }
 
-    fn requeue(&mut self, seq: u64, now: SimTime) {
-        let Some(pod) = self.by_seq.get_mut(&seq) else { return };
-        if !take(&mut self.unschedulable, pod, seq) {
-            return;
-        }
+    fn requeue(&mut self, slot: Slot, now: SimTime) {
+        let Some(pod) = self.pods.get_mut(&slot).filter(|pod| pod.part == Part::Unschedulable) else { return };
+        take(&mut self.unschedulable, pod);
         if !pod.rejectors.is_empty() {
             if pod.backoff_until > window(now) {
-                self.backing_off.insert((pod.backoff_until, pod.place(seq)));
+                pod.part = Part::BackingOff;
+                self.backing_off.insert((pod.backoff_until, pod.place()));
             } else {
-                self.active.insert(pod.place(seq));
+                pod.part = Part::Active;
+                self.active.insert(pod.place());
             }
             return;
         }
@@ -286,7 +326,8 @@ impl Queue {
         while pod.backoff_until <= now {
             pod.back_off(pod.backoff_until);
         }
-        self.error_backing_off.insert((pod.backoff_until, seq));
+        pod.part = Part::ErrorBackingOff;
+        self.error_backing_off.insert((pod.backoff_until, pod.seq, slot));
         self.timers.push(Timer { due: pod.backoff_until, background: false });
     }
 
@@ -300,10 +341,12 @@ impl Queue {
 
     /// Back-offs that are over. Those of pods that were refused never last beyond the instant, since nobody is before them.
     fn flush_backoff_completed(&mut self, now: SimTime) {
-        while let Some((due, seq)) = self.error_backing_off.first().copied().filter(|(due, _)| *due <= now) {
-            self.error_backing_off.remove(&(due, seq));
-            if let Some(pod) = self.by_seq.get(&seq) {
-                self.active.insert(pod.place(seq));
+        while let Some(wait) = self.error_backing_off.first().copied().filter(|(due, ..)| *due <= now) {
+            self.error_backing_off.remove(&wait);
+            let (.., slot) = wait;
+            if let Some(pod) = self.pods.get_mut(&slot) {
+                pod.part = Part::Active;
+                self.active.insert(pod.place());
             }
         }
     }
@@ -311,18 +354,17 @@ impl Queue {
     /// Mirrors `flushUnschedulablePodsLeftover`.
     fn flush_unschedulable_leftover(&mut self, now: SimTime) {
         self.flush_due = None;
-        let is_left = |(since, _): &&(SimTime, u64)| *since + UNSCHEDULABLE_MAX < now;
+        let is_left = |(since, ..): &&Wait| *since + UNSCHEDULABLE_MAX < now;
         // Pods that wait for the first node have nothing to gain.
         let groups =
             || self.unschedulable.iter().filter(|(rejectors, _)| !rejectors.is_empty()).map(|(_, group)| group);
-        let mut left: Vec<(SimTime, u64)> =
-            groups().flat_map(|group| group.iter().take_while(is_left)).copied().collect();
+        let mut left: Vec<Wait> = groups().flat_map(|group| group.iter().take_while(is_left)).copied().collect();
         left.sort_unstable();
-        for (_, seq) in left {
-            self.requeue(seq, now);
+        for (.., slot) in left {
+            self.requeue(slot, now);
         }
         let groups = self.unschedulable.iter().filter(|(rejectors, _)| !rejectors.is_empty());
-        if let Some((since, _)) = groups.filter_map(|(_, group)| group.first()).min().copied() {
+        if let Some((since, ..)) = groups.filter_map(|(_, group)| group.first()).min().copied() {
             self.wait_for_flush(since);
         }
     }
@@ -343,14 +385,13 @@ impl Queue {
     }
 }
 
-/// Takes a pod from those that are unschedulable; whether it was one of them.
-fn take(groups: &mut BTreeMap<PluginSet, BTreeSet<(SimTime, u64)>>, pod: &QueuedPod, seq: u64) -> bool {
-    let Some(group) = groups.get_mut(&pod.group) else { return false };
-    let was_there = group.remove(&(pod.since, seq));
+/// Takes a pod from those that are unschedulable.
+fn take(groups: &mut BTreeMap<PluginSet, BTreeSet<Wait>>, pod: &QueuedPod) {
+    let Some(group) = groups.get_mut(&pod.group) else { return };
+    group.remove(&pod.wait());
     if group.is_empty() {
         groups.remove(&pod.group);
     }
-    was_there
 }
 
 #[cfg(test)]

@@ -14,16 +14,25 @@ fn at(millis: u64) -> SimTime {
 fn pod(name: &str) -> Arc<Pod> {
     let mut meta = ObjectMeta { name: name.into(), ..ObjectMeta::default() };
     meta.uid = Uid::parse(name);
+    meta.slot = slot(name);
     let spec = Arc::new(PodSpec::new(k8s_openapi::api::core::v1::PodSpec::default()));
     Arc::new(Pod { meta, spec, node_name: Str::default(), pinned_to: None, status: PodStatus::default() })
 }
 
+/// The same for the same name, and no other's.
+fn slot(name: &str) -> Slot {
+    Slot::at(name.bytes().fold(0, |all, byte| (all * 31 + usize::from(byte)) % (1 << 30)))
+}
+
 fn add(queue: &mut Queue, name: &str, priority: i32, now: u64) {
-    queue.add(NamespacedName::new("default", name), Uid::parse(name), priority, at(now));
+    let spec = k8s_openapi::api::core::v1::PodSpec { priority: Some(priority), ..Default::default() };
+    let mut pod = Pod::clone(&pod(name));
+    pod.spec = Arc::new(PodSpec::new(spec));
+    queue.add(&pod, at(now));
 }
 
 fn pop(queue: &mut Queue) -> Option<String> {
-    queue.pop().map(|popped| popped.key.name.to_string())
+    queue.pop().map(|popped| popped.uid.to_string())
 }
 
 fn fail(queue: &mut Queue, name: &str, now: u64) {
@@ -156,7 +165,7 @@ fn what_nothing_moved_for_five_minutes_is_tried_again() {
 #[test]
 fn gated_pods_are_not_tried() {
     let mut queue = Queue::default();
-    queue.add_gated(Uid::parse("a"));
+    queue.add_gated(&pod("a"));
     queue.move_where(at(0), |_| true);
     assert!(!queue.has_active());
     // Its gates are gone: it comes as if it were new.
@@ -167,25 +176,20 @@ fn gated_pods_are_not_tried() {
 #[test]
 fn what_is_removed_is_nowhere() {
     let mut queue = Queue::default();
-    for name in ["active", "waits", "backs-off", "error"] {
+    for name in ["waits", "backs-off", "error", "active"] {
         add(&mut queue, name, 0, 0);
-        if name != "active" {
-            pop(&mut queue);
-        }
+        assert_eq!(pop(&mut queue).as_deref(), Some(name));
         match name {
-            "waits" | "backs-off" => fail(&mut queue, name, 0),
             "error" => queue.add_after_error(&pod(name), at(0)),
-            _ => {
-                let popped = queue.pop().expect("it is there");
-                assert_eq!(popped.key.name, "active");
-                fail(&mut queue, name, 0);
-                queue.move_where(at(9 * SECOND), |_| true);
-            }
+            _ => fail(&mut queue, name, 0),
         }
     }
-    queue.move_where(at(0), |pod| pod.pod.as_ref().is_some_and(|p| p.meta.name == "backs-off"));
+    let is = |name: &'static str| move |queued: &QueuedPod| queued.pod.as_ref().is_some_and(|p| p.meta.name == *name);
+    queue.move_where(at(0), is("backs-off"));
+    queue.move_where(at(9 * SECOND), is("active"));
+    assert!(queue.has_unschedulable() && !queue.active.is_empty() && !queue.backing_off.is_empty());
     for name in ["active", "waits", "backs-off", "error"] {
-        queue.remove(&Uid::parse(name));
+        queue.remove(slot(name), &Uid::parse(name));
     }
     queue.fire(at(3_600 * SECOND));
     assert!(!queue.has_active() && !queue.has_unschedulable());

@@ -27,9 +27,9 @@ fn cluster() -> Cache {
 fn place(cache: &mut Cache, node: &str, labels: Value, spec: Value) {
     let count = cache.nodes.iter().map(|n| n.pods.len()).sum::<usize>();
     let pod = pod(&format!("placed-{count}"), labels, spec);
-    let counted = PodKinds::default().count(&pod, || PodTerms::of(&pod).map(Arc::new));
+    let kind = PodKinds::default().of(&pod, || PodTerms::of(&pod).map(Arc::new));
     let index = cache.index_of[node];
-    cache.put(index, &pod.meta.uid, counted);
+    cache.put(index, &pod, kind);
 }
 
 fn term(app: &str, key: &str) -> Value {
@@ -168,8 +168,8 @@ fn spread_counts_on_nodes_that_the_policies_include() {
     // Pods that are being deleted do not count.
     let pod = pod("going", json!({"app": "web"}), json!({}));
     let going = deleting(&pod);
-    let counted = PodKinds::default().count(&going, || None);
-    cache.put(cache.index_of["b0"], &going.meta.uid, counted);
+    let kind = PodKinds::default().of(&going, || None);
+    cache.put(cache.index_of["b0"], &going, kind);
     check(&mut cache, hard(json!({}), json!({})), [no, no, None, None, label]);
 }
 

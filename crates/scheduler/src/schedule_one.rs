@@ -17,7 +17,7 @@ use crate::plugin::{Plugin, PluginSet};
 use crate::plugins::{NodeNames, PodInfo, filter, required_node_names, scores};
 use crate::preemption::{Evaluator, Preemption};
 use crate::relations::{Relations, relation_scores};
-use crate::scheduler::{Scheduled, Scheduler};
+use crate::scheduler::Scheduler;
 use crate::templates::{Among, Choice};
 use crate::terms::PodTerms;
 
@@ -52,41 +52,29 @@ impl LastFailure {
 }
 
 impl Scheduler {
-    /// Tries to place the next pod. Mirrors `ScheduleOne`.
-    pub fn schedule_one(&mut self, client: &mut Client<'_>) -> Option<Scheduled> {
+    /// Tries to place the next pod; returns whether there was one. Mirrors `ScheduleOne`.
+    pub fn schedule_one(&mut self, client: &mut Client<'_>) -> bool {
         if self.waiting.has_due() {
             return self.look_at_waiting(client);
         }
-        let queued = self.queue.pop()?;
-        let result = |node| Some(Scheduled { pod: queued.key.clone(), node });
-        let Ok(pod) = client.get_live::<Pod>(&queued.key.namespace, &queued.key.name) else {
-            self.queue.remove(&queued.uid);
-            return result(None);
+        let Some(queued) = self.queue.pop() else { return false };
+        let live = client.live_at::<Pod>(queued.slot).filter(|pod| pod.meta.uid == queued.uid);
+        let Some(pod) = live.filter(|pod| !pod.meta.is_deleting() && pod.node_name.is_empty()).cloned() else {
+            self.queue.remove(queued.slot, &queued.uid);
+            return true;
         };
-        if pod.meta.uid != queued.uid || pod.meta.is_deleting() || !pod.node_name.is_empty() {
-            self.queue.remove(&queued.uid);
-            return result(None);
-        }
         self.cache.order_nodes();
         let known = self.cache.known.of(&pod, &mut self.cache.index, client);
         if let Err((plugin, why)) = self.look_at_claims(client, &pod) {
             self.fail_before_filters(client, &pod, plugin, why);
-            return result(None);
+            return true;
         }
         match self.schedule_pod(&pod, &known) {
-            Ok(index) if !self.cycle.is_bound() => {
-                self.wait_for_volumes(client, &pod, index);
-                result(None)
-            }
-            Ok(index) => {
-                self.bind(client, &pod, index);
-                result(Some(self.cache.nodes[index].name.clone()))
-            }
-            Err(diagnosis) => {
-                self.fail(client, &pod, known.terms, &diagnosis);
-                result(None)
-            }
+            Ok(index) if !self.cycle.is_bound() => self.wait_for_volumes(client, &pod, index),
+            Ok(index) => self.bind(client, &pod, index),
+            Err(diagnosis) => self.fail(client, &pod, known.terms, &diagnosis),
         }
+        true
     }
 
     /// Makes room if that is possible, and says why the pod waits. Mirrors `handleSchedulingFailure`.
@@ -320,7 +308,7 @@ impl Scheduler {
         let bound = client.counted(|server, request| server.bind(request, namespace, name, Some(uid), &node));
         match bound {
             Ok(bound) => {
-                self.forget(&pod.meta.uid);
+                self.forget(pod);
                 let pieces = [
                     Piece::Text("Successfully assigned "),
                     Piece::Text(namespace),

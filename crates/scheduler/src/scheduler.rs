@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{Namespace, NamespacedName, Node, Object, Pod, Resource, Service, Str, Uid};
+use seatrial_api::{Namespace, Node, Object, Pod, Service};
 use seatrial_machinery::{Delivery, EventContext, Rng, SimTime};
 
 use crate::cache::{Cache, NodeChange};
@@ -16,15 +16,6 @@ use crate::volume_binding::{PodVolumes, VolumeCache};
 use crate::volume_waiting::WaitingPods;
 
 const NAME: &str = "default-scheduler";
-
-/// What became of one pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scheduled {
-    /// The pod.
-    pub pod: NamespacedName,
-    /// Its node, or `None` where no node fits.
-    pub node: Option<Str>,
-}
 
 /// The scheduler.
 #[derive(Debug)]
@@ -87,7 +78,7 @@ impl Scheduler {
         if old.is_some_and(|o| o.node_name == pod.node_name && is_same_to_others(o, pod)) {
             return;
         }
-        self.forget(&pod.meta.uid);
+        self.forget(pod);
         let Some(index) = self.cache.index_of.get(&pod.node_name).copied() else { return };
         self.cache.count(index, pod);
         match old.filter(|old| old.node_name == pod.node_name) {
@@ -101,11 +92,11 @@ impl Scheduler {
 
     /// A pod is gone, has ended, or is deleted before it came to a node.
     fn on_gone(&mut self, pod: &Arc<Pod>, now: SimTime) {
-        self.queue.remove(&pod.meta.uid);
+        self.queue.remove(pod.meta.slot, &pod.meta.uid);
         let nominated = self.cache.forget_nominated(&pod.meta.uid);
-        let assumed = self.stop_waiting(&pod.meta.uid);
+        let assumed = self.stop_waiting(pod);
         let index = self.cache.index_of.get(&pod.node_name).copied();
-        let counted = index.and_then(|index| self.cache.remove(index, &pod.meta.uid)).or(assumed);
+        let counted = index.and_then(|index| self.cache.remove(index, pod)).or(assumed);
         if let Some(counted) = &counted {
             self.move_by(ClusterEvent::PodDeleted(pod, counted.terms.as_deref()), now);
         } else if nominated.is_some() {
@@ -114,10 +105,10 @@ impl Scheduler {
     }
 
     /// A pod waits no more.
-    pub(crate) fn forget(&mut self, uid: &Uid) {
-        self.queue.remove(uid);
-        self.cache.forget_nominated(uid);
-        self.stop_waiting(uid);
+    pub(crate) fn forget(&mut self, pod: &Pod) {
+        self.queue.remove(pod.meta.slot, &pod.meta.uid);
+        self.cache.forget_nominated(&pod.meta.uid);
+        self.stop_waiting(pod);
     }
 
     fn move_by(&mut self, event: ClusterEvent<'_>, now: SimTime) {
@@ -152,15 +143,15 @@ impl Scheduler {
             before.filter(|before| before.status.nominated_node_name != pod.status.nominated_node_name)
         };
         if pod.spec.api().scheduling_gates.as_ref().is_some_and(|g| !g.is_empty()) {
-            self.queue.add_gated(pod.meta.uid.clone());
+            self.queue.add_gated(pod);
             return;
         }
         let waits = self.queue.update(pod);
-        self.queue.add(pod.namespaced_name(), pod.meta.uid.clone(), pod.spec.priority(), now);
+        self.queue.add(pod, now);
         if let Some(old) = old.filter(|_| waits)
-            && self.queue.rejectors(&pod.meta.uid).is_some_and(|by| is_worth_after_update(by, old, pod))
+            && self.queue.rejectors(pod).is_some_and(|by| is_worth_after_update(by, old, pod))
         {
-            self.queue.move_one(&pod.meta.uid, now);
+            self.queue.move_one(pod, now);
         }
         if let Some(before) = nominated {
             self.move_lesser(&before, now);

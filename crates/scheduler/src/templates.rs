@@ -11,7 +11,7 @@ use seatrial_api::{Pod, PodSpec};
 use crate::known_pods::Known;
 use crate::lens::Lens;
 use crate::node_classes::{NodeClasses, Reading, Tally};
-use crate::node_info::NodeInfo;
+use crate::node_info::{HostPort, NodeInfo, host_ports};
 use crate::node_log::NodeLog;
 use crate::plugins::{PodInfo, filter, own_score};
 use crate::pod_index::PodIndex;
@@ -40,6 +40,8 @@ struct Template {
     /// What nodes score by themselves.
     own: Vec<i32>,
     classes: NodeClasses,
+    /// The host ports that each pod takes.
+    host_ports: Vec<HostPort>,
     worn: Option<Worn>,
     /// The next change of a node to look at.
     seen: u64,
@@ -87,7 +89,8 @@ pub(crate) struct Among<'a> {
 impl Template {
     fn of(spec: Arc<PodSpec>, node_count: usize, seen: u64) -> Self {
         let (own, classes) = (vec![STALE; node_count], NodeClasses::of_nodes(node_count));
-        Self { spec, own, classes, worn: None, seen, turn: 0, is_relative: false }
+        let host_ports = host_ports(&spec);
+        Self { spec, own, classes, host_ports, worn: None, seen, turn: 0, is_relative: false }
     }
 
     /// Forgets what it knows of nodes that changed.
@@ -192,8 +195,8 @@ impl Templates {
         template.put_on(pod, known, nodes, index);
         let Some(lens) = template.worn.as_mut().and_then(|worn| worn.lens.as_mut()) else { return Choice::Unclear };
         lens.refresh(nodes, index);
-        let (own, index) = (&mut template.own, &*index);
-        let info = LazyCell::new(|| PodInfo::of(pod));
+        let (own, index, host_ports) = (&mut template.own, &*index, &template.host_ports);
+        let info = LazyCell::new(|| PodInfo::with_ports(pod, host_ports));
         let read = |node: usize| {
             if own[node] == STALE {
                 *evaluated += 1;

@@ -10,7 +10,7 @@ use crate::known_pods::{DefaultSpread, LABEL_HOSTNAME, LABEL_ZONE};
 use crate::plugins::scores;
 use crate::relations::{Relations, relation_scores};
 use crate::terms::{PodTerms, Term};
-use crate::test_objects::{deleting, pod};
+use crate::test_objects::{deleting, next_slot, pod};
 
 const APPS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -162,7 +162,7 @@ impl World {
                 let at = self.below(self.placed.len());
                 let (pod, node) = self.placed.swap_remove(at);
                 if let Some(index) = self.cache.index_of.get(node.as_str()).copied() {
-                    self.cache.remove(index, &pod.meta.uid).expect("it was counted");
+                    self.cache.remove(index, &pod).expect("it was counted");
                 }
             }
             8..11 if !self.placed.is_empty() => {
@@ -216,6 +216,7 @@ impl World {
         let mut pod = Pod::clone(&template);
         pod.meta.name = format!("p{}", self.next).into();
         pod.meta.uid = Uid::from_counter(1, self.next);
+        pod.meta.slot = next_slot();
         let count = self.cache.nodes.len();
         let start = self.next_start % count;
         let Plain { looked_at, feasible, totals } = plain(&mut self.cache, &pod, &known, (start, wanted));
@@ -237,7 +238,7 @@ impl World {
                 assert_eq!(asked.map(|(ties, _)| ties), (feasible.len() > 1).then_some(best.len()));
                 assert_eq!(scored(&mut self.cache), sorted(totals), "{:?} {known:?}", pod.spec.api());
                 self.next_start = (start + looked_at) % count;
-                self.cache.count(node, &Arc::new(pod.clone()));
+                self.cache.count(node, &pod);
                 self.placed.push((Arc::new(pod), self.cache.nodes[node].name.to_string()));
             }
             Choice::Nowhere => assert_eq!((feasible.len(), looked_at), (0, count)),

@@ -1,8 +1,9 @@
 //! Objects for tests, from JSON.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
-use seatrial_api::{Deletion, Node, Pod, PodRequests, Time};
+use seatrial_api::{Deletion, Node, Pod, PodRequests, Slot, Time};
 use serde_json::{Value, json};
 
 use crate::cache::Cache;
@@ -17,7 +18,15 @@ pub(crate) fn pod(name: &str, labels: Value, spec: Value) -> Arc<Pod> {
         spec["containers"] = json!([{"name": "c", "image": "app:1"}]);
     }
     let pod = json!({"metadata": meta, "spec": spec});
-    Arc::new(Pod::from_api(serde_json::from_value(pod).expect("a pod")).expect("valid metadata"))
+    let mut pod = Pod::from_api(serde_json::from_value(pod).expect("a pod")).expect("valid metadata");
+    pod.meta.slot = next_slot();
+    Arc::new(pod)
+}
+
+/// A slot that no other pod of the test has.
+pub(crate) fn next_slot() -> Slot {
+    thread_local!(static NEXT: Cell<usize> = const { Cell::new(0) });
+    Slot::at(NEXT.replace(NEXT.get() + 1))
 }
 
 /// A node named `name` with labels, its name as its hostname added, and this spec; 4 CPUs, 32Gi, 110 pods.

@@ -72,6 +72,12 @@ pub(crate) struct Bindings {
 }
 
 impl PodVolumes {
+    /// Whether there is nothing to say of the claims.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { placed, lacks_volume, delayed, is_taken } = self;
+        placed.is_empty() && !lacks_volume && delayed.is_empty() && !is_taken
+    }
+
     /// Looks at a pod's claims, or says why no node will do. Mirrors `PreFilter` of the plugins.
     pub(crate) fn of(client: &Client<'_>, cache: &VolumeCache, pod: &Pod) -> Result<Self, (Plugin, String)> {
         let mut volumes = Self::default();

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{NamespacedName, Object, PersistentVolume, Pod, Resource, StorageClass, Uid};
+use seatrial_api::{NamespacedName, Object, PersistentVolume, Pod, Resource, StorageClass};
 use seatrial_machinery::volumes::claim_key;
 use seatrial_machinery::{Client, Delivery, EventContext, EventText, ObjectRef, SimTime};
 
 use crate::diagnosis::{Diagnosis, truncate_message};
-use crate::node_info::CountedPod;
+use crate::node_info::PodKind;
 use crate::plugin::Plugin;
 use crate::schedule_one::{REASON_UNSCHEDULABLE, report};
-use crate::scheduler::{Scheduled, Scheduler};
+use crate::scheduler::Scheduler;
 use crate::volume_binding::PodVolumes;
 
 /// What upstream's chain of PostFilter plugins ends with where a PreFilter plugin refused all nodes: the first of them
@@ -64,8 +64,8 @@ impl Scheduler {
             if !pod.node_name.is_empty() {
                 continue;
             }
-            if self.queue.rejectors(&pod.meta.uid).is_some_and(|by| by.is_about_volumes()) {
-                self.queue.move_one(&pod.meta.uid, now);
+            if self.queue.rejectors(pod).is_some_and(|by| by.is_about_volumes()) {
+                self.queue.move_one(pod, now);
             }
             self.waiting.wake(&pod.meta.uid, now);
         }
@@ -73,8 +73,13 @@ impl Scheduler {
 
     /// Finds the pod's claims for the attempt to come. Mirrors `PreFilter` of the plugins of volumes.
     pub(crate) fn look_at_claims(&mut self, client: &Client<'_>, pod: &Pod) -> Result<(), (Plugin, String)> {
-        self.cycle = PodVolumes::default();
-        self.cycle = PodVolumes::of(client, &self.volumes, pod)?;
+        // Most pods have no claims, and neither had those before them.
+        if !self.cycle.is_empty() {
+            self.cycle = PodVolumes::default();
+        }
+        if pod.claims().next().is_some() {
+            self.cycle = PodVolumes::of(client, &self.volumes, pod)?;
+        }
         Ok(())
     }
 
@@ -95,6 +100,8 @@ impl Scheduler {
     pub(crate) fn wait_for_volumes(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, index: usize) {
         let node = self.cache.nodes[index].name.clone();
         let bindings = self.cycle.find(&self.volumes, &self.cache.nodes[index]).unwrap_or_default();
+        // Room is kept for the pod no more: it has it. Mirrors `assume`.
+        self.cache.forget_nominated(&pod.meta.uid);
         self.cache.count(index, pod);
         let now = client.clock().now();
         self.waiting.begin(&pod.meta.uid, pod.namespaced_name(), node.clone(), &bindings, now);
@@ -103,43 +110,36 @@ impl Scheduler {
         }
     }
 
-    /// Looks at the claims of the next pod that waits for them.
-    pub(crate) fn look_at_waiting(&mut self, client: &mut Client<'_>) -> Option<Scheduled> {
-        let (uid, waiting) = self.waiting.next_due()?;
+    /// Looks at the claims of the next pod that waits for them; returns whether there was one.
+    pub(crate) fn look_at_waiting(&mut self, client: &mut Client<'_>) -> bool {
+        let Some((uid, waiting)) = self.waiting.next_due() else { return false };
         let index = self.cache.index_of.get(&waiting.node).copied();
-        let Ok(pod) = client.get_live::<Pod>(&waiting.key.namespace, &waiting.key.name) else {
-            self.stop_waiting(&uid);
-            return Some(Scheduled { pod: waiting.key, node: None });
-        };
+        // A pod that is gone leaves its room when its end is heard of.
+        let Ok(pod) = client.get_live::<Pod>(&waiting.key.namespace, &waiting.key.name) else { return true };
         let checked = waiting.check(client, index.map(|index| &self.cache.nodes[index]));
-        let node = match (checked, index) {
+        match (checked, index) {
             (Ok(true), Some(index)) => {
                 self.waiting.remove(&uid);
                 self.bind(client, &pod, index);
-                Some(waiting.node)
             }
-            (Err(why), _) => {
-                self.give_up(client, &pod, &format!("binding volumes: {why}"));
-                None
-            }
+            (Err(why), _) => self.give_up(client, &pod, &format!("binding volumes: {why}")),
             _ if waiting.is_over(client.clock().now()) => {
                 self.give_up(client, &pod, "binding volumes: context deadline exceeded");
-                None
             }
-            _ => None,
-        };
-        Some(Scheduled { pod: waiting.key, node })
+            _ => {}
+        }
+        true
     }
 
     fn give_up(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, why: &str) {
-        self.stop_waiting(&pod.meta.uid);
+        self.stop_waiting(pod);
         self.fail_binding_cycle(client, pod, &format!("running PreBind plugin \"VolumeBinding\": {why}"));
     }
 
     /// The pod waits no more, and leaves the room it was given; returns as what it was counted there.
-    pub(crate) fn stop_waiting(&mut self, uid: &Uid) -> Option<CountedPod> {
-        let waiting = self.waiting.remove(uid)?;
+    pub(crate) fn stop_waiting(&mut self, pod: &Pod) -> Option<Arc<PodKind>> {
+        let waiting = self.waiting.remove(&pod.meta.uid)?;
         let index = self.cache.index_of.get(&waiting.node).copied()?;
-        self.cache.remove(index, uid)
+        self.cache.remove(index, pod)
     }
 }

@@ -70,6 +70,9 @@ impl WaitingPods {
 
     /// The pod waits no more.
     pub(crate) fn remove(&mut self, uid: &Uid) -> Option<WaitingPod> {
+        if self.pods.is_empty() {
+            return None;
+        }
         self.due.remove(uid);
         self.pods.remove(uid)
     }
