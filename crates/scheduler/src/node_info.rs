@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Taint;
 use seatrial_api::quantity::Quantity;
 use seatrial_api::{Node, Pod, PodRequests, PodSpec, ResourceAmounts, Slot, Str, StrMap};
 
+use crate::pod_index::group_hash;
 use crate::terms::PodTerms;
 
 /// How many kinds of pods are kept to be shared.
@@ -39,6 +40,8 @@ pub(crate) struct NodeInfo {
 /// What pods of one template have in common for the scheduler.
 #[derive(Debug)]
 pub(crate) struct PodKind {
+    /// Of its namespace, labels and whether it is deleting: see [`group_hash`].
+    pub(crate) hash: u64,
     pub(crate) spec: Arc<PodSpec>,
     pub(crate) namespace: Str,
     pub(crate) labels: StrMap,
@@ -56,14 +59,20 @@ pub(crate) struct PodKinds(Vec<Arc<PodKind>>);
 impl PodKinds {
     /// The kind of a pod.
     pub(crate) fn of(&mut self, pod: &Pod, terms: impl FnOnce() -> Option<Arc<PodTerms>>) -> Arc<PodKind> {
-        match self.0.iter().position(|kind| kind.is_of(pod) && kind.namespace == pod.meta.namespace) {
-            Some(0) => {}
+        // The pods of most templates share their labels. Where each has labels of its own, their hash says that none of
+        // the kinds is theirs.
+        if let Some(kind) = self.0.first().filter(|kind| kind.labels.ptr_eq(&pod.meta.labels) && kind.is_of(pod)) {
+            return Arc::clone(kind);
+        }
+        let hash = group_hash(&pod.meta.namespace, &pod.meta.labels, pod.meta.is_deleting());
+        match self.0.iter().position(|kind| kind.hash == hash && kind.is_of(pod)) {
             Some(place) => self.0[..=place].rotate_right(1),
             None => {
                 self.0.truncate(KINDS_MAX - 1);
                 self.0.insert(
                     0,
                     Arc::new(PodKind {
+                        hash,
                         spec: Arc::clone(&pod.spec),
                         namespace: pod.meta.namespace.clone(),
                         labels: pod.meta.labels.clone(),
@@ -84,6 +93,7 @@ impl PodKind {
         Arc::ptr_eq(&self.spec, &pod.spec)
             && self.is_deleting == pod.meta.is_deleting()
             && self.labels == pod.meta.labels
+            && self.namespace == pod.meta.namespace
     }
 }
 

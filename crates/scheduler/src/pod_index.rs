@@ -34,6 +34,8 @@ pub(crate) enum Source {
 /// Pods of one namespace with the same labels, by the number of their node.
 #[derive(Debug, Default)]
 struct Group {
+    /// See [`group_hash`].
+    hash: u64,
     namespace: Str,
     labels: StrMap,
     is_deleting: bool,
@@ -101,7 +103,8 @@ pub(crate) struct PodIndex {
     numbering: u64,
 }
 
-fn group_hash(namespace: &Str, labels: &StrMap, is_deleting: bool) -> u64 {
+/// A number for pods of one namespace with the same labels.
+pub(crate) fn group_hash(namespace: &Str, labels: &StrMap, is_deleting: bool) -> u64 {
     let start = pair_hash(namespace, if is_deleting { "deleting" } else { "" });
     labels.iter().fold(start, |hash, (k, v)| hash.rotate_left(7).wrapping_add(pair_hash(k, v)))
 }
@@ -367,7 +370,7 @@ impl PodIndex {
         if let Some((_, slot)) = self.recent.iter().find(|(known, _)| Arc::ptr_eq(known, kind)) {
             return *slot;
         }
-        let slot = self.group_of(&kind.namespace, &kind.labels, kind.is_deleting);
+        let slot = self.group_at(kind.hash, &kind.namespace, &kind.labels, kind.is_deleting);
         if self.recent.len() >= RECENT_MAX {
             self.recent.remove(0);
         }
@@ -376,7 +379,11 @@ impl PodIndex {
     }
 
     fn group_of(&mut self, namespace: &Str, labels: &StrMap, is_deleting: bool) -> u32 {
-        let mut hash = group_hash(namespace, labels, is_deleting);
+        self.group_at(group_hash(namespace, labels, is_deleting), namespace, labels, is_deleting)
+    }
+
+    fn group_at(&mut self, first: u64, namespace: &Str, labels: &StrMap, is_deleting: bool) -> u32 {
+        let mut hash = first;
         while let Some(slot) = self.group_by_hash.get(&hash).copied() {
             let group = &self.groups[slot as usize];
             if group.is_deleting == is_deleting && group.namespace == *namespace && group.labels == *labels {
@@ -390,12 +397,12 @@ impl PodIndex {
             self.attach_all();
         }
         let (namespace, labels) = (namespace.clone(), labels.clone());
-        self.add_group(Group { namespace, labels, is_deleting, ..Group::default() })
+        self.add_group(Group { hash: first, namespace, labels, is_deleting, ..Group::default() })
     }
 
     fn add_group(&mut self, group: Group) -> u32 {
         let slot = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
-        let mut hash = group_hash(&group.namespace, &group.labels, group.is_deleting);
+        let mut hash = group.hash;
         while self.group_by_hash.contains_key(&hash) {
             hash = hash.wrapping_add(1);
         }
