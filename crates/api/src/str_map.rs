@@ -68,19 +68,29 @@ impl StrMap {
         }
     }
 
-    /// The same map with `key` set, copied once.
+    /// A copy with one more pair, or another value.
     #[must_use]
     pub fn with(&self, key: Str, value: Str) -> Self {
-        let pairs = self.as_slice();
-        let (index, after) = match pairs.binary_search_by(|(k, _)| k.cmp(&key)) {
-            Ok(index) => (index, index + 1),
-            Err(index) => (index, index),
-        };
-        let mut copy = Vec::with_capacity(pairs.len() + 1);
-        copy.extend_from_slice(&pairs[..index]);
-        copy.push((key, value));
-        copy.extend_from_slice(&pairs[after..]);
-        Self(Some(Arc::new(copy)))
+        self.with_all([(key, value)])
+    }
+
+    /// A copy with more pairs, or other values, made at once. Of several values of a key the last counts.
+    #[must_use]
+    pub fn with_all<const N: usize>(&self, mut more: [(Str, Str); N]) -> Self {
+        more.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut rest = self.as_slice();
+        let mut copy: Vec<(Str, Str)> = Vec::with_capacity(rest.len() + N);
+        for (key, value) in more {
+            let (before, after) = rest.split_at(rest.partition_point(|(k, _)| *k < key));
+            copy.extend_from_slice(before);
+            rest = if after.first().is_some_and(|(k, _)| *k == key) { &after[1..] } else { after };
+            match copy.last_mut().filter(|(k, _)| *k == key) {
+                Some(twice) => twice.1 = value,
+                None => copy.push((key, value)),
+            }
+        }
+        copy.extend_from_slice(rest);
+        if copy.is_empty() { Self::EMPTY } else { Self(Some(Arc::new(copy))) }
     }
 
     /// Removes `key`; returns whether it was there.
@@ -171,6 +181,22 @@ mod tests {
         assert_eq!(shared.iter().collect::<Vec<_>>(), [("a", "1"), ("b", "2")]);
         assert_eq!(shared.with("c".into(), "3".into()).with("a".into(), "0".into()), own);
         assert_eq!(StrMap::EMPTY.with("b".into(), "2".into()).iter().collect::<Vec<_>>(), [("b", "2")]);
+        let more = |pairs: [(&'static str, &'static str); 4]| pairs.map(|(k, v)| (Str::from(k), Str::from(v)));
+        for pairs in [
+            [("0", "x"), ("a", "y"), ("aa", "z"), ("d", "w")],
+            [("d", "x"), ("c", "y"), ("b", "z"), ("a", "w")],
+            [("b", "x"), ("e", "y"), ("b", "z"), ("e", "w")],
+        ] {
+            for map in [&StrMap::EMPTY, &shared, &own] {
+                let mut inserted = map.clone();
+                pairs.iter().for_each(|(key, value)| inserted.insert(*key, *value));
+                let merged = map.with_all(more(pairs));
+                let sorted: Vec<_> = merged.iter().map(|(key, _)| key).collect();
+                assert!(sorted.is_sorted() && sorted.len() == inserted.len());
+                assert_eq!(merged, inserted, "{pairs:?}");
+            }
+        }
+        assert_eq!(StrMap::EMPTY.with_all([]), StrMap::EMPTY);
         assert!(own.remove("b") && !own.remove("b"));
         assert!(own.remove("a") && own.remove("c"));
         assert!(own.is_empty() && own == StrMap::EMPTY);

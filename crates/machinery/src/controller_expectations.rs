@@ -4,7 +4,6 @@
 
 use std::hash::Hash;
 
-use rustc_hash::FxHashSet;
 use seatrial_engine::SimTime;
 
 use crate::limits::EXPECTATIONS_TIMEOUT;
@@ -115,8 +114,8 @@ fn count(n: usize) -> i64 {
 #[derive(Clone, Debug)]
 pub struct UidTrackingControllerExpectations<K, U> {
     expectations: ControllerExpectations<K>,
-    /// The deletions not yet seen.
-    uid_store: SmallMap<K, FxHashSet<U>>,
+    /// The deletions not yet seen, in order.
+    uid_store: SmallMap<K, Vec<U>>,
 }
 
 impl<K, U> Default for UidTrackingControllerExpectations<K, U> {
@@ -128,7 +127,7 @@ impl<K, U> Default for UidTrackingControllerExpectations<K, U> {
     }
 }
 
-impl<K: Clone + Eq + Hash, U: Eq + Hash> UidTrackingControllerExpectations<K, U> {
+impl<K: Clone + Eq + Hash, U: Ord> UidTrackingControllerExpectations<K, U> {
     /// No expectations at all: everything is satisfied.
     #[must_use]
     pub fn new() -> Self {
@@ -154,7 +153,9 @@ impl<K: Clone + Eq + Hash, U: Eq + Hash> UidTrackingControllerExpectations<K, U>
 
     /// Replaces what is expected by the deletion of these objects; one named twice counts once.
     pub fn expect_deletions(&mut self, key: K, deleted_keys: impl IntoIterator<Item = U>, now: SimTime) {
-        let uids: FxHashSet<U> = deleted_keys.into_iter().collect();
+        let mut uids: Vec<U> = deleted_keys.into_iter().collect();
+        uids.sort_unstable();
+        uids.dedup();
         let dels = uids.len();
         self.uid_store.insert(key.clone(), uids);
         self.expectations.expect_deletions(key, dels, now);
@@ -178,12 +179,12 @@ impl<K: Clone + Eq + Hash, U: Eq + Hash> UidTrackingControllerExpectations<K, U>
     /// The deletion of this object was seen, or failed. Counts only if it was expected and not yet seen.
     pub fn deletion_observed(&mut self, key: &K, deleted_key: &U) {
         let Some(uids) = self.uid_store.get_mut(key) else { return };
-        if uids.remove(deleted_key) {
-            self.expectations.deletion_observed(key);
-        }
+        let Ok(place) = uids.binary_search(deleted_key) else { return };
+        uids.remove(place);
         if uids.is_empty() {
             self.uid_store.remove(key);
         }
+        self.expectations.deletion_observed(key);
     }
 
     /// Forgets the key: its object is gone.

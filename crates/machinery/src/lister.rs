@@ -48,11 +48,13 @@ pub struct Lister<R> {
     objects: ObjectMap<Arc<R>>,
     /// Where the controllers lay that were asked for last, by their uids.
     guesses: [Cell<Slot>; GUESSES],
+    /// Where the objects lay that were synced last, by what their names end with.
+    synced: [Cell<Slot>; GUESSES],
 }
 
 impl<R> Default for Lister<R> {
     fn default() -> Self {
-        Self { objects: ObjectMap::default(), guesses: Default::default() }
+        Self { objects: ObjectMap::default(), guesses: Default::default(), synced: Default::default() }
     }
 }
 
@@ -60,6 +62,18 @@ impl<R: Resource> Lister<R> {
     /// One object.
     pub fn get(&self, namespace: &str, name: &str) -> Option<&Arc<R>> {
         self.objects.get(namespace, name)
+    }
+
+    /// The object that a sync is about. The same few are synced again and again, and need not be searched each time.
+    pub fn synced(&self, key: &NamespacedName) -> Option<&Arc<R>> {
+        let ends_with = key.name.as_bytes().last().copied().unwrap_or_default();
+        let guess = &self.synced[usize::from(ends_with) % GUESSES];
+        if self.objects.is_at(guess.get(), &key.namespace, &key.name) {
+            return self.objects.at(guess.get());
+        }
+        let object = self.objects.get(&key.namespace, &key.name)?;
+        guess.set(object.meta().slot);
+        Some(object)
     }
 
     /// The object at a slot.

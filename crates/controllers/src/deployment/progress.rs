@@ -167,12 +167,13 @@ fn says(message: &str, kind: &str, name: &str, end: &str) -> bool {
 
 /// Takes a ReplicaSet's failure over, the new one's first. Mirrors `getReplicaFailures`.
 fn set_replica_failure(sets: &ReplicaSets<'_>, status: &mut DeploymentStatus) {
-    let failure = |rs: &Arc<ReplicaSet>| rs.status.conditions.get(REPLICA_FAILURE).cloned();
-    let found = sets.new_rs().into_iter().chain(sets.old()).find_map(failure);
-    match found {
+    fn failure(rs: &Arc<ReplicaSet>) -> Option<&Condition> {
+        rs.status.conditions.get(REPLICA_FAILURE)
+    }
+    match sets.new_rs().and_then(failure).or_else(|| sets.list().iter().find_map(failure)) {
         Some(condition) => {
             let last_update_time = condition.last_transition_time;
-            set_deployment_condition(status, Condition { last_update_time, ..condition });
+            set_deployment_condition(status, Condition { last_update_time, ..condition.clone() });
         }
         None if status.conditions.get(REPLICA_FAILURE).is_some() => {
             status.conditions = status.conditions.without(REPLICA_FAILURE);

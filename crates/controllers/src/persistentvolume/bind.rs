@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use seatrial_api::{ApiError, PersistentVolume, PersistentVolumeClaim};
+use seatrial_api::{ApiError, PersistentVolume, PersistentVolumeClaim, Str};
 use seatrial_machinery::SyncContext;
 use seatrial_machinery::volumes::{ANN_BIND_COMPLETED, ANN_BOUND_BY_CONTROLLER, bind_volume_to_claim, volume_name};
 
@@ -39,11 +39,13 @@ fn bind_claim_to_volume(claim: &PersistentVolumeClaim, volume: &PersistentVolume
         return None;
     }
     let mut bound = claim.clone();
-    if !names_volume {
+    let annotation = |key| (Str::new_static(key), Str::new_static("yes"));
+    bound.meta.annotations = if names_volume {
+        claim.meta.annotations.with_all([annotation(ANN_BIND_COMPLETED)])
+    } else {
         bound.body.spec.get_or_insert_default().volume_name = Some(volume.meta.name.to_string());
-        bound.meta.annotations.insert(ANN_BOUND_BY_CONTROLLER, "yes");
-    }
-    bound.meta.annotations.insert(ANN_BIND_COMPLETED, "yes");
+        claim.meta.annotations.with_all([annotation(ANN_BOUND_BY_CONTROLLER), annotation(ANN_BIND_COMPLETED)])
+    };
     Some(bound)
 }
 

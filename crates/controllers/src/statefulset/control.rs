@@ -165,7 +165,8 @@ impl StatefulSetController {
     fn fill(&mut self, cx: &mut SyncContext<'_>, update: &Update<'_>, ordinal: i32) -> Result<Next, ApiError> {
         let revision = update.revision_for(ordinal);
         let (template, spec) = self.revisions.template_of(revision, update.set);
-        let pod = new_versioned_stateful_set_pod(update.set, (&template, spec), &revision.meta.name, ordinal);
+        let prototype = self.prototypes.get(&template, &**update.set);
+        let pod = new_versioned_stateful_set_pod(update.set, (&prototype, spec), &revision.meta.name, ordinal);
         if pod_claim_is_stale(cx, update.set, &update.claims, &pod.meta.name) {
             return Ok(Next::Stop);
         }
@@ -225,6 +226,9 @@ impl Update<'_> {
 
 /// Pods out of range, the highest first: their claims get the owners that the policy wants, then they go.
 fn run_condemned(cx: &mut SyncContext<'_>, update: &Update<'_>, pods: &mut SetPods) -> Result<Next, ApiError> {
+    if !pods.has_condemned() {
+        return Ok(Next::GoOn);
+    }
     let due: Vec<Arc<Pod>> = pods.condemned_due.iter().rev().filter_map(|o| pods.get(*o)).cloned().collect();
     let fix = |cx: &mut SyncContext<'_>, pod: &Arc<Pod>| {
         if !claims_match_retention_policy(cx, update.set, &update.claims, pod) {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, Kind, NamespacedName, Pod, StatefulSet, Uid};
+use seatrial_machinery::pod_control::PodPrototypes;
 use seatrial_machinery::{Controller, ControllerRefManager, Delivery, EventContext, Queue, SyncContext};
 
 use super::pods::SetPods;
@@ -17,6 +18,7 @@ use super::utils::member_ordinal;
 pub struct StatefulSetController {
     pub(super) queue: Queue,
     pub(super) revisions: RevisionCache,
+    pub(super) prototypes: PodPrototypes,
     /// The pods of the sets that were synced.
     pub(super) pods: BTreeMap<Uid, Box<SetPods>>,
     /// How many places of sets were looked at.
@@ -43,14 +45,18 @@ impl Controller for StatefulSetController {
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
-        let Some(set) = cx.informers.stateful_sets.get(&key.namespace, &key.name).map(Arc::clone) else {
+        let Some(set) = cx.informers.stateful_sets.synced(key).map(Arc::clone) else {
             return Ok(());
         };
         let owned = || cx.informers.pods.owned_by(&set.meta.uid).into_iter().flat_map(|owned| owned.pods());
         // Nothing is delivered during a sync.
-        let mut pods = self.pods.remove(&set.meta.uid).unwrap_or_else(|| Box::new(SetPods::new(&set, owned())));
-        let result = self.sync_pods(cx, &set, &mut pods);
-        self.pods.insert(set.meta.uid.clone(), pods);
+        let mut all = std::mem::take(&mut self.pods);
+        let pods = match all.get_mut(&set.meta.uid) {
+            Some(pods) => pods,
+            None => all.entry(set.meta.uid.clone()).or_insert_with(|| Box::new(SetPods::new(&set, owned()))),
+        };
+        let result = self.sync_pods(cx, &set, pods);
+        self.pods = all;
         result
     }
 }
@@ -71,16 +77,15 @@ impl StatefulSetController {
 /// Adopts orphans that match and are named as members, releases pods that no longer match.
 /// Mirrors `getPodsForStatefulSet`.
 fn claim_pods(cx: &mut SyncContext<'_>, set: &Arc<StatefulSet>, pods: &mut SetPods) -> Result<(), ApiError> {
-    let unmatched = pods.unmatched();
     let orphans = cx.informers.pods.orphans(&set.meta.namespace);
-    let members: Vec<Arc<Pod>> =
-        orphans.filter(|pod| member_ordinal(&set.meta.name, &pod.meta.name).is_some()).cloned().collect();
-    if unmatched.is_empty() && members.is_empty() {
+    let members = orphans.filter(|pod| member_ordinal(&set.meta.name, &pod.meta.name).is_some());
+    let claimed: Vec<Arc<Pod>> = pods.unmatched().chain(members).cloned().collect();
+    if claimed.is_empty() {
         return Ok(());
     }
     let selector = pods.selector().clone();
     let mut manager = ControllerRefManager::new(&**set, &selector);
-    for pod in unmatched.iter().chain(&members) {
+    for pod in &claimed {
         if let Some(adopted) = manager.claim_object(&mut cx.client, pod)? {
             pods.put(&adopted);
         }

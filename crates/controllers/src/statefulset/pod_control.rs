@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as corev1;
 use seatrial_api::{ApiError, Kind, ObjectKey, Pod, PodHostname, PodSpec, PodTemplateSpec, StatefulSet, Str};
-use seatrial_machinery::pod_control::get_pod_from_template;
-use seatrial_machinery::{DeleteOptions, EventText, ObjectRef, Piece, SyncContext, new_controller_ref};
+use seatrial_machinery::{DeleteOptions, EventText, ObjectRef, Piece, SyncContext};
 
 use super::claims::{
     ClaimTemplate, claims_match_retention_policy, create_persistent_volume_claims,
@@ -37,18 +36,21 @@ pub(super) fn stateful_pod_spec(set: &StatefulSet, template: &PodTemplateSpec) -
     PodSpec::new(spec).with_hostname(PodHostname::Name)
 }
 
-/// A pod of a set that is not there yet. Mirrors `newVersionedStatefulSetPod`.
+/// A pod of a set that is not there yet, from what all pods of its revision share. Mirrors `newVersionedStatefulSetPod`.
 pub(super) fn new_versioned_stateful_set_pod(
     set: &StatefulSet,
-    (template, spec): (&PodTemplateSpec, Arc<PodSpec>),
-    revision: &str,
+    (prototype, spec): (&Pod, Arc<PodSpec>),
+    revision: &Str,
     ordinal: i32,
 ) -> Pod {
-    let mut pod = get_pod_from_template(template, &set.meta, new_controller_ref(set));
     let name = Str::from(pod_name(set, ordinal));
-    pod.meta.labels.insert(POD_NAME_LABEL, &name);
-    pod.meta.labels.insert(POD_INDEX_LABEL, ordinal.to_string());
-    pod.meta.labels.insert(REVISION_LABEL, revision);
+    let labels = [
+        (Str::new_static(POD_NAME_LABEL), name.clone()),
+        (Str::new_static(POD_INDEX_LABEL), ordinal.to_string().into()),
+        (Str::new_static(REVISION_LABEL), revision.clone()),
+    ];
+    let mut pod = prototype.clone();
+    pod.meta.labels = pod.meta.labels.with_all(labels);
     pod.meta.name = name;
     pod.spec = spec;
     pod

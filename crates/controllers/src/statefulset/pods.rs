@@ -246,8 +246,8 @@ impl SetPods {
     }
 
     /// Owned pods that the set no longer selects.
-    pub(super) fn unmatched(&self) -> Vec<Arc<Pod>> {
-        self.unmatched.values().cloned().collect()
+    pub(super) fn unmatched(&self) -> impl Iterator<Item = &Arc<Pod>> {
+        self.unmatched.values()
     }
 
     /// The next place from one on that is to be looked at, or may stop a set that goes one by one.
@@ -263,6 +263,11 @@ impl SetPods {
         }
         let last_of = |places: &BTreeSet<i32>| places.range(first..=last).next_back().copied();
         [last_of(&self.outdated), last_of(&self.unavailable)].into_iter().flatten().max()
+    }
+
+    /// Whether there are pods out of range, or were when they were looked at last.
+    pub(super) fn has_condemned(&self) -> bool {
+        !self.condemned.is_empty() || !self.condemned_due.is_empty()
     }
 
     /// The condemned pod with the highest ordinal.

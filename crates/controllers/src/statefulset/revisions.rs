@@ -3,6 +3,7 @@
 //! Mirrors pkg/controller/statefulset/stateful_set_control.go (`getStatefulSetRevisions`, `truncateHistory`) and
 //! stateful_set_utils.go (`getPatch`, `ApplyRevision`) (v1.36).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -64,9 +65,8 @@ impl RevisionCache {
     }
 
     /// A revision's data as text, which never changes.
-    fn text_of(&mut self, revision: &ControllerRevision) -> Arc<str> {
-        let of = || canonical_json(data_of(revision)).into();
-        Arc::clone(self.texts.entry(revision.meta.uid.clone()).or_insert_with(of))
+    fn text_of(&mut self, revision: &ControllerRevision) -> &str {
+        self.texts.entry(revision.meta.uid.clone()).or_insert_with(|| canonical_json(data_of(revision)).into())
     }
 
     /// The template in a revision, and the spec of a set's pods that are made from it. Mirrors `ApplyRevision`.
@@ -115,9 +115,11 @@ impl StatefulSetController {
     }
 
     /// A set's revisions, sorted. Mirrors `ListRevisions`.
-    pub(super) fn list_revisions(cx: &SyncContext<'_>, set: &StatefulSet) -> Vec<Arc<ControllerRevision>> {
-        let mut revisions = cx.informers.controller_revisions.owned_by(&set.meta.uid).to_vec();
-        sort_controller_revisions(&mut revisions);
+    pub(super) fn list_revisions<'a>(cx: &SyncContext<'a>, set: &StatefulSet) -> Cow<'a, [Arc<ControllerRevision>]> {
+        let mut revisions = Cow::Borrowed(cx.informers.controller_revisions.owned_by(&set.meta.uid));
+        if revisions.len() > 1 {
+            sort_controller_revisions(revisions.to_mut());
+        }
         revisions
     }
 
@@ -131,9 +133,8 @@ impl StatefulSetController {
         let status = set.body.status.as_ref();
         let mut collision_count = status.and_then(|s| s.collision_count).unwrap_or(0);
         let data = self.revisions.data_of(set);
-        let texts: Vec<Arc<str>> = revisions.iter().map(|r| self.revisions.text_of(r)).collect();
         let number = next_revision(revisions);
-        let update = match texts.iter().rposition(|text| **text == *data.text) {
+        let update = match revisions.iter().rposition(|r| self.revisions.text_of(r) == data.text) {
             // The set says what its last revision says.
             Some(last) if last + 1 == revisions.len() => Arc::clone(&revisions[last]),
             // It says what an older one says: that one becomes the last.

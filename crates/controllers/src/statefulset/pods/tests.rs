@@ -47,7 +47,7 @@ fn check(kept: &SetPods, all: &BTreeMap<i32, Arc<Pod>>, set: &StatefulSet, repli
     let mut outside = members.iter().filter(|(ordinal, _)| **ordinal >= replicas).map(|(_, p)| p.meta.name.clone());
     assert_eq!(kept.last_condemned().map(|p| p.meta.name.clone()), outside.next_back());
     let unmatched = all.values().filter(|p| p.meta.labels.get("app") != Some("db")).count();
-    assert_eq!(kept.unmatched().len(), unmatched);
+    assert_eq!(kept.unmatched().count(), unmatched);
     let outdated = members.iter().rev().find(|(o, p)| **o < replicas && pod_revision(p) != "db-2").map(|(o, _)| **o);
     let highest = kept.next_to_roll(0, replicas - 1);
     assert!(outdated.is_none() || highest >= outdated, "an outdated pod is not passed over");
