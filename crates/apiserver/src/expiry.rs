@@ -18,26 +18,32 @@ pub const EVENT_TTL_SECONDS: i64 = 60 * 60;
 #[derive(Debug, Default)]
 pub(crate) struct Expiries(VecDeque<Expiry>);
 
-/// What goes in one second, beside the events that were recorded an hour before and not written since.
+/// What goes an hour after one second, beside the events that were recorded in it and not written since.
 #[derive(Debug)]
 struct Expiry {
-    at: Time,
+    written: Time,
     /// The events as their writes left them: a later write has an entry of its own.
     events: Vec<Arc<Event>>,
+}
+
+impl Expiry {
+    fn at(&self) -> Time {
+        self.written.plus_seconds(EVENT_TTL_SECONDS)
+    }
 }
 
 impl Expiries {
     /// Remembers that an event was recorded at a time.
     #[inline]
     pub(crate) fn note_recorded(&mut self, now: Time) {
-        self.expiry_of(now);
+        self.written_at(now);
     }
 
-    /// What goes an hour after a time, which is the latest so far.
-    fn expiry_of(&mut self, now: Time) -> &mut Expiry {
-        let at = now.plus_seconds(EVENT_TTL_SECONDS);
-        if self.0.back().is_none_or(|last| last.at != at) {
-            self.0.push_back(Expiry { at, events: Vec::new() });
+    /// What is written at a time, which is the latest so far.
+    #[inline]
+    fn written_at(&mut self, now: Time) -> &mut Expiry {
+        if self.0.back().is_none_or(|last| last.written != now) {
+            self.0.push_back(Expiry { written: now, events: Vec::new() });
         }
         let last = self.0.len() - 1;
         &mut self.0[last]
@@ -50,30 +56,29 @@ impl ApiServer {
         if R::KIND == Kind::Event
             && let Object::Event(event) = R::wrap(Arc::clone(object))
         {
-            self.expiries.expiry_of(now).events.push(event);
+            self.expiries.written_at(now).events.push(event);
         }
     }
 
     /// When [`ApiServer::expire`] has something to do next.
     pub fn next_expiry(&self) -> Option<Time> {
-        self.expiries.0.front().map(|expiry| expiry.at)
+        self.expiries.0.front().map(Expiry::at)
     }
 
     /// Deletes what has lived long enough at a time, in the order in which it was written.
     pub fn expire(&mut self, now: Time) {
-        while let Some(due) = self.expiries.0.pop_front_if(|expiry| expiry.at <= now) {
+        while let Some(due) = self.expiries.0.pop_front_if(|expiry| expiry.at() <= now) {
             for event in due.events {
-                self.expire_recorded(due.at, event.meta.resource_version);
+                self.expire_recorded(due.written, event.meta.resource_version);
                 self.store.remove_event(&event);
             }
-            self.expire_recorded(due.at, u64::MAX);
+            self.expire_recorded(due.written, u64::MAX);
         }
     }
 
-    /// Deletes the recorded events that have lived long enough at a time, up to a version.
-    fn expire_recorded(&mut self, at: Time, before: u64) {
-        let is_due =
-            |event: &BriefEvent| event.time.plus_seconds(EVENT_TTL_SECONDS) <= at && event.resource_version < before;
+    /// Deletes the events that were recorded up to a time and with a version before another.
+    fn expire_recorded(&mut self, time: Time, before: u64) {
+        let is_due = |event: &BriefEvent| event.time <= time && event.resource_version < before;
         while self.store.oldest_recorded().is_some_and(is_due) {
             self.store.remove_oldest_recorded();
         }

@@ -6,6 +6,7 @@
 
 /// How many entries the smallest ring holds.
 const RING_MIN: usize = 64;
+const BUCKETS_PER_ENTRY: usize = 2;
 
 #[derive(Clone, Debug, Default)]
 struct Entry<V> {
@@ -23,9 +24,11 @@ struct Entry<V> {
 #[derive(Clone, Debug)]
 pub(crate) struct Lru<V> {
     capacity: usize,
-    /// The number of the latest entry of each bucket. The keys are hashes, so that their low bits choose.
+    /// The number of the latest entry of each bucket. The keys are hashes, so that their low bits choose. There are
+    /// [`BUCKETS_PER_ENTRY`] for each place in the ring: what is not there is seldom looked for in an entry, which the
+    /// processor's cache may not hold.
     buckets: Vec<u32>,
-    /// As many as there are buckets, a power of two: the low bits of an entry's number are its place.
+    /// A power of two of them: the low bits of an entry's number are its place.
     ring: Vec<Entry<V>>,
     oldest: u32,
     end: u32,
@@ -39,7 +42,7 @@ impl<V: Clone + Default> Lru<V> {
         let capacity = capacity.clamp(1, u32::MAX as usize / 4);
         Lru {
             capacity,
-            buckets: vec![u32::MAX; RING_MIN],
+            buckets: vec![u32::MAX; BUCKETS_PER_ENTRY * RING_MIN],
             ring: vec![Entry::default(); RING_MIN],
             oldest: 0,
             end: 0,
@@ -50,13 +53,13 @@ impl<V: Clone + Default> Lru<V> {
     /// The number of a key's entry, good until the next use.
     #[inline]
     pub(crate) fn find(&self, key: u64) -> Option<u32> {
-        let (mut number, mut age) = (self.buckets[self.place(key)], 0);
+        let (mut number, mut age) = (self.buckets[self.bucket(key)], 0);
         loop {
             let older = self.end.wrapping_sub(number);
             if older <= age || older > self.end.wrapping_sub(self.oldest) {
                 return None;
             }
-            let entry = &self.ring[self.place(u64::from(number))];
+            let entry = &self.ring[self.place(number)];
             if entry.key == key {
                 // The latest of a key comes first in its bucket.
                 return Some(number);
@@ -68,7 +71,7 @@ impl<V: Clone + Default> Lru<V> {
     /// The value that was found under a number, from now on the most recently used one.
     #[inline]
     pub(crate) fn renew(&mut self, number: u32) -> &mut V {
-        let place = self.place(u64::from(number));
+        let place = self.place(number);
         if number.wrapping_add(1) == self.end {
             return &mut self.ring[place].value;
         }
@@ -89,8 +92,13 @@ impl<V: Clone + Default> Lru<V> {
     }
 
     #[inline]
-    fn place(&self, bits: u64) -> usize {
-        bits as usize & (self.ring.len() - 1)
+    fn bucket(&self, key: u64) -> usize {
+        key as usize & (self.buckets.len() - 1)
+    }
+
+    #[inline]
+    fn place(&self, number: u32) -> usize {
+        number as usize & (self.ring.len() - 1)
     }
 
     #[inline]
@@ -98,10 +106,10 @@ impl<V: Clone + Default> Lru<V> {
         if self.end.wrapping_sub(self.oldest) as usize == self.ring.len() {
             self.make_room();
         }
-        let (number, bucket) = (self.end, self.place(key));
+        let (number, bucket) = (self.end, self.bucket(key));
         self.end = number.wrapping_add(1);
         let next = std::mem::replace(&mut self.buckets[bucket], number);
-        let place = self.place(u64::from(number));
+        let place = self.place(number);
         let entry = &mut self.ring[place];
         *entry = Entry { key, value, next, is_stale: false };
         &mut entry.value
@@ -109,7 +117,7 @@ impl<V: Clone + Default> Lru<V> {
 
     #[inline]
     fn forget_oldest(&mut self) {
-        while self.ring[self.place(u64::from(self.oldest))].is_stale {
+        while self.ring[self.place(self.oldest)].is_stale {
             self.oldest = self.oldest.wrapping_add(1);
         }
         self.oldest = self.oldest.wrapping_add(1);
@@ -120,10 +128,10 @@ impl<V: Clone + Default> Lru<V> {
     #[cold]
     fn make_room(&mut self) {
         let room = (4 * self.count).min(2 * self.capacity).max(RING_MIN).next_power_of_two();
-        let from = self.place(u64::from(self.oldest));
+        let from = self.place(self.oldest);
         let mut old = std::mem::replace(&mut self.ring, vec![Entry::default(); room]);
         old.rotate_left(from);
-        self.buckets = vec![u32::MAX; room];
+        self.buckets = vec![u32::MAX; BUCKETS_PER_ENTRY * room];
         (self.oldest, self.end) = (0, 0);
         for entry in old.into_iter().filter(|entry| !entry.is_stale) {
             self.put(entry.key, entry.value);
@@ -149,7 +157,7 @@ mod tests {
 
         fn keys(&self) -> Vec<u64> {
             let known = (0..self.end.wrapping_sub(self.oldest)).map(|n| self.end.wrapping_sub(n + 1));
-            let entries = known.map(|number| &self.ring[self.place(u64::from(number))]);
+            let entries = known.map(|number| &self.ring[self.place(number)]);
             entries.filter(|entry| !entry.is_stale).map(|entry| entry.key).collect()
         }
     }

@@ -289,24 +289,21 @@ impl TraceLog {
     #[inline]
     fn id_of(&mut self, object: &Object) -> u64 {
         let brief = if let Object::Event(event) = object { event.brief() } else { None };
-        if let Some(brief) = brief {
-            let mut hasher = self.prefix_of(Kind::Event, &brief.template.namespace);
-            brief.with_name_parts(|about, stamp| hasher.write_joined(about, stamp));
-            return hasher.finish();
-        }
-        let meta = object.meta();
-        let mut hasher = self.prefix_of(object.kind(), &meta.namespace);
-        hasher.write(meta.name.as_bytes());
-        hasher.finish()
-    }
-
-    #[inline]
-    fn prefix_of(&mut self, kind: Kind, namespace: &Str) -> StableHasher {
+        let namespace = match brief {
+            Some(brief) => &brief.template.namespace,
+            None => &object.meta().namespace,
+        };
+        let kind = object.kind();
         let known = &mut self.prefixes[kind as usize];
         if known.0 != *namespace {
             *known = (namespace.clone(), prefix(kind, namespace));
         }
-        known.1
+        let mut hasher = known.1;
+        match brief {
+            Some(brief) => brief.with_name_parts(|about, stamp| hasher.write_joined(about, stamp)),
+            None => hasher.write(object.meta().name.as_bytes()),
+        }
+        hasher.finish()
     }
 
     pub(super) fn records(&self) -> impl DoubleEndedIterator<Item = TraceRecord> + '_ {
@@ -327,6 +324,7 @@ impl TraceLog {
 }
 
 /// A hash that the same objects have in every run, but for the name.
+#[cold]
 fn prefix(kind: Kind, namespace: &str) -> StableHasher {
     let mut hasher = StableHasher::new();
     for text in [kind.info().kind, "/", namespace, "/"] {
