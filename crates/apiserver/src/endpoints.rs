@@ -7,7 +7,7 @@ mod patch;
 use std::sync::Arc;
 
 use k8s_openapi::Metadata;
-use seatrial_api::{ApiError, Condition, Kind, Namespace, Object, ObjectKey, ObjectMeta, Pod, Resource, Uid};
+use seatrial_api::{ApiError, Condition, Kind, Namespace, Object, ObjectKey, ObjectMeta, Pod, Resource, Str, Uid};
 use serde_json::Value;
 
 use crate::admission::scheduled;
@@ -132,9 +132,30 @@ impl ApiServer {
         node: &str,
     ) -> Result<Arc<Pod>, ApiError> {
         let old = Arc::clone(self.get::<Pod>(namespace, name)?);
+        self.bind_stored(request, &old, uid.as_ref(), node.into())
+    }
+
+    /// The same for a pod that was read here, which is found without a search.
+    ///
+    /// # Errors
+    /// See [`ApiServer::bind`].
+    pub fn bind_read(&mut self, request: &RequestInfo<'_>, pod: &Pod, node: &Str) -> Result<Arc<Pod>, ApiError> {
+        let old = self.store.stored::<Pod>(&pod.meta).ok_or_else(|| errors::not_found(Kind::Pod, &pod.meta.name))?;
+        let old = Arc::clone(old);
+        self.bind_stored(request, &old, Some(&pod.meta.uid), node.clone())
+    }
+
+    fn bind_stored(
+        &mut self,
+        request: &RequestInfo<'_>,
+        old: &Pod,
+        uid: Option<&Uid>,
+        node: Str,
+    ) -> Result<Arc<Pod>, ApiError> {
+        let name = &old.meta.name;
         let conflict = |text: String| Err(errors::conflict_binding(name, &text));
-        if let Some(uid) = uid.filter(|uid| *uid != old.meta.uid) {
-            return Err(errors::conflict_uid(&Kind::Pod.resource(), name, &uid, &old.meta.uid));
+        if let Some(uid) = uid.filter(|uid| **uid != old.meta.uid) {
+            return Err(errors::conflict_uid(&Kind::Pod.resource(), name, uid, &old.meta.uid));
         }
         if old.meta.is_deleting() {
             return conflict(format!("pod {name} is being deleted, cannot be assigned to a host"));
@@ -145,8 +166,8 @@ impl ApiServer {
         if old.spec.api().scheduling_gates.as_ref().is_some_and(|g| !g.is_empty()) {
             return conflict(format!("pod {name} has non-empty .spec.schedulingGates"));
         }
-        let mut pod = Pod::clone(&old);
-        pod.node_name = node.into();
+        let mut pod = old.clone();
+        pod.node_name = node;
         pod.status.nominated_node_name = Default::default();
         if pod.status.conditions.is_empty() {
             pod.status.conditions = self.admission.scheduled(request.now);

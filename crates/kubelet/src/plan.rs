@@ -34,6 +34,8 @@ pub(crate) struct ContainerPlan {
     pub(crate) field_path: String,
     /// The event about an image that is there already.
     pub(crate) present: String,
+    /// The event about its end with that of its pod.
+    pub(crate) stopping: String,
     /// The image.
     pub(crate) image: ImageNumber,
     /// Why the image's name is none.
@@ -195,6 +197,7 @@ fn container_plan(c: &corev1::Container, role: Role, list: &str, images: &mut Im
             "Container image {:?} already present on machine and can be accessed by the pod",
             image.as_str()
         ),
+        stopping: format!("Stopping container {}", c.name),
         image_error: parse_image_name(&image).err(),
         image: images.of(&image),
         pull_policy: PullPolicy::of(c),

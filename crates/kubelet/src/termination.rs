@@ -3,6 +3,7 @@
 //! Mirrors pkg/kubelet/kuberuntime (`killContainer`, kuberuntime_termination_order.go) and
 //! pkg/kubelet/kubelet.go (`SyncTerminatingPod`, `SyncTerminatedPod`) (v1.36).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use seatrial_api::Resource;
@@ -53,8 +54,8 @@ impl PodWorker {
         let grace = deletion.unwrap_or_else(|| self.plan.spec().termination_grace_period_seconds());
         for index in 0..self.containers.len() {
             if self.containers[index].is_running() && self.containers[index].kill.is_none() {
-                let text = format!("Stopping container {}", self.plan.name(index));
-                self.begin_kill(turn, index, (grace, self.plan.has_sidecars), &text);
+                let plan = Arc::clone(&self.plan);
+                self.begin_kill(turn, index, (grace, plan.has_sidecars), &plan.containers[index].stopping);
             }
         }
     }
@@ -231,8 +232,8 @@ impl PodWorker {
     pub(crate) fn removed(&self, turn: &mut Turn<'_, '_>) {
         for index in 0..self.containers.len() {
             if self.containers[index].is_running() && self.containers[index].kill.is_none() {
-                let text = format!("Stopping container {}", self.plan.name(index));
-                self.container_event(turn, index, &EventText::normal("Killing", &text));
+                let text = &self.plan.containers[index].stopping;
+                self.container_event(turn, index, &EventText::normal("Killing", text));
             }
         }
     }

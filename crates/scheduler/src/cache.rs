@@ -69,12 +69,10 @@ impl Cache {
         (counted.node == self.nodes[index].id && counted.uid == pod.meta.uid).then_some(&counted.kind)
     }
 
-    /// The pods that are counted on a node, in the order of their uids.
-    pub(crate) fn pods_on(&self, index: usize) -> Vec<(Slot, &CountedPod)> {
+    /// The pods that are counted on a node, in no order.
+    pub(crate) fn pods_on(&self, index: usize) -> impl Iterator<Item = (Slot, &CountedPod)> {
         let slots = self.nodes[index].pods.iter();
-        let mut pods: Vec<_> = slots.filter_map(|slot| Some((*slot, self.counted.get(*slot)?))).collect();
-        pods.sort_unstable_by(|(_, a), (_, b)| a.uid.cmp(&b.uid));
-        pods
+        slots.filter_map(|slot| Some((*slot, self.counted.get(*slot)?)))
     }
 
     /// Counts a pod on its node; returns whether that changed anything.

@@ -15,19 +15,25 @@ const ROOM_KEPT: usize = 64;
 
 /// Places in their order. Nearly every pod comes behind all that are there, and the first one goes: that is a plain queue,
 /// and what fits behind it is kept beside it.
-#[derive(Debug, Default)]
-pub(crate) struct Lineup {
+#[derive(Debug)]
+pub(crate) struct Lineup<P = Place> {
     /// In order.
-    run: VecDeque<Place>,
-    others: BTreeSet<Place>,
+    run: VecDeque<P>,
+    others: BTreeSet<P>,
 }
 
-impl Lineup {
+impl<P> Default for Lineup<P> {
+    fn default() -> Self {
+        Self { run: VecDeque::new(), others: BTreeSet::new() }
+    }
+}
+
+impl<P: Ord> Lineup<P> {
     pub(crate) fn is_empty(&self) -> bool {
         self.run.is_empty() && self.others.is_empty()
     }
 
-    pub(crate) fn insert(&mut self, place: Place) {
+    pub(crate) fn insert(&mut self, place: P) {
         if self.run.back().is_none_or(|last| *last < place) {
             self.run.push_back(place);
         } else {
@@ -35,7 +41,7 @@ impl Lineup {
         }
     }
 
-    pub(crate) fn pop_first(&mut self) -> Option<Place> {
+    pub(crate) fn pop_first(&mut self) -> Option<P> {
         match (self.run.front(), self.others.first()) {
             (Some(a), Some(b)) if b < a => self.others.pop_first(),
             (None, _) => self.others.pop_first(),
@@ -43,7 +49,7 @@ impl Lineup {
         }
     }
 
-    fn pop_run(&mut self) -> Option<Place> {
+    fn pop_run(&mut self) -> Option<P> {
         let first = self.run.pop_front();
         if self.run.is_empty() {
             // A burst is over: its room would otherwise stay as long as the cluster.
@@ -52,7 +58,7 @@ impl Lineup {
         first
     }
 
-    pub(crate) fn remove(&mut self, place: &Place) {
+    pub(crate) fn remove(&mut self, place: &P) {
         if self.run.front() == Some(place) {
             self.pop_run();
         } else if self.run.binary_search(place).is_ok() {
@@ -74,7 +80,7 @@ mod tests {
     /// Against a set, which is in order whatever comes and goes.
     #[test]
     fn places_come_in_their_order_whatever_comes_and_goes() {
-        let (mut rng, mut lineup, mut set) = (Rng::from_seed(5), Lineup::default(), BTreeSet::new());
+        let (mut rng, mut lineup, mut set) = (Rng::from_seed(5), Lineup::<Place>::default(), BTreeSet::new());
         for seq in 0..20_000u64 {
             match rng.below(8) {
                 0..3 => {

@@ -28,7 +28,7 @@ fn walk(cache: &Cache, terms: &[Arc<Term>], key: &str, ignores_terminating: bool
         !(ignores_terminating && kind.is_deleting)
             && terms.iter().all(|t| t.matches(&kind.namespace, &kind.labels, all))
     };
-    let on = |at: usize| cache.pods_on(at).iter().filter(|pod| meant(pod)).count() as i64;
+    let on = |at: usize| cache.pods_on(at).filter(meant).count() as i64;
     let value = |n: &NodeInfo| n.labels.get(key).map(str::to_owned);
     let is_in = |at: &usize, of: &str| cache.nodes[*at].labels.get(key) == Some(of);
     let sum = |of: &str| (0..cache.nodes.len()).filter(|at| is_in(at, of)).map(on).sum();
@@ -116,7 +116,7 @@ fn check_forbidden(cache: &mut Cache, app: &str, step: u64) {
                 && term.matches_pod(&incoming, &cache.index.namespaces)
         };
         let terms = |at: usize| -> Vec<Arc<Term>> {
-            let pods = cache.pods_on(at).into_iter();
+            let pods = cache.pods_on(at);
             pods.flat_map(|(_, pod)| pod.kind.terms.iter().flat_map(|t| t.anti_affinity.clone())).collect()
         };
         let says = |(at, n)| terms(at).iter().any(|term| forbids((n, term)));

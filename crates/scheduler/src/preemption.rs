@@ -155,22 +155,22 @@ impl Evaluator<'_> {
         if misfits.iter().any(|(node, misfit)| *node == nominated && !misfit.is_resolvable) {
             return None;
         }
-        let is_going = |(slot, pod): &(Slot, &CountedPod)| {
+        let is_going = |(slot, pod): (Slot, &CountedPod)| {
             pod.kind.is_deleting
                 && pod.kind.spec.priority() < self.pod.spec.priority()
-                && live_pod(client, *slot, pod).is_some_and(|live| {
+                && live_pod(client, slot, pod).is_some_and(|live| {
                     let condition = live.status.conditions.get(pod_condition::DISRUPTION_TARGET);
                     condition.is_some_and(|c| c.status == ConditionStatus::True && c.reason == REASON_PREEMPTED)
                 })
         };
-        let waits = self.cache.pods_on(nominated).iter().any(is_going);
+        let waits = self.cache.pods_on(nominated).any(is_going);
         waits.then_some("not eligible due to a terminating pod on the nominated node.")
     }
 
     /// The fewest pods that have to go from a node. Mirrors `SelectVictimsOnNode`.
     fn select_victims(&mut self, client: &Client<'_>, node: usize, budgets: &[Budget]) -> Result<Vec<Victim>, Misfit> {
         let priority = self.pod.spec.priority();
-        let lower = self.cache.pods_on(node).into_iter().filter(|(_, pod)| pod.kind.spec.priority() < priority);
+        let lower = self.cache.pods_on(node).filter(|(_, pod)| pod.kind.spec.priority() < priority);
         let mut lower: Vec<Victim> = lower.filter_map(|(slot, pod)| victim_of(client, slot, pod)).collect();
         if lower.is_empty() {
             return Err(Misfit::unresolvable(Plugin::DefaultPreemption, NO_VICTIMS));
@@ -183,8 +183,8 @@ impl Evaluator<'_> {
             lower.iter().for_each(|victim| self.put_back(node, victim));
             return Err(misfit);
         }
-        // The sort is stable and the pods come by uid, so the order is the same every time.
-        lower.sort_by_key(Victim::rank);
+        // By uid where nothing else tells, so that the order is the same every time.
+        lower.sort_by(|a, b| a.rank().cmp(&b.rank()).then_with(|| a.pod.meta.uid.cmp(&b.pod.meta.uid)));
         mark_violations(&mut lower, budgets);
         lower.sort_by_key(|v| !v.violates);
         let mut victims = Vec::new();

@@ -119,7 +119,7 @@ pub(crate) struct Queue {
     pods: FxHashMap<Slot, QueuedPod>,
     active: Lineup,
     /// By the second in which the back-off ends.
-    backing_off: BTreeSet<(SimTime, Place)>,
+    backing_off: Lineup<(SimTime, Place)>,
     /// The same for pods that failed by an error, which are never popped early.
     error_backing_off: BTreeSet<Wait>,
     /// By who refused them, so that a change that some plugins do not care about looks at none of theirs; then by the time
@@ -202,7 +202,7 @@ impl Queue {
                 Part::None => {}
                 Part::Active => self.active.remove(&queued.place()),
                 Part::Unschedulable => take(&mut self.unschedulable, &queued),
-                Part::BackingOff => drop(self.backing_off.remove(&(queued.backoff_until, queued.place()))),
+                Part::BackingOff => self.backing_off.remove(&(queued.backoff_until, queued.place())),
                 Part::ErrorBackingOff => {
                     self.error_backing_off.remove(&(queued.backoff_until, queued.seq, slot));
                 }
@@ -300,18 +300,32 @@ impl Queue {
         may_concern: impl Fn(PluginSet) -> bool,
         concerns: impl Fn(&QueuedPod) -> bool,
     ) {
-        let groups = self.unschedulable.iter().filter(|(rejectors, _)| may_concern(**rejectors));
-        let is_moved = |(.., slot): &&Wait| self.pods.get(slot).is_some_and(&concerns);
-        let mut moved: Vec<Wait> = groups.flat_map(|(_, group)| group.iter().filter(is_moved)).copied().collect();
+        let mut moved: Vec<Wait> = Vec::new();
+        for (_, group) in self.unschedulable.iter_mut().filter(|(rejectors, _)| may_concern(**rejectors)) {
+            group.retain(|wait| {
+                let is_moved = self.pods.get(&wait.2).is_some_and(&concerns);
+                if is_moved {
+                    moved.push(*wait);
+                }
+                !is_moved
+            });
+        }
+        self.unschedulable.retain(|_, group| !group.is_empty());
         moved.sort_unstable();
         for (.., slot) in moved {
-            self.requeue(slot, now);
+            self.line_up(slot, now);
         }
     }
 
     fn requeue(&mut self, slot: Slot, now: SimTime) {
         let Some(pod) = self.pods.get_mut(&slot).filter(|pod| pod.part == Part::Unschedulable) else { return };
         take(&mut self.unschedulable, pod);
+        self.line_up(slot, now);
+    }
+
+    /// A pod that was unschedulable is to be tried again.
+    fn line_up(&mut self, slot: Slot, now: SimTime) {
+        let Some(pod) = self.pods.get_mut(&slot) else { return };
         if !pod.rejectors.is_empty() {
             if pod.backoff_until > window(now) {
                 pod.part = Part::BackingOff;

@@ -38,6 +38,19 @@ pub(crate) struct LastFailure {
     diagnosis: Arc<Diagnosis>,
     /// What preemption said if it found no candidate.
     no_candidate: Option<String>,
+    /// What was told of the pod, once it was.
+    told: Option<Arc<Told>>,
+}
+
+/// What is told of a pod that fits nowhere.
+#[derive(Debug)]
+struct Told {
+    message: String,
+    /// The node that room is made on; empty where there is none, and nothing where that stays as it is.
+    nominated: Option<Str>,
+    rejectors: PluginSet,
+    /// What the pod says about others.
+    terms: Option<Arc<PodTerms>>,
 }
 
 impl LastFailure {
@@ -64,6 +77,10 @@ impl Scheduler {
             return true;
         };
         self.cache.order_nodes();
+        if let Some(told) = self.told_of_sibling(&pod) {
+            self.tell(client, &pod, &told);
+            return true;
+        }
         let known = self.cache.known.of(&pod, &mut self.cache.index, client);
         if let Err((plugin, why)) = self.look_at_claims(client, &pod) {
             self.fail_before_filters(client, &pod, plugin, why);
@@ -85,25 +102,39 @@ impl Scheduler {
         terms: Option<Arc<PodTerms>>,
         diagnosis: &Arc<Diagnosis>,
     ) {
-        let mut message = diagnosis.message();
-        let mut nominated = None;
-        let mut rejectors = diagnosis.rejectors();
-        if diagnosis.node_count == 0 {
-            (nominated, rejectors) = (Some(Str::default()), PluginSet::EMPTY);
+        let (message, mut rejectors) = (diagnosis.message(), diagnosis.rejectors());
+        let (message, nominated) = if diagnosis.node_count == 0 {
+            rejectors = PluginSet::EMPTY;
+            (message, Some(Str::default()))
         } else {
+            let with = |why: &str| format!("{message} {NO_CLAIMS}, preemption: {why}");
             match self.preempt(client, pod, terms.as_deref(), diagnosis) {
-                Preemption::Nominated(node) => nominated = Some(node),
-                Preemption::NoCandidate(why) => {
-                    message = format!("{message} {NO_CLAIMS}, preemption: {why}");
-                    nominated = Some(Str::default());
-                }
-                Preemption::NotEligible(why) => message = format!("{message} {NO_CLAIMS}, preemption: {why}"),
+                Preemption::Nominated(node) => (message, Some(node)),
+                Preemption::NoCandidate(why) => (with(&why), Some(Str::default())),
+                Preemption::NotEligible(why) => (with(why), None),
             }
+        };
+        let told = Arc::new(Told { message, nominated, rejectors, terms });
+        self.tell(client, pod, &told);
+        let generation = self.cache.generation;
+        let last = self.last_failure.as_mut().filter(|last| last.no_candidate.is_some() && last.is_of(pod, generation));
+        if let Some(last) = last {
+            last.told = Some(told);
         }
-        self.queue.add_unschedulable(pod, terms, rejectors, client.clock().now());
-        let note = truncate_message(&message);
+    }
+
+    /// What was told of a sibling holds for a pod as long as nothing changed, unless it has volumes of its own.
+    fn told_of_sibling(&self, pod: &Pod) -> Option<Arc<Told>> {
+        let last = self.last_failure.as_ref().filter(|last| last.is_of(pod, self.cache.generation))?;
+        last.told.clone().filter(|_| pod.spec.api().volumes.is_none())
+    }
+
+    /// Says why a pod waits. Mirrors the end of `handleSchedulingFailure`.
+    fn tell(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, told: &Told) {
+        self.queue.add_unschedulable(pod, told.terms.clone(), told.rejectors, client.clock().now());
+        let note = truncate_message(&told.message);
         client.event(&ObjectRef::of(&**pod), &EventText::warning("FailedScheduling", &note));
-        report(client, pod, nominated, (REASON_UNSCHEDULABLE, &message));
+        report(client, pod, told.nominated.clone(), (REASON_UNSCHEDULABLE, &told.message));
     }
 
     /// Runs the one PostFilter plugin; what it said of a sibling a moment ago holds as long as nothing changed.
@@ -127,7 +158,8 @@ impl Scheduler {
         };
         let (spec, namespace, labels) = (Arc::clone(&pod.spec), pod.meta.namespace.clone(), pod.meta.labels.clone());
         let diagnosis = Arc::clone(diagnosis);
-        self.last_failure = Some(LastFailure { spec, namespace, labels, generation, diagnosis, no_candidate });
+        self.last_failure =
+            Some(LastFailure { spec, namespace, labels, generation, diagnosis, no_candidate, told: None });
         preemption
     }
 
@@ -304,8 +336,8 @@ impl Scheduler {
 
     pub(crate) fn bind(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, index: usize) {
         let node = self.cache.nodes[index].name.clone();
-        let (namespace, name, uid) = (&pod.meta.namespace, &pod.meta.name, pod.meta.uid.clone());
-        let bound = client.counted(|server, request| server.bind(request, namespace, name, Some(uid), &node));
+        let namespace = &pod.meta.namespace;
+        let bound = client.counted(|server, request| server.bind_read(request, pod, &node));
         match bound {
             Ok(bound) => {
                 self.forget(pod);
@@ -358,16 +390,15 @@ pub(crate) fn report(
     nominated: Option<Str>,
     (reason, message): (&'static str, &str),
 ) {
-    let mut condition = Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::False, client.clock().time());
-    condition = condition.because(Str::new_static(reason), message);
-    condition.observed_generation = Some(pod.meta.generation);
     let old = pod.status.conditions.get(pod_condition::POD_SCHEDULED);
     let nominated = nominated.map_or_else(|| pod.status.nominated_node_name.clone(), RareStr::from);
-    let is_same =
-        |c: &Condition| c.status == condition.status && c.reason == condition.reason && c.message == condition.message;
+    let is_same = |c: &Condition| c.status == ConditionStatus::False && c.reason == *reason && c.message == *message;
     if nominated == pod.status.nominated_node_name && old.is_some_and(is_same) {
         return;
     }
+    let mut condition = Condition::new(pod_condition::POD_SCHEDULED, ConditionStatus::False, client.clock().time());
+    condition = condition.because(Str::new_static(reason), message);
+    condition.observed_generation = Some(pod.meta.generation);
     let mut new = Pod::clone(pod);
     new.status.conditions = set_pod_condition(&pod.status.conditions, condition);
     new.status.nominated_node_name = nominated;

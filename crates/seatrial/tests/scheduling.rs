@@ -422,3 +422,46 @@ fn a_service_of_one_pod_spreads_that_pod_alone() {
     // The pods that the Service does not select are spread as the set's own.
     assert!(counts.iter().all(|count| (1..=3).contains(count)), "{counts:?}");
 }
+
+/// Siblings are tried one after the other, and what was found out of one holds for all as long as nothing changes.
+#[test]
+fn siblings_that_fit_nowhere_are_told_the_same_and_what_is_true_now() {
+    let mut cluster = cluster(vec![node("a", 3), node("b", 3)]);
+    let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": containers("1")}});
+    let spec = json!({"replicas": 10, "selector": {"matchLabels": {"app": "web"}}, "template": template});
+    let set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "web"}, "spec": spec});
+    create(&mut cluster, &set);
+    let told = |cluster: &Cluster| {
+        let names = cluster.pods().into_iter().filter(|pod| pod.spec.as_ref().is_some_and(|s| s.node_name.is_none()));
+        let names = names.filter_map(|pod| pod.metadata.name);
+        names.map(|name| unscheduled(cluster, &name)).collect::<Vec<(String, i32)>>()
+    };
+    let none = "no new claims to deallocate, preemption: 0/2 nodes are available:";
+    let full =
+        format!("0/2 nodes are available: 2 Insufficient cpu. {none} 2 No preemption victims found for incoming pod.");
+    cluster.advance(Duration::from_secs(5)).expect("time passes");
+    assert_eq!(told(&cluster), vec![(full.clone(), 1); 4]);
+    // One leaves its room to one of them; the others are tried again, and so is the new one.
+    let on = |cluster: &Cluster, node: &str| {
+        let pods = cluster.pods().into_iter();
+        let there = pods.filter(|pod| pod.spec.as_ref().is_some_and(|s| s.node_name.as_deref() == Some(node)));
+        there.filter_map(|pod| pod.metadata.name).next().expect("a pod is there")
+    };
+    let name = on(&cluster, "a");
+    cluster.delete(&format!("pod/{name}")).expect("it is deleted");
+    cluster.advance(MINUTE).expect("time passes");
+    let (messages, counts): (Vec<String>, Vec<i32>) = told(&cluster).into_iter().unzip();
+    assert_eq!(messages, vec![full; 4]);
+    assert!(counts.iter().all(|count| (1..=2).contains(count)) && counts.contains(&2), "{counts:?}");
+    // What is true of the nodes has changed when they are tried again.
+    cluster.cordon("a", true).expect("the node is there");
+    let name = on(&cluster, "a");
+    cluster.delete(&format!("pod/{name}")).expect("it is deleted");
+    cluster.advance(MINUTE).expect("time passes");
+    let cordoned = format!(
+        "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable. {none} \
+         1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling."
+    );
+    let messages: Vec<String> = told(&cluster).into_iter().map(|(message, _)| message).collect();
+    assert_eq!(messages, vec![cordoned; 5]);
+}
