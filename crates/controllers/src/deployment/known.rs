@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{Conditions, Deployment, DeploymentSpec, PodTemplateSpec, ReplicaSet, SlotMap, StrMap};
+use seatrial_api::{Deployment, DeploymentSpec, PodTemplateSpec, ReplicaSet, SlotMap, StrMap};
 
 use super::replica_sets::ReplicaSets;
 use super::util::Bounds;
@@ -40,11 +40,11 @@ struct Known {
     sets: Vec<KnownSet>,
     new: usize,
     bounds: Bounds,
-    /// The version of the Deployment that a sync leaves as it is as long as it sees the same of the sets, if there is one.
+    /// The version of the Deployment that together with the versions of its sets a sync leaves as it is, if there is one.
     settled: Option<u64>,
 }
 
-/// Of a ReplicaSet what matters before the rollout, and what the rollout saw of it when it was settled.
+/// Of a ReplicaSet what matters before the rollout, and its version.
 #[derive(Debug)]
 struct KnownSet {
     labels: StrMap,
@@ -52,39 +52,7 @@ struct KnownSet {
     template: Arc<PodTemplateSpec>,
     min_ready_seconds: i32,
     wants_pods: bool,
-    seen: Seen,
-    conditions: Conditions,
-}
-
-/// All that a rollout reads of a ReplicaSet besides its conditions. Each of its pods is another version, but not all of
-/// them are another number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seen {
-    wanted: i32,
-    replicas: i32,
-    ready: i32,
-    available: i32,
-    terminating: Option<i32>,
-    /// Whether it was synced ever, and since it was changed last.
-    is_observed: bool,
-    is_up_to_date: bool,
-    is_deleting: bool,
-}
-
-impl Seen {
-    fn of(rs: &ReplicaSet) -> Self {
-        let status = &rs.status;
-        Self {
-            wanted: rs.spec.replicas,
-            replicas: status.replicas,
-            ready: status.ready_replicas,
-            available: status.available_replicas,
-            terminating: status.terminating_replicas,
-            is_observed: status.observed_generation != 0,
-            is_up_to_date: status.observed_generation >= rs.meta.generation,
-            is_deleting: rs.meta.is_deleting(),
-        }
-    }
+    version: u64,
 }
 
 impl KnownSet {
@@ -95,13 +63,8 @@ impl KnownSet {
             template: Arc::clone(&rs.spec.template),
             min_ready_seconds: rs.spec.min_ready_seconds,
             wants_pods: rs.spec.replicas > 0,
-            seen: Seen::of(rs),
-            conditions: rs.status.conditions.clone(),
+            version: rs.meta.resource_version,
         }
-    }
-
-    fn is_seen_as_before(&self, rs: &ReplicaSet) -> bool {
-        self.seen == Seen::of(rs) && self.conditions.ptr_eq(&rs.status.conditions) && self.is_as_before(rs)
     }
 
     fn is_as_before(&self, rs: &ReplicaSet) -> bool {
@@ -115,7 +78,8 @@ impl KnownSet {
 
 impl Known {
     fn is_settled(&self, deployment: &Deployment, owned: &[Arc<ReplicaSet>]) -> bool {
-        self.settled == Some(deployment.meta.resource_version) && are(&self.sets, owned, KnownSet::is_seen_as_before)
+        self.settled == Some(deployment.meta.resource_version)
+            && are(&self.sets, owned, |known, rs| known.version == rs.meta.resource_version)
     }
 
     fn is_in_order(&self, deployment: &Deployment, owned: &[Arc<ReplicaSet>]) -> bool {
@@ -159,8 +123,7 @@ impl KnownDeployments {
         let Some(known) = self.0.get_mut(deployment.meta.slot) else { return };
         known.settled = known.is_in_order(deployment, sets.list()).then_some(deployment.meta.resource_version);
         for (known, rs) in known.sets.iter_mut().zip(sets.list()) {
-            known.seen = Seen::of(rs);
-            known.conditions.clone_from(&rs.status.conditions);
+            known.version = rs.meta.resource_version;
         }
     }
 

@@ -101,16 +101,21 @@ impl Case {
         }
     }
 
+    /// What is known of each Deployment.
+    fn findings(&self) -> Vec<(NamespacedName, Option<Finding>)> {
+        let known = |deployment: &Arc<Deployment>| {
+            let owned = self.informers.replica_sets_by_owner.owned_by(&deployment.meta.uid);
+            (deployment.namespaced_name(), self.deployments.known.finding(deployment, owned))
+        };
+        self.informers.deployments.list(None).into_iter().map(known).collect()
+    }
+
     /// Makes one sync of one of the controllers.
     fn sync(&mut self, of_sets: bool) -> bool {
         if !self.remembers {
             self.deployments.known = KnownDeployments::default();
         }
-        let known = |deployment: &Arc<Deployment>| {
-            let owned = self.informers.replica_sets_by_owner.owned_by(&deployment.meta.uid);
-            (deployment.namespaced_name(), self.deployments.known.finding(deployment, owned))
-        };
-        let findings: Vec<_> = self.informers.deployments.list(None).into_iter().map(known).collect();
+        let findings = self.findings();
         let client = Client::new(&mut self.server, &mut self.recorder, self.clock, "test");
         let mut cx = SyncContext { informers: &self.informers, client };
         let synced = match of_sets {
@@ -308,6 +313,92 @@ fn change_a_pod(case: &mut Case, rng: &mut Rng) {
     }
 }
 
+/// The objects of the kinds that matter.
+fn objects(case: &Case) -> Vec<Value> {
+    let kinds = [Kind::Deployment, Kind::ReplicaSet, Kind::Pod, Kind::Event];
+    kinds.iter().flat_map(|kind| case.server.store().list(*kind, None)).map(Object::to_json).collect()
+}
+
+/// A Deployment `web` of two pods, scaled from one and rolled once, at rest; and its sets, the new one last.
+fn rolled(remembers: bool) -> (Case, ObjectKey, [ObjectKey; 2]) {
+    let mut case = Case::new(1, remembers);
+    let template = |image: &str| json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": image}]}});
+    let body = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
+        "replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": template("app:1")}});
+    case.create(Kind::Deployment, body);
+    let key = ObjectKey::new(Kind::Deployment, "default", "web");
+    let mut sets = Vec::new();
+    for spec in [json!({}), json!({"template": template("app:2")}), json!({"replicas": 2})] {
+        case.patch(&key, Subresource::Main, &json!({"spec": spec}));
+        for _ in 0..4 {
+            case.settle();
+            for pod in case.keys(Kind::Pod) {
+                let now = case.clock.time();
+                case.patch(&pod, Subresource::Status, &ready(now));
+            }
+        }
+        case.settle();
+        let more: Vec<_> = case.keys(Kind::ReplicaSet).into_iter().filter(|key| !sets.contains(key)).collect();
+        sets.extend(more);
+    }
+    let [old, new] = <[ObjectKey; 2]>::try_from(sets).expect("a set for each image");
+    (case, key, [old, new])
+}
+
+#[test]
+fn what_matters_is_noticed_although_much_is_known() {
+    type Change = fn(&mut Case, &ObjectKey, &[ObjectKey; 2]);
+    let condition =
+        r#"{"status": {"conditions": [{"type": "Progressing", "status": "Unknown", "reason": "DeploymentPaused"}]}}"#;
+    assert!(serde_json::from_str::<Value>(condition).is_ok());
+    // What is changed, and how many writes of the Deployment controller follow.
+    let rows: [(&str, usize, Change); 8] = [
+        ("nothing", 0, |_, _, _| {}),
+        ("the new set's revision", 1, |case, _, [_, new]| {
+            let revision = json!({"metadata": {"annotations": {"deployment.kubernetes.io/revision": "5"}}});
+            case.patch(new, Subresource::Main, &revision);
+        }),
+        ("an annotation of the Deployment", 1, |case, key, _| {
+            case.patch(key, Subresource::Main, &json!({"metadata": {"annotations": {"note": "x"}}}));
+        }),
+        ("the condition says that it is paused", 1, |case, key, _| {
+            let now = case.clock.time().to_string();
+            let paused = json!({"type": "Progressing", "status": "Unknown", "reason": "DeploymentPaused",
+                "message": "m", "lastUpdateTime": now, "lastTransitionTime": now});
+            case.patch(key, Subresource::Status, &json!({"status": {"conditions": [paused]}}));
+        }),
+        ("the conditions are gone", 1, |case, key, _| {
+            case.patch(key, Subresource::Status, &json!({"status": {"conditions": []}}));
+        }),
+        ("the new set's size", 2, |case, _, [_, new]| {
+            case.patch(new, Subresource::Main, &json!({"spec": {"replicas": 1}}));
+        }),
+        ("an old set wants pods, and was scaled for another size", 2, |case, _, [old, _]| {
+            case.patch(old, Subresource::Main, &json!({"spec": {"replicas": 1}}));
+        }),
+        ("the new set's size, but the Deployment goes", 1, |case, key, [_, new]| {
+            case.patch(key, Subresource::Main, &json!({"metadata": {"finalizers": ["a/b"]}}));
+            case.settle();
+            case.delete(key);
+            case.patch(new, Subresource::Main, &json!({"spec": {"replicas": 1}}));
+        }),
+    ];
+    for (what, writes, change) in rows {
+        let [with, without] = [true, false].map(|remembers| {
+            let (mut case, key, sets) = rolled(remembers);
+            let known = case.findings().iter().all(|(_, finding)| *finding == Some(Finding::Settled));
+            assert_eq!(known, remembers, "{what}");
+            let before = case.trace.len();
+            change(&mut case, &key, &sets);
+            case.settle();
+            let wrote = case.trace[before..].iter().filter(|t| t.starts_with("false") && t.contains("Wrote")).count();
+            (wrote, case)
+        });
+        assert_eq!((&with.1.trace, objects(&with.1)), (&without.1.trace, objects(&without.1)), "{what}");
+        assert_eq!(with.0, writes, "{what}");
+    }
+}
+
 #[test]
 fn what_is_remembered_changes_nothing() {
     let mut found = (0, 0);
@@ -330,10 +421,6 @@ fn what_is_remembered_changes_nothing() {
             case.settle();
             case.advance(Duration::from_secs(700));
         }
-        let objects = |case: &Case| {
-            let kinds = [Kind::Deployment, Kind::ReplicaSet, Kind::Pod, Kind::Event];
-            kinds.map(|kind| case.server.store().list(kind, None).into_iter().map(Object::to_json).collect::<Vec<_>>())
-        };
         assert_eq!((objects(&with), &with.trace), (objects(&without), &without.trace), "seed {seed}");
         found = (found.0 + with.found.0, found.1 + with.found.1);
     }
