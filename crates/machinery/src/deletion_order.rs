@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Pod, PodPhase, Str, Time, Uid};
+use seatrial_api::{Pod, PodPhase, SlotMap, Str, Time, Uid};
 
 use crate::clock::Clock;
 
@@ -135,12 +135,13 @@ struct Place {
     node: u32,
 }
 
-/// The name of a group's first pod, or what is after all names.
+/// A pod's name in the order of names, or what is after all names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Tie {
     /// The order of most names as a number. Nothing else tells most pods apart, and comparing their names, which begin
     /// all alike, would be most of the work.
     number: u64,
+    /// The name where the number does not say all of it, else nothing.
     name: Str,
 }
 
@@ -149,18 +150,19 @@ impl Tie {
 
     /// The number is what the first eight bytes after `prefix` are; names without it come before or after all others.
     fn new(name: &Str, prefix: &str) -> Self {
-        let number = match name.as_bytes().strip_prefix(prefix.as_bytes()) {
-            Some(rest) => {
+        match name.as_bytes().strip_prefix(prefix.as_bytes()) {
+            Some(rest) if !rest.is_empty() => {
                 let mut first = [0; 8];
                 let len = rest.len().min(first.len());
                 first[..len].copy_from_slice(&rest[..len]);
-                // Names are ASCII, so this is far from the highest numbers.
-                u64::from_be_bytes(first)
+                // Names are ASCII, so this is far from the lowest and the highest numbers.
+                let number = u64::from_be_bytes(first);
+                let is_all = rest.len() <= first.len();
+                Self { number, name: if is_all { Str::new_static("") } else { name.clone() } }
             }
-            None if name.as_str() < prefix => 0,
-            None => u64::MAX - 1,
-        };
-        Self { number, name: name.clone() }
+            _ if name.as_str() <= prefix => Self { number: 0, name: name.clone() },
+            _ => Self { number: u64::MAX - 1, name: name.clone() },
+        }
     }
 }
 
@@ -184,7 +186,8 @@ impl Place {
 #[derive(Debug)]
 struct Group {
     standing: Standing,
-    pods: Vec<Arc<Pod>>,
+    /// With their names, so that looking for one looks at no pod.
+    pods: Vec<(Tie, Arc<Pod>)>,
 }
 
 /// The active pods of one set, in order from the moment it shrinks; before that they only count for the crowds.
@@ -202,14 +205,16 @@ struct RankedSet {
 #[derive(Debug, Default)]
 pub(crate) struct DeletionOrder {
     nodes: FxHashMap<Str, u32>,
+    /// The nodes of the active pods.
+    node_of: SlotMap<u32>,
     /// How many active pods of the workload each node has.
     crowds: Vec<u32>,
     sets: Vec<(Uid, RankedSet)>,
 }
 
 impl Group {
-    fn place(&self, prefix: &str, node: u32, rank: u32) -> Option<Place> {
-        let first = Tie::new(&self.pods.first()?.meta.name, prefix);
+    fn place(&self, node: u32, rank: u32) -> Option<Place> {
+        let first = self.pods.first()?.0.clone();
         Some(Place { class: self.standing.class, rank: Reverse(rank), age: self.standing.age, first, node })
     }
 }
@@ -233,15 +238,16 @@ impl RankedSet {
             groups.len() - 1
         });
         let group = &mut groups[index];
-        let at = group.pods.partition_point(|p| p.meta.name < pod.meta.name);
+        let tie = Tie::new(&pod.meta.name, &self.prefix);
+        let at = group.pods.partition_point(|(other, _)| *other < tie);
         if at == 0
-            && let Some(old) = group.place(&self.prefix, node, rank)
+            && let Some(old) = group.place(node, rank)
         {
             self.order.remove(&old);
         }
-        group.pods.insert(at, Arc::clone(pod));
+        group.pods.insert(at, (tie, Arc::clone(pod)));
         if at == 0 {
-            self.order.extend(group.place(&self.prefix, node, rank));
+            self.order.extend(group.place(node, rank));
         }
     }
 
@@ -250,15 +256,16 @@ impl RankedSet {
         let Some(groups) = self.groups.get_mut(node as usize).filter(|_| self.is_ordered) else { return };
         let Some(index) = groups.iter().position(|g| g.standing == standing) else { return };
         let group = &mut groups[index];
-        let Ok(at) = group.pods.binary_search_by(|p| p.meta.name.cmp(&pod.meta.name)) else { return };
+        let tie = Tie::new(&pod.meta.name, &self.prefix);
+        let Ok(at) = group.pods.binary_search_by(|(other, _)| other.cmp(&tie)) else { return };
         if at == 0
-            && let Some(old) = group.place(&self.prefix, node, rank)
+            && let Some(old) = group.place(node, rank)
         {
             self.order.remove(&old);
         }
         group.pods.remove(at);
         if at == 0 {
-            self.order.extend(group.place(&self.prefix, node, rank));
+            self.order.extend(group.place(node, rank));
         }
         if group.pods.is_empty() {
             groups.swap_remove(index);
@@ -271,19 +278,20 @@ impl RankedSet {
         if Standing::of(old) != standing {
             return false;
         }
+        let tie = Tie::new(&new.meta.name, &self.prefix);
         let groups = self.groups.get_mut(node as usize);
         let group = groups.and_then(|groups| groups.iter_mut().find(|g| g.standing == standing));
         let found = group.and_then(|g| {
-            let at = g.pods.binary_search_by(|p| p.meta.name.cmp(&new.meta.name)).ok()?;
+            let at = g.pods.binary_search_by(|(other, _)| other.cmp(&tie)).ok()?;
             g.pods.get_mut(at)
         });
-        found.map(|slot| *slot = Arc::clone(new)).is_some()
+        found.map(|(_, slot)| *slot = Arc::clone(new)).is_some()
     }
 
     fn move_node(&mut self, node: u32, from: u32, to: u32) {
         let Some(groups) = self.groups.get(node as usize) else { return };
         for group in groups {
-            if let Some(mut place) = group.place(&self.prefix, node, from) {
+            if let Some(mut place) = group.place(node, from) {
                 self.order.remove(&place);
                 place.rank = Reverse(to);
                 self.order.insert(place);
@@ -294,7 +302,7 @@ impl RankedSet {
     fn pod(&self, place: &Place, index: usize) -> Option<&Arc<Pod>> {
         let is_it = |g: &&Group| (g.standing.class, g.standing.age) == (place.class, place.age);
         let group = self.groups(place.node).iter().find(is_it)?;
-        group.pods.get(index)
+        group.pods.get(index).map(|(_, pod)| pod)
     }
 
     fn first(&self, count: usize, clock: Clock) -> Vec<Arc<Pod>> {
@@ -384,7 +392,7 @@ impl DeletionOrder {
     pub(crate) fn apply(&mut self, set: &Uid, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
         let Some(index) = self.sets.iter().position(|(uid, _)| uid == set) else { return };
         let (old, new) = (old.filter(|p| p.is_active()), new.filter(|p| p.is_active()));
-        let from = old.map(|p| (p, self.node(&p.node_name)));
+        let from = old.and_then(|p| Some((p, *self.node_of.get(p.meta.slot)?)));
         let to = new.map(|p| match from {
             Some((old, node)) if old.node_name == p.node_name => (p, node),
             _ => (p, self.node(&p.node_name)),
@@ -401,11 +409,13 @@ impl DeletionOrder {
             return;
         }
         if let Some((old, node)) = from {
+            self.node_of.remove(old.meta.slot);
             let rank = self.crowds[node as usize];
             self.sets[index].1.remove(old, node, rank);
             self.set_crowd(node, rank - 1);
         }
         if let Some((new, node)) = to {
+            self.node_of.insert(new.meta.slot, node);
             let rank = self.crowds[node as usize] + 1;
             self.set_crowd(node, rank);
             self.sets[index].1.insert(new, node, rank);

@@ -26,21 +26,18 @@ pub struct PodCache {
     workloads: FxHashMap<Uid, Uid>,
     /// Which pods go first, by workload; only of workloads one of whose sets was scaled down.
     deletion_orders: FxHashMap<Uid, DeletionOrder>,
-    /// How many pods of sets that are gone were handed out one by one.
-    walked: u64,
-    /// How many pods were handed out in lists.
-    listed: Cell<u64>,
+    /// How many pods were handed out one by one or in lists.
+    walked: Cell<u64>,
 }
 
 /// The pods of one controller.
 #[derive(Debug, Default)]
 pub struct OwnedPods {
-    pods: Vec<Arc<Pod>>,
+    /// Where they lie: a version more of a pod changes nothing here.
+    pods: Vec<Slot>,
     groups: Vec<LabelGroup>,
     /// Whether the pods are of a Job or a StatefulSet: its controller counts them itself, and each may have labels of its own.
     are_counted_by_owner: bool,
-    /// How many pods were handed out one by one.
-    walked: Cell<u64>,
 }
 
 /// What is known of an owner's pods with one set of labels.
@@ -116,12 +113,6 @@ impl<'a> Counted<'a> {
 }
 
 impl OwnedPods {
-    /// The pods, in no order that means anything, but the same one every time.
-    pub fn pods(&self) -> &[Arc<Pod>] {
-        self.walked.set(self.walked.get() + self.pods.len() as u64);
-        &self.pods
-    }
-
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.pods.is_empty()
@@ -160,25 +151,19 @@ impl OwnedPods {
             }
         }
         match (old, new) {
-            (Some(_), Some(new)) => {
-                let place = positions.get(new.meta.slot).and_then(|at| self.pods.get_mut(*at as usize));
-                if let Some(place) = place {
-                    *place = Arc::clone(new);
-                }
-            }
+            (Some(_), Some(_)) | (None, None) => {}
             (None, Some(new)) => {
                 positions.insert(new.meta.slot, u32::try_from(self.pods.len()).unwrap_or(u32::MAX));
-                self.pods.push(Arc::clone(new));
+                self.pods.push(new.meta.slot);
             }
             (Some(old), None) => {
                 if let Some(at) = positions.remove(old.meta.slot) {
                     self.pods.swap_remove(at as usize);
                     if let Some(moved) = self.pods.get(at as usize) {
-                        positions.insert(moved.meta.slot, at);
+                        positions.insert(*moved, at);
                     }
                 }
             }
-            (None, None) => {}
         }
     }
 }
@@ -197,11 +182,18 @@ impl PodCache {
     /// The pods of one namespace or of all, in the order of their keys.
     pub fn list(&self, namespace: Option<&str>) -> Vec<&Arc<Pod>> {
         let pods = self.lister.list(namespace);
-        self.listed.set(self.listed.get() + pods.len() as u64);
+        self.walked.set(self.walked.get() + pods.len() as u64);
         pods
     }
 
-    /// The pods that a controller owns.
+    /// The pods that a controller owns, in no order that means anything, but the same one every time.
+    pub fn pods_owned_by(&self, uid: &Uid) -> impl Iterator<Item = &Arc<Pod>> {
+        let owned = self.owned.get(uid);
+        self.walked.set(self.walked.get() + owned.map_or(0, |owned| owned.pods.len() as u64));
+        pods_of(&self.lister, owned)
+    }
+
+    /// What is known of the pods that a controller owns.
     pub fn owned_by(&self, uid: &Uid) -> Option<&OwnedPods> {
         self.owned.get(uid)
     }
@@ -218,7 +210,7 @@ impl PodCache {
 
     /// How many pods syncs have looked at one by one, because what they wanted to know was not counted.
     pub fn walked(&self) -> u64 {
-        self.walked + self.listed.get() + self.owned.values().map(|owned| owned.walked.get()).sum::<u64>()
+        self.walked.get()
     }
 
     /// The first so many active pods of a set in the order of deletion, where that order is kept: from the moment the set
@@ -235,7 +227,7 @@ impl PodCache {
         self.set_gone(set);
         self.workloads.insert(set.clone(), workload.clone());
         if let Some(order) = self.deletion_orders.get_mut(workload) {
-            order.add_set(set, self.owned.get(set).map_or(&[][..], |owned| &owned.pods));
+            order.add_set(set, pods_of(&self.lister, self.owned.get(set)));
         }
     }
 
@@ -243,7 +235,7 @@ impl PodCache {
     pub(crate) fn set_gone(&mut self, set: &Uid) {
         let Some(workload) = self.workloads.remove(set) else { return };
         if let Some(order) = self.deletion_orders.get_mut(&workload) {
-            order.remove_set(set, self.owned.get(set).map_or(&[][..], |owned| &owned.pods));
+            order.remove_set(set, pods_of(&self.lister, self.owned.get(set)));
             if order.is_empty() {
                 self.deletion_orders.remove(&workload);
             }
@@ -260,10 +252,10 @@ impl PodCache {
         let order = self.deletion_orders.entry(workload.clone()).or_default();
         for sibling in siblings {
             if !order.has(sibling) && self.workloads.get(sibling) == Some(workload) {
-                order.add_set(sibling, self.owned.get(sibling).map_or(&[][..], |owned| &owned.pods));
+                order.add_set(sibling, pods_of(&self.lister, self.owned.get(sibling)));
             }
         }
-        order.order_set(set, self.owned.get(set).map_or(&[][..], |owned| &owned.pods));
+        order.order_set(set, pods_of(&self.lister, self.owned.get(set)));
     }
 
     /// Takes a change of a pod over.
@@ -307,10 +299,13 @@ impl PodCache {
         };
         owned.replace(&mut self.positions, old, new);
         if owned.pods.is_empty() {
-            self.walked += owned.walked.get();
             self.owned.remove(owner);
         }
     }
+}
+
+fn pods_of<'a>(lister: &'a Lister<Pod>, owned: Option<&'a OwnedPods>) -> impl Iterator<Item = &'a Arc<Pod>> {
+    owned.map_or(&[][..], |owned| &owned.pods).iter().filter_map(|slot| lister.at(*slot))
 }
 
 fn owner_of(pod: &Pod) -> Option<&Uid> {

@@ -193,8 +193,8 @@ fn dedup_current_histories(
         return Ok(kept);
     }
     let hash = hash_of(&kept.meta).to_owned();
-    let owned = cx.informers.pods.owned_by(&ds.meta.uid).map_or(&[][..], |owned| owned.pods());
-    for pod in owned.iter().filter(|p| facts.selector.matches(&p.meta.labels) && hash_of(&p.meta) != hash) {
+    let owned = cx.informers.pods.pods_owned_by(&ds.meta.uid);
+    for pod in owned.filter(|p| facts.selector.matches(&p.meta.labels) && hash_of(&p.meta) != hash) {
         let mut relabelled = Pod::clone(pod);
         relabelled.meta.labels.insert(REVISION_HASH_LABEL, hash.as_str());
         cx.client.update(relabelled)?;

@@ -202,8 +202,7 @@ impl SetState {
         for node in informers.nodes.list(None) {
             self.node_changed(node);
         }
-        let owned = informers.pods.owned_by(uid).map_or(&[][..], |owned| owned.pods());
-        for pod in owned {
+        for pod in informers.pods.pods_owned_by(uid) {
             self.pod_changed(None, Some(pod));
         }
     }

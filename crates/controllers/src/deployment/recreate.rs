@@ -52,6 +52,6 @@ fn old_pods_running(informers: &Informers, sets: &ReplicaSets<'_>) -> bool {
     if sets.old().any(|rs| rs.status.replicas > 0) {
         return true;
     }
-    let pods = sets.old().filter_map(|rs| informers.pods.owned_by(&rs.meta.uid));
-    pods.flat_map(|owned| owned.pods()).any(|pod| !pod.status.phase.is_terminal())
+    let mut pods = sets.old().flat_map(|rs| informers.pods.pods_owned_by(&rs.meta.uid));
+    pods.any(|pod| !pod.status.phase.is_terminal())
 }

@@ -160,15 +160,22 @@ impl Node {
 pub(super) struct Graph {
     nodes: Vec<Option<Node>>,
     free: Vec<NodeIndex>,
-    by_uid: HashTable<NodeIndex>,
+    /// With the hashes of the uids, so that growing looks at no node.
+    by_uid: HashTable<(u32, NodeIndex)>,
     places: Vec<(NodeKind, Str)>,
     place_ids: FxHashMap<(NodeKind, Str), u32>,
     /// `apiVersion` and `kind` of kinds that are not served.
     unknown_kinds: Vec<(Str, Str)>,
 }
 
-fn hash(uid: &Uid) -> u64 {
-    FxBuildHasher.hash_one(uid)
+fn hash(uid: &Uid) -> u32 {
+    let hash = FxBuildHasher.hash_one(uid);
+    (hash ^ (hash >> 32)) as u32
+}
+
+/// The table takes a hash's low bits for the place and its high bits to tell neighbours apart.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The node at an index that somebody was given and that was not removed since.
@@ -182,7 +189,9 @@ fn at_mut(nodes: &mut [Option<Node>], index: NodeIndex) -> &mut Node {
 
 impl Graph {
     pub(super) fn find(&self, uid: &Uid) -> Option<NodeIndex> {
-        self.by_uid.find(hash(uid), |index| self.node(*index).uid == *uid).copied()
+        let hash = hash(uid);
+        let is_it = |(other, index): &(u32, NodeIndex)| *other == hash && self.node(*index).uid == *uid;
+        self.by_uid.find(spread(hash), is_it).map(|(_, index)| *index)
     }
 
     pub(super) fn node(&self, index: NodeIndex) -> &Node {
@@ -259,8 +268,7 @@ impl Graph {
                 NodeIndex((self.nodes.len() - 1) as u32)
             }
         };
-        let nodes = &self.nodes;
-        self.by_uid.insert_unique(hash_of_new, index, |other| hash(&at(nodes, *other).uid));
+        self.by_uid.insert_unique(spread(hash_of_new), (hash_of_new, index), |(hash, _)| spread(*hash));
         index
     }
 
@@ -355,8 +363,8 @@ impl Graph {
 
     /// Takes an object out. Its dependents keep naming it as an owner, but no longer find it.
     pub(super) fn remove(&mut self, index: NodeIndex) {
-        let uid = self.uid(index).clone();
-        if let Ok(entry) = self.by_uid.find_entry(hash(&uid), |other| *other == index) {
+        let hash = hash(self.uid(index));
+        if let Ok(entry) = self.by_uid.find_entry(spread(hash), |(_, other)| *other == index) {
             entry.remove();
         }
         for dependent in self.dependents(index) {

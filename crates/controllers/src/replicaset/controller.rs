@@ -148,8 +148,8 @@ fn claim_and_count_pods<Owner: PodOwner>(cx: &mut SyncContext<'_>, rs: &Arc<Owne
     for pod in &claimed.adopted {
         claimed.pods.count_pod(pod, spec, now);
     }
-    if let Some(owned) = owned.filter(|_| has_strangers && !meta.is_deleting()) {
-        for pod in owned.pods().iter().filter(|p| p.is_active() && !manager.matches(&p.meta.labels)) {
+    if has_strangers && !meta.is_deleting() {
+        for pod in pods.pods_owned_by(&meta.uid).filter(|p| p.is_active() && !manager.matches(&p.meta.labels)) {
             manager.release(&mut cx.client, pod)?;
         }
     }

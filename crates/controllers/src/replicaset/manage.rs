@@ -88,7 +88,7 @@ fn get_pods_to_delete<Owner: PodOwner>(
             return first;
         }
     }
-    let mine = owned.pods().iter().filter(|p| p.is_active() && is_mine(&p.meta.labels));
+    let mine = cx.informers.pods.pods_owned_by(&rs.meta().uid).filter(|p| p.is_active() && is_mine(&p.meta.labels));
     let mut pods: Vec<Arc<Pod>> = mine.chain(adopted).map(Arc::clone).collect();
     if count >= pods.len() {
         return pods;
@@ -105,8 +105,7 @@ fn pods_on_node<Owner: PodOwner>(cx: &SyncContext<'_>, rs: &Owner) -> FxHashMap<
     let mut crowds = FxHashMap::default();
     let Some(owner) = rs.meta().controller_of() else { return crowds };
     for related in Owner::owned_by(cx.informers, &owner.uid) {
-        let Some(owned) = cx.informers.pods.owned_by(&related.meta().uid) else { continue };
-        for pod in owned.pods().iter().filter(|p| p.is_active()) {
+        for pod in cx.informers.pods.pods_owned_by(&related.meta().uid).filter(|p| p.is_active()) {
             *crowds.entry(pod.node_name.clone()).or_default() += 1;
         }
     }

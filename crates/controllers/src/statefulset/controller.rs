@@ -48,7 +48,7 @@ impl Controller for StatefulSetController {
         let Some(set) = cx.informers.stateful_sets.synced(key).map(Arc::clone) else {
             return Ok(());
         };
-        let owned = || cx.informers.pods.owned_by(&set.meta.uid).into_iter().flat_map(|owned| owned.pods());
+        let owned = || cx.informers.pods.pods_owned_by(&set.meta.uid);
         // Nothing is delivered during a sync.
         let mut all = std::mem::take(&mut self.pods);
         let pods = match all.get_mut(&set.meta.uid) {

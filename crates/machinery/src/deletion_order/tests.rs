@@ -22,6 +22,7 @@ fn pod((uid, node, phase, ready, restarts, created, cost): Row<'_>) -> Arc<Pod> 
     Arc::new(Pod {
         meta: ObjectMeta {
             name: format!("p-{uid}").into(),
+            slot: seatrial_api::Slot::at(usize::try_from(uid).expect("few pods")),
             // Not every pod of a set need be named as the set's own are.
             generate_name: if uid % 3 == 0 { "p-1" } else { "p-" }.into(),
             uid: Uid::from_counter(0, uid),
