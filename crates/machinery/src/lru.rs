@@ -6,16 +6,23 @@
 
 /// How many entries the smallest ring holds.
 const RING_MIN: usize = 64;
-const BUCKETS_PER_ENTRY: usize = 2;
+/// How many entries there may be: twice as many numbers fit into half a link.
+const CAPACITY_MAX: usize = 1 << 14;
+
+/// A link leads to an entry: its low half is the end of the entry's number, most of the high half the start of its key, so
+/// that another key's entry, which the processor's cache may not hold, is not looked at.
+const NUMBER: u32 = 0xffff;
+const TAG: u32 = 0x7fff_0000;
+/// Of the link that belongs to an entry: its key has been used again, and the value is in a later entry.
+const STALE: u32 = 1 << 31;
+
+/// The link to no entry.
+const NO_LINK: u32 = NUMBER;
 
 #[derive(Clone, Debug, Default)]
 struct Entry<V> {
     key: u64,
     value: V,
-    /// The number of the entry of the same bucket that was put in before this one.
-    next: u32,
-    /// Whether the key has been used again: its value is in a later entry.
-    is_stale: bool,
 }
 
 /// Entries are numbered as they are put in, and numbers begin again at 0 after the last one. Those from `oldest` to
@@ -24,11 +31,11 @@ struct Entry<V> {
 #[derive(Clone, Debug)]
 pub(crate) struct Lru<V> {
     capacity: usize,
-    /// The number of the latest entry of each bucket. The keys are hashes, so that their low bits choose. There are
-    /// [`BUCKETS_PER_ENTRY`] for each place in the ring: what is not there is seldom looked for in an entry, which the
-    /// processor's cache may not hold.
+    /// The link to the latest entry of each bucket. The keys are hashes, so that their low bits choose.
     buckets: Vec<u32>,
-    /// A power of two of them: the low bits of an entry's number are its place.
+    /// The link from each entry to the one before it in its bucket.
+    links: Vec<u32>,
+    /// As many as there are links and buckets, a power of two: the low bits of an entry's number are its place.
     ring: Vec<Entry<V>>,
     oldest: u32,
     end: u32,
@@ -39,10 +46,10 @@ pub(crate) struct Lru<V> {
 impl<V: Clone + Default> Lru<V> {
     /// A map of at most `capacity` entries, and at least one.
     pub(crate) fn new(capacity: usize) -> Lru<V> {
-        let capacity = capacity.clamp(1, u32::MAX as usize / 4);
         Lru {
-            capacity,
-            buckets: vec![u32::MAX; BUCKETS_PER_ENTRY * RING_MIN],
+            capacity: capacity.clamp(1, CAPACITY_MAX),
+            buckets: vec![NO_LINK; RING_MIN],
+            links: vec![NO_LINK; RING_MIN],
             ring: vec![Entry::default(); RING_MIN],
             oldest: 0,
             end: 0,
@@ -53,18 +60,19 @@ impl<V: Clone + Default> Lru<V> {
     /// The number of a key's entry, good until the next use.
     #[inline]
     pub(crate) fn find(&self, key: u64) -> Option<u32> {
-        let (mut number, mut age) = (self.buckets[self.bucket(key)], 0);
+        let (mut link, mut age) = (self.buckets[self.place(key as u32)], 0);
         loop {
-            let older = self.end.wrapping_sub(number);
+            let older = self.end.wrapping_sub(link) & NUMBER;
             if older <= age || older > self.end.wrapping_sub(self.oldest) {
                 return None;
             }
-            let entry = &self.ring[self.place(number)];
-            if entry.key == key {
-                // The latest of a key comes first in its bucket.
+            let number = self.end.wrapping_sub(older);
+            let place = self.place(number);
+            // The latest of a key comes first in its bucket.
+            if link & TAG == tag(key) && self.ring[place].key == key {
                 return Some(number);
             }
-            (number, age) = (entry.next, older);
+            (link, age) = (self.links[place], older);
         }
     }
 
@@ -75,8 +83,8 @@ impl<V: Clone + Default> Lru<V> {
         if number.wrapping_add(1) == self.end {
             return &mut self.ring[place].value;
         }
+        self.links[place] |= STALE;
         let entry = &mut self.ring[place];
-        entry.is_stale = true;
         let (key, value) = (entry.key, std::mem::take(&mut entry.value));
         self.put(key, value)
     }
@@ -92,13 +100,8 @@ impl<V: Clone + Default> Lru<V> {
     }
 
     #[inline]
-    fn bucket(&self, key: u64) -> usize {
-        key as usize & (self.buckets.len() - 1)
-    }
-
-    #[inline]
-    fn place(&self, number: u32) -> usize {
-        number as usize & (self.ring.len() - 1)
+    fn place(&self, bits: u32) -> usize {
+        bits as usize & (self.ring.len() - 1)
     }
 
     #[inline]
@@ -106,18 +109,18 @@ impl<V: Clone + Default> Lru<V> {
         if self.end.wrapping_sub(self.oldest) as usize == self.ring.len() {
             self.make_room();
         }
-        let (number, bucket) = (self.end, self.bucket(key));
-        self.end = number.wrapping_add(1);
-        let next = std::mem::replace(&mut self.buckets[bucket], number);
-        let place = self.place(number);
+        let (place, bucket) = (self.place(self.end), self.place(key as u32));
+        let link = tag(key) | self.end & NUMBER;
+        self.end = self.end.wrapping_add(1);
+        self.links[place] = std::mem::replace(&mut self.buckets[bucket], link);
         let entry = &mut self.ring[place];
-        *entry = Entry { key, value, next, is_stale: false };
+        *entry = Entry { key, value };
         &mut entry.value
     }
 
     #[inline]
     fn forget_oldest(&mut self) {
-        while self.ring[self.place(self.oldest)].is_stale {
+        while self.links[self.place(self.oldest)] & STALE != 0 {
             self.oldest = self.oldest.wrapping_add(1);
         }
         self.oldest = self.oldest.wrapping_add(1);
@@ -128,15 +131,21 @@ impl<V: Clone + Default> Lru<V> {
     #[cold]
     fn make_room(&mut self) {
         let room = (4 * self.count).min(2 * self.capacity).max(RING_MIN).next_power_of_two();
-        let from = self.place(self.oldest);
-        let mut old = std::mem::replace(&mut self.ring, vec![Entry::default(); room]);
-        old.rotate_left(from);
-        self.buckets = vec![u32::MAX; BUCKETS_PER_ENTRY * room];
+        let mut entries = std::mem::replace(&mut self.ring, vec![Entry::default(); room]);
+        let links = std::mem::replace(&mut self.links, vec![NO_LINK; room]);
+        self.buckets = vec![NO_LINK; room];
+        let from = self.oldest as usize & (entries.len() - 1);
         (self.oldest, self.end) = (0, 0);
-        for entry in old.into_iter().filter(|entry| !entry.is_stale) {
-            self.put(entry.key, entry.value);
+        for place in (from..entries.len()).chain(0..from).filter(|place| links[*place] & STALE == 0) {
+            let Entry { key, value } = std::mem::take(&mut entries[place]);
+            self.put(key, value);
         }
     }
+}
+
+#[inline]
+fn tag(key: u64) -> u32 {
+    (key >> 33) as u32 & TAG
 }
 
 #[cfg(test)]
@@ -157,8 +166,8 @@ mod tests {
 
         fn keys(&self) -> Vec<u64> {
             let known = (0..self.end.wrapping_sub(self.oldest)).map(|n| self.end.wrapping_sub(n + 1));
-            let entries = known.map(|number| &self.ring[self.place(number)]);
-            entries.filter(|entry| !entry.is_stale).map(|entry| entry.key).collect()
+            let places = known.map(|number| self.place(number));
+            places.filter(|place| self.links[*place] & STALE == 0).map(|place| self.ring[place].key).collect()
         }
     }
 
@@ -209,6 +218,26 @@ mod tests {
             }
             assert_eq!(lru.keys(), list.iter().map(|(key, _)| *key).collect::<Vec<_>>());
             assert_eq!(lru.count, list.len());
+        }
+    }
+
+    #[test]
+    fn numbers_that_come_round_lead_to_nothing_that_is_gone() {
+        let mut lru = Lru::new(40);
+        let (often, seldom) = (|n: u64| n << 8 | 1, |n: u64| n << 8 | 2);
+        for n in 0..140_000 {
+            // One bucket is used all the time and another so seldom that the numbers have come round in between.
+            if n % 65_500 < 3 {
+                for key in [seldom(n), seldom(n.saturating_sub(65_500))] {
+                    assert_eq!(*lru.get_or_insert_with(key, || key), key, "{n}");
+                }
+            }
+            assert_eq!((lru.find(often(n)), lru.find(seldom(n + 1))), (None, None));
+            lru.insert(often(n), often(n));
+            for known in [n, n.saturating_sub(15), n.saturating_sub(30)] {
+                assert!(lru.find(often(known)).is_some_and(|at| lru.ring[lru.place(at)].value == often(known)));
+            }
+            assert!(n < 50 || lru.find(often(n - 50)).is_none());
         }
     }
 
