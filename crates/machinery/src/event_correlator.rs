@@ -13,7 +13,9 @@ use seatrial_engine::SimTime;
 use crate::limits::{
     EVENT_AGGREGATE_INTERVAL, EVENT_AGGREGATE_MAX, EVENT_CACHE_ENTRIES, EVENT_SPAM_BURST, EVENT_SPAM_REFILL,
 };
-use crate::lru::Lru;
+use crate::lru::{CAPACITY_MAX, Lru};
+
+const _: () = assert!(EVENT_CACHE_ENTRIES <= CAPACITY_MAX, "a cache holds as many entries as upstream's");
 
 const AGGREGATE_INTERVAL_NS: u64 = EVENT_AGGREGATE_INTERVAL.as_nanos() as u64;
 
@@ -142,7 +144,7 @@ impl EventCorrelator {
         EventCorrelator::default()
     }
 
-    /// A correlator whose three caches hold so many entries each, and at least one.
+    /// A correlator whose three caches hold so many entries each, at least one and at most 16,384.
     #[must_use]
     pub fn with_capacity(entries: usize) -> EventCorrelator {
         EventCorrelator { aggregator: Lru::new(entries), logger: Lru::new(entries), spam_filter: Lru::new(entries) }
@@ -473,6 +475,12 @@ mod tests {
             }] += 1;
         }
         assert!(seen.iter().all(|count| *count > 100), "{seen:?}");
+    }
+
+    #[test]
+    fn two_entries_of_a_cache_share_a_line_of_the_processor_s() {
+        let sizes = [size_of::<(u64, SpamRecord)>(), size_of::<(u64, AggregateRecord)>(), size_of::<(u64, EventLog)>()];
+        assert_eq!(sizes, [24, 32, 32]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 /// How many entries the smallest ring holds.
 const RING_MIN: usize = 64;
 /// How many entries there may be: twice as many numbers fit into half a link.
-const CAPACITY_MAX: usize = 1 << 14;
+pub(crate) const CAPACITY_MAX: usize = 1 << 14;
 
 /// A link leads to an entry: its low half is the end of the entry's number, most of the high half the start of its key, so
 /// that another key's entry, which the processor's cache may not hold, is not looked at.
@@ -44,7 +44,7 @@ pub(crate) struct Lru<V> {
 }
 
 impl<V: Clone + Default> Lru<V> {
-    /// A map of at most `capacity` entries, and at least one.
+    /// A map of at most `capacity` entries, at least one and at most [`CAPACITY_MAX`].
     pub(crate) fn new(capacity: usize) -> Lru<V> {
         Lru {
             capacity: capacity.clamp(1, CAPACITY_MAX),
