@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, PersistentVolumeClaim};
+use seatrial_api::{ApiError, PersistentVolumeClaim, Str};
 use seatrial_machinery::volumes::{ANN_BETA_STORAGE_PROVISIONER, ANN_STORAGE_PROVISIONER};
 use seatrial_machinery::{EventText, ObjectRef, Piece, SyncContext, class_of_claim};
 
@@ -74,7 +74,8 @@ fn set_claim_provisioner(
         return Ok(Arc::clone(claim));
     }
     let mut changed = PersistentVolumeClaim::clone(claim);
-    changed.meta.annotations.insert(ANN_BETA_STORAGE_PROVISIONER, provisioner);
-    changed.meta.annotations.insert(ANN_STORAGE_PROVISIONER, provisioner);
+    let named = [ANN_BETA_STORAGE_PROVISIONER, ANN_STORAGE_PROVISIONER];
+    let annotations = named.map(|key| (Str::new_static(key), Str::from(provisioner)));
+    changed.meta.annotations = claim.meta.annotations.with_all(annotations);
     cx.client.update(changed)
 }

@@ -138,7 +138,7 @@ impl VolumeProvisioner {
         let finalizers = (provisioner != RECORDED_PROVISIONER).then(|| Str::new_static(FINALIZER));
         let meta = ObjectMeta {
             name,
-            annotations: StrMap::from_iter([(ANN_DYNAMICALLY_PROVISIONED, provisioner)]),
+            annotations: StrMap::EMPTY.with(Str::new_static(ANN_DYNAMICALLY_PROVISIONED), provisioner.into()),
             finalizers: Finalizers::from_iter(finalizers),
             ..ObjectMeta::default()
         };
@@ -181,10 +181,24 @@ impl VolumeProvisioner {
 
 /// The name of the driver: the provisioner's, made into a name that a volume may have.
 pub(super) fn driver_of(provisioner: &str) -> String {
+    if is_driver_name(provisioner) {
+        return provisioner.to_owned();
+    }
     let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '.' };
     let name: String = provisioner.chars().map(allowed).take(DRIVER_NAME_LENGTH_MAX).collect();
     let parts = name.split('.').map(|part| part.trim_matches('-')).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join(".")
+}
+
+/// Whether a provisioner's name is one that a volume may have, as nearly all are.
+fn is_driver_name(provisioner: &str) -> bool {
+    let is_label = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    provisioner.len() <= DRIVER_NAME_LENGTH_MAX && provisioner.split('.').all(is_label)
 }
 
 fn request_of(claim: &PersistentVolumeClaim) -> Option<Quantity> {

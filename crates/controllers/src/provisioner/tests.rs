@@ -168,6 +168,10 @@ fn a_driver_has_a_name_that_volumes_may_have() {
         ("sim.seatrial.dev/disk", "sim.seatrial.dev.disk"),
         ("example.com/NFS_client", "example.com.NFS.client"),
         ("a/-b-", "a.b"),
+        ("-a.b", "a.b"),
+        ("a..b-", "a.b"),
+        ("a-b.C", "a-b.C"),
+        ("", ""),
     ];
     for (provisioner, driver) in rows {
         assert_eq!(super::provision::driver_of(provisioner), driver, "{provisioner}");

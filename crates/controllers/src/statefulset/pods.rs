@@ -261,7 +261,11 @@ impl SetPods {
         if first > last {
             return None;
         }
-        let last_of = |places: &BTreeSet<i32>| places.range(first..=last).next_back().copied();
+        // Mostly the last place of all is the one.
+        let last_of = |places: &BTreeSet<i32>| match places.last() {
+            Some(place) if *place > last => places.range(first..=last).next_back().copied(),
+            place => place.copied().filter(|place| *place >= first),
+        };
         [last_of(&self.outdated), last_of(&self.unavailable)].into_iter().flatten().max()
     }
 
