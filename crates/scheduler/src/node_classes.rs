@@ -63,39 +63,21 @@ fn nth_of(mut nodes: Nodes, nth: usize) -> Option<usize> {
     (nodes != 0).then(|| nodes.trailing_zeros() as usize)
 }
 
-/// The nodes of a block that are in a class.
-#[derive(Clone, Copy, Debug)]
-struct Members {
-    class: u16,
-    /// How many they are, so that they need not be counted where all of the block are meant.
-    count: u16,
-    nodes: Nodes,
-}
-
-impl Members {
-    /// How many of some nodes they are.
-    fn count_among(&self, of: Nodes) -> u32 {
-        if self.nodes & !of == 0 { u32::from(self.count) } else { (self.nodes & of).count_ones() }
-    }
-}
-
 /// Which classes the nodes of a block are in.
 #[derive(Debug, Default)]
 struct Block {
     stale: Nodes,
-    /// Classes of nodes that fit.
-    classes: Vec<Members>,
+    /// Classes of nodes that fit, each with its nodes.
+    classes: Vec<(u16, Nodes)>,
 }
 
 impl Block {
     fn leave(&mut self, class: u16, node: Nodes) {
         if class == STALE {
             self.stale &= !node;
-        } else if let Some(at) = self.classes.iter().position(|members| members.class == class) {
-            let members = &mut self.classes[at];
-            members.nodes &= !node;
-            members.count -= 1;
-            if members.count == 0 {
+        } else if let Some(at) = self.classes.iter().position(|(known, _)| *known == class) {
+            self.classes[at].1 &= !node;
+            if self.classes[at].1 == 0 {
                 self.classes.swap_remove(at);
             }
         }
@@ -105,12 +87,9 @@ impl Block {
         if class == STALE {
             self.stale |= node;
         } else if class != MISFIT {
-            match self.classes.iter_mut().find(|members| members.class == class) {
-                Some(members) => {
-                    members.nodes |= node;
-                    members.count += 1;
-                }
-                None => self.classes.push(Members { class, count: 1, nodes: node }),
+            match self.classes.iter_mut().find(|(known, _)| *known == class) {
+                Some((_, nodes)) => *nodes |= node,
+                None => self.classes.push((class, node)),
             }
         }
     }
@@ -338,8 +317,8 @@ impl NodeClasses {
         fits: &impl Fn(&Traits) -> bool,
     ) -> Option<()> {
         let stale = self.blocks[block].stale & rest;
-        let most = self.count_fitting(block, rest, tally, fits) + stale.count_ones();
-        if tally.feasible + (most as usize) < wanted {
+        let most = (self.fitting(block, rest, tally, fits) | stale).count_ones() as usize;
+        if tally.feasible + most < wanted {
             // However the nodes are that changed, all are looked at.
             self.read_all((block, stale), read)?;
             self.take((block, rest), tally, fits);
@@ -361,30 +340,20 @@ impl NodeClasses {
         Some(())
     }
 
-    /// How many of some nodes fit, as far as it is known.
-    fn count_fitting(&self, block: usize, of: Nodes, tally: &mut Tally, fits: &impl Fn(&Traits) -> bool) -> u32 {
-        let classes = self.blocks[block].classes.iter();
-        let count = |members: &Members| {
-            let memo = tally.memo(members.class, || fits(&self.classes[usize::from(members.class)].traits));
-            if memo.fits { members.count_among(of) } else { 0 }
-        };
-        classes.map(count).sum()
-    }
-
     /// Those of some nodes that fit, as far as it is known.
     fn fitting(&self, block: usize, of: Nodes, tally: &mut Tally, fits: &impl Fn(&Traits) -> bool) -> Nodes {
         let classes = self.blocks[block].classes.iter();
-        classes.fold(0, |all, members| {
-            let memo = tally.memo(members.class, || fits(&self.classes[usize::from(members.class)].traits));
-            all | if memo.fits { members.nodes & of } else { 0 }
+        classes.fold(0, |all, (class, nodes)| {
+            let memo = tally.memo(*class, || fits(&self.classes[usize::from(*class)].traits));
+            all | if memo.fits { nodes & of } else { 0 }
         })
     }
 
     /// Adds up nodes that were looked at.
     fn take(&self, (block, of): (usize, Nodes), tally: &mut Tally, fits: &impl Fn(&Traits) -> bool) {
-        for members in &self.blocks[block].classes {
-            let count = members.count_among(of);
-            let memo = tally.memo(members.class, || fits(&self.classes[usize::from(members.class)].traits));
+        for (class, nodes) in &self.blocks[block].classes {
+            let count = (nodes & of).count_ones();
+            let memo = tally.memo(*class, || fits(&self.classes[usize::from(*class)].traits));
             memo.node_count += count;
             let fitting = if memo.fits { count as usize } else { 0 };
             tally.feasible += fitting;
@@ -413,8 +382,7 @@ impl NodeClasses {
         let mut left = nth;
         for (block, places) in parts(self.class_of.len(), start, tally.looked_at) {
             let classes = self.blocks[block].classes.iter();
-            let are_top = classes.filter(|members| tally.top.contains(&members.class));
-            let are_top = are_top.fold(0, |all, members| all | members.nodes);
+            let are_top = classes.filter(|(class, _)| tally.top.contains(class)).fold(0, |all, (_, nodes)| all | nodes);
             let here = are_top & nodes_at(places);
             let count = here.count_ones() as usize;
             if left < count {
