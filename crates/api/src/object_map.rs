@@ -178,8 +178,12 @@ impl<V: Named> ObjectMap<V> {
 
     /// Takes the value at a place away.
     pub fn remove(&mut self, namespace: &str, name: &str) -> Option<V> {
-        let hash = hash_of(namespace, name);
-        let slot = self.find(hash, namespace, name)?;
+        self.remove_at(self.slot_of(namespace, name)?)
+    }
+
+    /// Takes the value at a slot away.
+    pub fn remove_at(&mut self, slot: Slot) -> Option<V> {
+        let hash = self.values.get(slot)?.with_place(hash_of);
         self.index.find_entry(spread(hash), |place| place.slot == slot).ok()?.remove();
         self.free.push(slot);
         self.values.remove(slot)
@@ -203,6 +207,15 @@ impl<R: Resource> ObjectMap<Arc<R>> {
             // It is the very one, so nobody has to compare names.
             Some(place) if Arc::ptr_eq(place, old) => *place = Arc::clone(new),
             _ => drop(self.insert(slot, Arc::clone(new))),
+        }
+    }
+
+    /// Takes an object away of which this is the last version.
+    pub fn remove_version(&mut self, last: &Arc<R>) {
+        let meta = last.meta();
+        match self.values.get(meta.slot) {
+            Some(known) if Arc::ptr_eq(known, last) => drop(self.remove_at(meta.slot)),
+            _ => drop(self.remove(&meta.namespace, &meta.name)),
         }
     }
 }

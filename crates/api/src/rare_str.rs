@@ -1,5 +1,6 @@
 //! A text that hardly any object has: one word, and nothing behind it where it is empty.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -15,6 +16,18 @@ impl RareStr {
     #[inline]
     pub fn as_str(&self) -> &str {
         self.0.as_deref().map_or("", Str::as_str)
+    }
+}
+
+impl Ord for RareStr {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl PartialOrd for RareStr {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

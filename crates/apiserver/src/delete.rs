@@ -62,18 +62,43 @@ impl ApiServer {
         key: &ObjectKey,
         options: &DeleteOptions,
     ) -> Result<Deleted, ApiError> {
-        for_kind!(key.kind, delete_typed(self, request, key, options))
+        for_kind!(key.kind, delete_named(self, request, key, options))
+    }
+
+    /// Deletes the object that bears the name of one that was read, which is found without a search.
+    ///
+    /// # Errors
+    /// As [`ApiServer::delete`].
+    pub fn delete_read<R: Strategy>(
+        &mut self,
+        request: &RequestInfo<'_>,
+        read: &R,
+        options: &DeleteOptions,
+    ) -> Result<Deleted, ApiError> {
+        let stored = self.store.stored::<R>(read.meta());
+        let old = Arc::clone(stored.ok_or_else(|| errors::not_found(R::KIND, &read.meta().name))?);
+        delete_stored(self, request, old, options)
     }
 }
 
-fn delete_typed<R: Strategy>(
+fn delete_named<R: Strategy>(
     server: &mut ApiServer,
     request: &RequestInfo<'_>,
     key: &ObjectKey,
     options: &DeleteOptions,
 ) -> Result<Deleted, ApiError> {
     let old = Arc::clone(server.get::<R>(&key.namespace, &key.name)?);
-    check_preconditions(key.kind, &*old, options)?;
+    delete_stored(server, request, old, options)
+}
+
+fn delete_stored<R: Strategy>(
+    server: &mut ApiServer,
+    request: &RequestInfo<'_>,
+    old: Arc<R>,
+    options: &DeleteOptions,
+) -> Result<Deleted, ApiError> {
+    let slot = old.meta().slot;
+    check_preconditions(R::KIND, &*old, options)?;
     old.check_delete()?;
     let mut new = R::clone(&old);
     let graceful = match before_delete(&mut new, request, options) {
@@ -96,10 +121,10 @@ fn delete_typed<R: Strategy>(
     } else if request.dry_run {
         wrap(Arc::new(new))
     } else {
-        wrap(server.store.replace(old.meta().slot, new))
+        wrap(server.store.replace(slot, new))
     };
     if gone && !request.dry_run {
-        object = server.store.remove(key).unwrap_or(object);
+        object = server.store.remove_stored(&object).unwrap_or(object);
         if let Some(object) = R::unwrap(&object) {
             object.after_delete(server, request);
         }

@@ -209,6 +209,15 @@ impl Store {
         Some(self.log_removal(old))
     }
 
+    /// Removes an object that is stored, as [`Store::remove`] does.
+    pub(crate) fn remove_stored(&mut self, object: &Object) -> Option<Object> {
+        if object.kind() == Kind::Event {
+            return self.remove(&object.key());
+        }
+        let old = self.tables[object.kind() as usize].remove_at(object.meta().slot)?;
+        Some(self.log_removal(old))
+    }
+
     fn log_removal(&mut self, old: Object) -> Object {
         let resource_version = self.next_version(old.kind());
         let object = old.with_version(resource_version);

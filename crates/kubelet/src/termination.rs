@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use seatrial_api::Resource;
 use seatrial_machinery::{DeleteOptions, EventText, SimTime};
 
 use crate::behavior::{DEFAULT_TERMINATE, EXIT_CODE_SIGKILL, EXIT_CODE_SIGTERM, Terminate};
@@ -222,10 +221,10 @@ impl PodWorker {
         if !turn.pod.meta.is_deleting() {
             return;
         }
-        let (key, uid) = (self.pod.key(), self.pod.meta.uid.clone());
-        let options = DeleteOptions { grace_period_seconds: Some(0), uid: Some(uid), ..DeleteOptions::default() };
+        let uid = Some(self.pod.meta.uid.clone());
+        let options = DeleteOptions { grace_period_seconds: Some(0), uid, ..DeleteOptions::default() };
         // A pod that somebody else has removed in between is gone all the same.
-        let _ = turn.client.delete(&key, &options);
+        let _ = turn.client.delete_read(&*self.pod, &options);
     }
 
     /// The events of containers whose pod is gone.

@@ -121,6 +121,14 @@ impl<'a> Client<'a> {
         self.counted(|server, request| server.delete(request, key, options)).map(drop)
     }
 
+    /// Deletes the object that bears the name of one that was read.
+    ///
+    /// # Errors
+    /// See [`ApiServer::delete_read`].
+    pub fn delete_read<R: Strategy>(&mut self, read: &R, options: &DeleteOptions) -> Result<(), ApiError> {
+        self.counted(|server, request| server.delete_read(request, read, options)).map(drop)
+    }
+
     /// Any other write.
     ///
     /// # Errors

@@ -7,11 +7,11 @@
 //! Invariant: the index gives what sorting all pods would give, at a cost that does not grow with their number.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, btree_set};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Pod, PodPhase, SlotMap, Str, Time, Uid};
+use seatrial_api::{Pod, PodPhase, RareStr, Slot, SlotMap, Str, Time, Uid};
 
 use crate::clock::Clock;
 
@@ -125,29 +125,38 @@ fn max_restarts(pod: &Pod) -> (i32, i32) {
     (most(&pod.status.container_statuses), of_sidecars.unwrap_or(0))
 }
 
-/// Where a group of pods stands: the crowd on its node is part of it, so a node's groups move when its crowd changes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+/// What pods have in common that only their names tell apart. The crowd on their node is part of it, so a node's groups
+/// move when its crowd changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cell {
     class: Class,
     rank: Reverse<u32>,
     age: Age,
-    first: Tie,
-    node: u32,
 }
 
-/// A pod's name in the order of names, or what is after all names.
+impl Cell {
+    fn new(standing: Standing, rank: u32) -> Self {
+        Self { class: standing.class, rank: Reverse(rank), age: standing.age }
+    }
+
+    /// Whether only restarts, age and name tell the pods of both apart.
+    fn is_beside(&self, other: &Self, clock: Clock) -> bool {
+        (self.class, self.rank) == (other.class, other.rank)
+            && self.age.ready_bucket(clock) == other.age.ready_bucket(clock)
+    }
+}
+
+/// A pod's name in the order of names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Tie {
     /// The order of most names as a number. Nothing else tells most pods apart, and comparing their names, which begin
     /// all alike, would be most of the work.
     number: u64,
     /// The name where the number does not say all of it, else nothing.
-    name: Str,
+    name: RareStr,
 }
 
 impl Tie {
-    const AFTER: Self = Self { number: u64::MAX, name: Str::new_static("") };
-
     /// The number is what the first eight bytes after `prefix` are; names without it come before or after all others.
     fn new(name: &Str, prefix: &str) -> Self {
         match name.as_bytes().strip_prefix(prefix.as_bytes()) {
@@ -158,27 +167,11 @@ impl Tie {
                 // Names are ASCII, so this is far from the lowest and the highest numbers.
                 let number = u64::from_be_bytes(first);
                 let is_all = rest.len() <= first.len();
-                Self { number, name: if is_all { Str::new_static("") } else { name.clone() } }
+                Self { number, name: if is_all { RareStr::default() } else { name.clone().into() } }
             }
-            _ if name.as_str() <= prefix => Self { number: 0, name: name.clone() },
-            _ => Self { number: u64::MAX - 1, name: name.clone() },
+            _ if name.as_str() <= prefix => Self { number: 0, name: name.clone().into() },
+            _ => Self { number: u64::MAX, name: name.clone().into() },
         }
-    }
-}
-
-impl Place {
-    fn is_alike(&self, other: &Self) -> bool {
-        (self.class, self.rank, self.age) == (other.class, other.rank, other.age)
-    }
-
-    /// Whether only restarts, age and name tell the pods of both places apart.
-    fn shares_cell(&self, other: &Self, clock: Clock) -> bool {
-        (self.class, self.rank) == (other.class, other.rank)
-            && self.age.ready_bucket(clock) == other.age.ready_bucket(clock)
-    }
-
-    fn after_all_alike(&self) -> Self {
-        Self { class: self.class, rank: self.rank, age: self.age, first: Tie::AFTER, node: u32::MAX }
     }
 }
 
@@ -186,9 +179,12 @@ impl Place {
 #[derive(Debug)]
 struct Group {
     standing: Standing,
-    /// With their names, so that looking for one looks at no pod.
-    pods: Vec<(Tie, Arc<Pod>)>,
+    /// By their names: where they lie, so that a version that stands as the one before changes nothing here.
+    pods: Vec<(Tie, Slot)>,
 }
+
+/// Groups of one cell by the names of their first pods, with their nodes.
+type Groups = BTreeSet<(Tie, u32)>;
 
 /// The active pods of one set, in order from the moment it shrinks; before that they only count for the crowds.
 #[derive(Debug, Default)]
@@ -198,7 +194,7 @@ struct RankedSet {
     prefix: Str,
     /// By node.
     groups: Vec<Vec<Group>>,
-    order: BTreeSet<Place>,
+    order: BTreeMap<Cell, Groups>,
 }
 
 /// The active pods of all sets of one workload, as far as deleting them goes.
@@ -212,19 +208,28 @@ pub(crate) struct DeletionOrder {
     sets: Vec<(Uid, RankedSet)>,
 }
 
-impl Group {
-    fn place(&self, node: u32, rank: u32) -> Option<Place> {
-        let first = self.pods.first()?.0.clone();
-        Some(Place { class: self.standing.class, rank: Reverse(rank), age: self.standing.age, first, node })
+/// Puts a group into the order.
+fn put(order: &mut BTreeMap<Cell, Groups>, group: &Group, node: u32, rank: u32) {
+    if let Some((first, _)) = group.pods.first() {
+        order.entry(Cell::new(group.standing, rank)).or_default().insert((first.clone(), node));
+    }
+}
+
+/// Takes a group out of the order.
+fn take(order: &mut BTreeMap<Cell, Groups>, group: &Group, node: u32, rank: u32) {
+    let cell = Cell::new(group.standing, rank);
+    if let Some((first, _)) = group.pods.first()
+        && let Some(groups) = order.get_mut(&cell)
+    {
+        groups.remove(&(first.clone(), node));
+        if groups.is_empty() {
+            order.remove(&cell);
+        }
     }
 }
 
 impl RankedSet {
-    fn groups(&self, node: u32) -> &[Group] {
-        self.groups.get(node as usize).map_or(&[], Vec::as_slice)
-    }
-
-    fn insert(&mut self, pod: &Arc<Pod>, node: u32, rank: u32) {
+    fn insert(&mut self, pod: &Pod, node: u32, rank: u32) {
         if !self.is_ordered {
             return;
         }
@@ -240,14 +245,12 @@ impl RankedSet {
         let group = &mut groups[index];
         let tie = Tie::new(&pod.meta.name, &self.prefix);
         let at = group.pods.partition_point(|(other, _)| *other < tie);
-        if at == 0
-            && let Some(old) = group.place(node, rank)
-        {
-            self.order.remove(&old);
-        }
-        group.pods.insert(at, (tie, Arc::clone(pod)));
         if at == 0 {
-            self.order.extend(group.place(node, rank));
+            take(&mut self.order, group, node, rank);
+        }
+        group.pods.insert(at, (tie, pod.meta.slot));
+        if at == 0 {
+            put(&mut self.order, group, node, rank);
         }
     }
 
@@ -258,93 +261,74 @@ impl RankedSet {
         let group = &mut groups[index];
         let tie = Tie::new(&pod.meta.name, &self.prefix);
         let Ok(at) = group.pods.binary_search_by(|(other, _)| other.cmp(&tie)) else { return };
-        if at == 0
-            && let Some(old) = group.place(node, rank)
-        {
-            self.order.remove(&old);
+        if at == 0 {
+            take(&mut self.order, group, node, rank);
         }
         group.pods.remove(at);
         if at == 0 {
-            self.order.extend(group.place(node, rank));
+            put(&mut self.order, group, node, rank);
         }
         if group.pods.is_empty() {
             groups.swap_remove(index);
         }
     }
 
-    /// Puts a newer version of a pod in the place of the old one, where nothing that is compared has changed.
-    fn replace(&mut self, old: &Pod, new: &Arc<Pod>, node: u32) -> bool {
-        let standing = Standing::of(new);
-        if Standing::of(old) != standing {
-            return false;
-        }
-        let tie = Tie::new(&new.meta.name, &self.prefix);
-        let groups = self.groups.get_mut(node as usize);
-        let group = groups.and_then(|groups| groups.iter_mut().find(|g| g.standing == standing));
-        let found = group.and_then(|g| {
-            let at = g.pods.binary_search_by(|(other, _)| other.cmp(&tie)).ok()?;
-            g.pods.get_mut(at)
-        });
-        found.map(|(_, slot)| *slot = Arc::clone(new)).is_some()
-    }
-
     fn move_node(&mut self, node: u32, from: u32, to: u32) {
         let Some(groups) = self.groups.get(node as usize) else { return };
         for group in groups {
-            if let Some(mut place) = group.place(node, from) {
-                self.order.remove(&place);
-                place.rank = Reverse(to);
-                self.order.insert(place);
-            }
+            take(&mut self.order, group, node, from);
+            put(&mut self.order, group, node, to);
         }
     }
 
-    fn pod(&self, place: &Place, index: usize) -> Option<&Arc<Pod>> {
-        let is_it = |g: &&Group| (g.standing.class, g.standing.age) == (place.class, place.age);
-        let group = self.groups(place.node).iter().find(is_it)?;
-        group.pods.get(index).map(|(_, pod)| pod)
+    fn pods(&self, cell: &Cell, node: u32) -> &[(Tie, Slot)] {
+        let is_it = |g: &&Group| (g.standing.class, g.standing.age) == (cell.class, cell.age);
+        let group = self.groups.get(node as usize).and_then(|groups| groups.iter().find(is_it));
+        group.map_or(&[], |group| &group.pods)
     }
 
-    fn first(&self, count: usize, clock: Clock) -> Vec<Arc<Pod>> {
+    fn first(&self, count: usize, clock: Clock) -> Vec<Slot> {
         let mut found = Vec::with_capacity(count);
-        let mut cell = self.order.first();
-        while let Some(head) = cell.filter(|_| found.len() < count) {
-            cell = self.take_of_cell(head, count, clock, &mut found);
+        let mut cells = self.order.iter().peekable();
+        while found.len() < count
+            && let Some((head, groups)) = cells.next()
+        {
+            let mut open = vec![(head, groups.iter())];
+            while let Some((cell, groups)) = cells.next_if(|(cell, _)| cell.is_beside(head, clock)) {
+                open.push((cell, groups.iter()));
+            }
+            self.take_of_cells(open, count, clock, &mut found);
         }
         found
     }
 
-    /// Takes pods that only restarts, age and name tell apart; returns the head of the next cell.
-    fn take_of_cell<'a>(
+    /// Takes pods of cells that only restarts, age and name tell apart.
+    fn take_of_cells<'a>(
         &'a self,
-        head: &'a Place,
+        mut open: Vec<(&'a Cell, btree_set::Iter<'a, (Tie, u32)>)>,
         count: usize,
         clock: Clock,
-        found: &mut Vec<Arc<Pod>>,
-    ) -> Option<&'a Place> {
-        let mut heap = BinaryHeap::new();
-        let candidate = |place: &'a Place, index: usize| {
-            let pod = self.pod(place, index)?;
-            Some(Reverse((place.age.rest(clock), &pod.meta.name, place, index)))
+        found: &mut Vec<Slot>,
+    ) {
+        let candidate = |cell: &Cell, node: u32, index: usize, of: usize| {
+            let (tie, _) = self.pods(cell, node).get(index)?;
+            Some(Reverse((cell.age.rest(clock), tie, node, index, of)))
         };
-        // Places that are alike are ordered by their first pods, so of each kind only the first need be open.
-        let mut next = Some(head);
-        while let Some(place) = next.filter(|place| place.shares_cell(head, clock)) {
-            heap.extend(candidate(place, 0));
-            next = self.order.range(place.after_all_alike()..).next();
-        }
+        // The groups of a cell are ordered by their first pods, so of each cell only the first need be looked at.
+        let first_of = |(cell, groups): &mut (&Cell, btree_set::Iter<'_, (Tie, u32)>), of| {
+            candidate(cell, groups.next()?.1, 0, of)
+        };
+        let mut heap: BinaryHeap<_> = open.iter_mut().enumerate().filter_map(|(of, cell)| first_of(cell, of)).collect();
         while found.len() < count
-            && let Some(Reverse((_, _, place, index))) = heap.pop()
+            && let Some(Reverse((_, _, node, index, of))) = heap.pop()
         {
-            found.extend(self.pod(place, index).cloned());
-            heap.extend(candidate(place, index + 1));
+            let cell = open[of].0;
+            found.extend(self.pods(cell, node).get(index).map(|(_, slot)| *slot));
+            heap.extend(candidate(cell, node, index + 1, of));
             if index == 0 {
-                let after = (std::ops::Bound::Excluded(place), std::ops::Bound::Unbounded);
-                let alike = self.order.range::<Place, _>(after).next().filter(|p| p.is_alike(place));
-                heap.extend(alike.and_then(|p| candidate(p, 0)));
+                heap.extend(first_of(&mut open[of], of));
             }
         }
-        next
     }
 }
 
@@ -402,7 +386,7 @@ impl DeletionOrder {
         {
             let rank = self.crowds[to as usize];
             let set = &mut self.sets[index].1;
-            if set.is_ordered && !set.replace(old, new, to) {
+            if set.is_ordered && Standing::of(old) != Standing::of(new) {
                 set.remove(old, from, rank);
                 set.insert(new, to, rank);
             }
@@ -440,7 +424,7 @@ impl DeletionOrder {
     }
 
     /// The first so many pods of a set in the order of deletion; `None` where the index does not know the set.
-    pub(crate) fn first(&self, set: &Uid, count: usize, clock: Clock) -> Option<Vec<Arc<Pod>>> {
+    pub(crate) fn first(&self, set: &Uid, count: usize, clock: Clock) -> Option<Vec<Slot>> {
         let (_, ranked) = self.sets.iter().find(|(uid, ranked)| uid == set && ranked.is_ordered)?;
         Some(ranked.first(count, clock))
     }

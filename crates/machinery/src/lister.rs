@@ -118,7 +118,7 @@ impl<R: Resource> Lister<R> {
         match (old, new) {
             (Some(old), Some(new)) => self.objects.replace_or_insert(new.meta().slot, old, new),
             (None, Some(new)) => drop(self.objects.insert(new.meta().slot, Arc::clone(new))),
-            (Some(old), None) => drop(self.objects.remove(&old.meta().namespace, &old.meta().name)),
+            (Some(old), None) => self.objects.remove_version(old),
             (None, None) => {}
         }
     }

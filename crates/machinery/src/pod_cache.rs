@@ -216,7 +216,8 @@ impl PodCache {
     /// The first so many active pods of a set in the order of deletion, where that order is kept: from the moment the set
     /// or a sibling was first scaled down.
     pub fn first_to_delete(&self, set: &Uid, count: usize, clock: Clock) -> Option<Vec<Arc<Pod>>> {
-        self.deletion_orders.get(self.workloads.get(set)?)?.first(set, count, clock)
+        let first = self.deletion_orders.get(self.workloads.get(set)?)?.first(set, count, clock)?;
+        Some(first.into_iter().filter_map(|slot| self.lister.at(slot).cloned()).collect())
     }
 
     /// A set is there, and this is its controller.

@@ -5,9 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use seatrial_api::{
-    ApiError, Kind, ObjectKey, ObjectMeta, OwnerReference, Pod, PodStatus, PodTemplateSpec, Resource, Str, Uid, names,
-};
+use seatrial_api::{ApiError, ObjectMeta, OwnerReference, Pod, PodStatus, PodTemplateSpec, Resource, Str, Uid, names};
 use seatrial_apiserver::DeleteOptions;
 
 use crate::client::Client;
@@ -110,8 +108,7 @@ pub fn create_pod(client: &mut Client<'_>, pod: Pod, about: &ObjectRef<'_>) -> R
 /// # Errors
 /// What the API server answered; a pod that is gone is reported as such.
 pub fn delete_pod(client: &mut Client<'_>, pod: &Pod, about: &ObjectRef<'_>) -> Result<(), ApiError> {
-    let key = ObjectKey::new(Kind::Pod, &pod.meta.namespace, &pod.meta.name);
-    match client.delete(&key, &DeleteOptions::default()) {
+    match client.delete_read(pod, &DeleteOptions::default()) {
         Ok(()) => {
             let pieces = [Piece::Text("Deleted pod: "), Piece::Arg(&pod.meta.name)];
             client.event(about, &EventText::normal_pieces(REASON_SUCCESSFUL_DELETE, &pieces));
