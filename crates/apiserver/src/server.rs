@@ -193,7 +193,7 @@ impl ApiServer {
         if request.dry_run {
             return Ok(Arc::new(object));
         }
-        let stored = self.store.put(object);
+        let stored = self.store.create(object);
         stored.after_write(None, &mut self.service_allocators);
         self.note_expiry(&stored, request.now);
         Ok(stored)

@@ -142,6 +142,23 @@ impl Store {
         object
     }
 
+    /// Writes an object whose name is known to be free.
+    pub(crate) fn create<R: Resource>(&mut self, mut sent: R) -> Arc<R> {
+        if R::KIND == Kind::Event {
+            return self.put(sent);
+        }
+        let version = self.next_version(R::KIND);
+        let table = &mut self.tables[R::KIND as usize];
+        let meta = sent.meta_mut();
+        (meta.resource_version, meta.slot) = (version, table.next_slot());
+        let object = Arc::new(sent);
+        let wrapped = R::wrap(Arc::clone(&object));
+        debug_assert!(table.slot_of(&object.meta().namespace, &object.meta().name).is_none(), "the name is free");
+        table.insert_new(wrapped.clone());
+        self.log.push(Change { resource_version: version, type_: ChangeType::Added, object: wrapped, old: None });
+        object
+    }
+
     /// Writes the next version of the object that lies at a slot.
     pub(crate) fn replace<R: Resource>(&mut self, slot: Slot, mut sent: R) -> Arc<R> {
         if R::KIND == Kind::Event {

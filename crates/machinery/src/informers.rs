@@ -180,7 +180,11 @@ impl Informers {
             Object::Deployment(_) => self.deployments.apply(Replaced::of(change)),
             Object::DaemonSet(_) => self.daemon_sets.apply(Replaced::of(change)),
             Object::Namespace(_) => self.namespaces.apply(Replaced::of(change)),
-            Object::Node(_) => self.nodes.apply(Replaced::of(change)),
+            Object::Node(_) => {
+                let pair = Replaced::of(change);
+                self.nodes.apply(pair);
+                self.pods_by_node.node_changed(pair);
+            }
             Object::ResourceQuota(_) => self.resource_quotas.apply(Replaced::of(change)),
             Object::StatefulSet(_) => self.stateful_sets.apply(Replaced::of(change)),
             Object::ControllerRevision(_) => {

@@ -205,7 +205,7 @@ impl PodGcController {
     }
 
     fn miss(&mut self, cx: &EventContext<'_>, node: &Str) {
-        if cx.informers.nodes.get("", node).is_none() {
+        if !cx.informers.pods_by_node.has_node(node) {
             self.missing_nodes.entry(node.clone()).or_default();
         }
     }
