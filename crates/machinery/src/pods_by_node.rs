@@ -80,8 +80,11 @@ impl PodsByNode {
                 Some(bound) => bound,
                 None => self.nodes.entry(new.node_name.clone()).or_default(),
             };
-            if let Err(at) = bound.slots.binary_search(&new.meta.slot) {
-                bound.slots.insert(at, new.meta.slot);
+            let slot = new.meta.slot;
+            if bound.slots.last().is_none_or(|last| *last < slot) {
+                bound.slots.push(slot);
+            } else if let Err(at) = bound.slots.binary_search(&slot) {
+                bound.slots.insert(at, slot);
             }
         }
     }

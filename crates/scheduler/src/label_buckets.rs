@@ -42,6 +42,10 @@ impl LabelBuckets {
 
     /// The numbers of selectors that may mean these labels, in their order.
     pub(crate) fn candidates(&self, labels: &StrMap) -> Vec<u32> {
+        if self.by_label.is_empty() && self.others.is_empty() {
+            // Where no pod says anything about others, no label is hashed.
+            return Vec::new();
+        }
         let of = |(key, value): (&str, &str)| self.by_label.get(&pair_hash(key, value));
         let filed = labels.iter().filter_map(of).flatten();
         let mut all: Vec<u32> = filed.chain(&self.others).copied().collect();
