@@ -19,6 +19,9 @@ impl JobController {
         match delivery.object() {
             Some(Object::Pod(_)) => {
                 let (old, new) = (delivery.old_as::<Pod>(), delivery.new_as::<Pod>());
+                if old.zip(new).is_some_and(|(old, new)| self.own_pod_went_on(old, new, cx.clock.now())) {
+                    return;
+                }
                 let may_concern = |pod: &Arc<Pod>| pod.meta.controller_of().is_none_or(|owner| owner.kind == KIND);
                 if old.is_some_and(may_concern) || new.is_some_and(may_concern) {
                     self.on_pod(cx, old, new);
@@ -37,6 +40,29 @@ impl JobController {
             },
             _ => {}
         }
+    }
+
+    /// Takes the change of a pod that is and stays a known Job's and is not being deleted, as nearly all are: what
+    /// [`Self::on_pod`] comes to for such. Returns whether it was one.
+    fn own_pod_went_on(&mut self, old: &Pod, new: &Arc<Pod>, now: SimTime) -> bool {
+        let (was, is) = (&old.meta, &new.meta);
+        let goes_on = was.uid == is.uid
+            && !is.is_deleting()
+            && was.labels.ptr_eq(&is.labels)
+            && was.owner_references.ptr_eq(&is.owner_references);
+        let Some(owner) = job_reference(is).filter(|_| goes_on) else { return false };
+        let Some(pods) = self.pods.get_mut(&owner.uid) else { return false };
+        if !pods.job.as_ref().is_some_and(|job| job.is(owner, is)) {
+            return false;
+        }
+        pods.apply(new);
+        let Some(job) = &mut pods.job else { return true };
+        job.enqueue_batched(&mut self.queue, now);
+        if !has_tracking_finalizer(new) {
+            let key = job.key.clone();
+            self.finalizer_removal_observed(&key, &is.uid);
+        }
+        true
     }
 
     fn on_pod(&mut self, cx: &EventContext<'_>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
