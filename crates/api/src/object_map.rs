@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 
+use crate::short_hash::{fold_hash, spread_hash};
 use crate::{Event, Object, Resource, Slot, SlotMap, Str};
 
 /// The name of an object within its kind.
@@ -45,14 +46,7 @@ fn hash_of(namespace: &str, name: &str) -> u32 {
     let mut hasher = FxHasher::default();
     namespace.hash(&mut hasher);
     name.hash(&mut hasher);
-    let hash = hasher.finish();
-    (hash ^ (hash >> 32)) as u32
-}
-
-/// The table takes a hash's low bits for the place and its high bits to tell neighbours apart.
-#[inline]
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    fold_hash(hasher.finish())
 }
 
 /// What can be found by its namespace and name.
@@ -119,7 +113,7 @@ impl<V: Named> ObjectMap<V> {
     #[inline]
     fn find(&self, hash: u32, namespace: &str, name: &str) -> Option<Slot> {
         let is_at = |place: &Place| place.hash == hash && self.is_at(place.slot, namespace, name);
-        self.index.find(spread(hash), is_at).map(|place| place.slot)
+        self.index.find(spread_hash(hash), is_at).map(|place| place.slot)
     }
 
     /// The value at a slot.
@@ -168,7 +162,7 @@ impl<V: Named> ObjectMap<V> {
         let slot = self.next_slot();
         self.free.pop();
         self.values.insert(slot, value);
-        self.index.insert_unique(spread(hash), Place { hash, slot }, |place| spread(place.hash));
+        self.index.insert_unique(spread_hash(hash), Place { hash, slot }, |place| spread_hash(place.hash));
     }
 
     /// Puts another version of the value at a slot there; returns the one before.
@@ -184,7 +178,7 @@ impl<V: Named> ObjectMap<V> {
     /// Takes the value at a slot away.
     pub fn remove_at(&mut self, slot: Slot) -> Option<V> {
         let hash = self.values.get(slot)?.with_place(hash_of);
-        self.index.find_entry(spread(hash), |place| place.slot == slot).ok()?.remove();
+        self.index.find_entry(spread_hash(hash), |place| place.slot == slot).ok()?.remove();
         self.free.push(slot);
         self.values.remove(slot)
     }

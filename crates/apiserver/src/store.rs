@@ -115,37 +115,32 @@ impl Store {
     }
 
     /// Writes an object, new or replaced, with the next resourceVersion.
-    pub fn put<R: Resource>(&mut self, mut sent: R) -> Arc<R> {
-        let version = self.next_version(R::KIND);
-        sent.meta_mut().resource_version = version;
-        let (object, wrapped, old);
+    pub fn put<R: Resource>(&mut self, sent: R) -> Arc<R> {
         if R::KIND == Kind::Event {
-            object = Arc::new(sent);
-            wrapped = R::wrap(Arc::clone(&object));
-            old = self.events.insert(wrapped.clone());
-        } else {
-            let table = &mut self.tables[R::KIND as usize];
-            let known = table.slot_of(&sent.meta().namespace, &sent.meta().name);
-            sent.meta_mut().slot = known.unwrap_or_else(|| table.next_slot());
-            object = Arc::new(sent);
-            wrapped = R::wrap(Arc::clone(&object));
-            old = match known {
-                Some(slot) => table.replace(slot, wrapped.clone()),
-                None => {
-                    table.insert_new(wrapped.clone());
-                    None
-                }
-            };
+            return self.put_event(sent);
         }
+        match self.tables[R::KIND as usize].slot_of(&sent.meta().namespace, &sent.meta().name) {
+            Some(slot) => self.replace(slot, sent),
+            None => self.create(sent),
+        }
+    }
+
+    /// Events lie in a table of their own, and have no slots.
+    fn put_event<R: Resource>(&mut self, mut sent: R) -> Arc<R> {
+        let resource_version = self.next_version(R::KIND);
+        sent.meta_mut().resource_version = resource_version;
+        let event = Arc::new(sent);
+        let object = R::wrap(Arc::clone(&event));
+        let old = self.events.insert(object.clone());
         let type_ = if old.is_some() { ChangeType::Modified } else { ChangeType::Added };
-        self.log.push(Change { resource_version: version, type_, object: wrapped, old });
-        object
+        self.log.push(Change { resource_version, type_, object, old });
+        event
     }
 
     /// Writes an object whose name is known to be free.
     pub(crate) fn create<R: Resource>(&mut self, mut sent: R) -> Arc<R> {
         if R::KIND == Kind::Event {
-            return self.put(sent);
+            return self.put_event(sent);
         }
         let version = self.next_version(R::KIND);
         let table = &mut self.tables[R::KIND as usize];
@@ -162,7 +157,7 @@ impl Store {
     /// Writes the next version of the object that lies at a slot.
     pub(crate) fn replace<R: Resource>(&mut self, slot: Slot, mut sent: R) -> Arc<R> {
         if R::KIND == Kind::Event {
-            return self.put(sent);
+            return self.put_event(sent);
         }
         let version = self.next_version(R::KIND);
         let meta = sent.meta_mut();

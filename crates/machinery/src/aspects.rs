@@ -53,7 +53,9 @@ impl Aspects {
         })
     }
 
-    fn when(self, holds: bool) -> Self {
+    /// These, or nothing where something does not hold.
+    #[must_use]
+    pub const fn when(self, holds: bool) -> Self {
         if holds { self } else { Self::NONE }
     }
 

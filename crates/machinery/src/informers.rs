@@ -140,8 +140,9 @@ impl Informers {
     pub fn deliver_next<'a>(&mut self, log: &'a WatchLog) -> Option<Delivery<'a>> {
         let (change, cursor) = log.next(self.cursor)?;
         self.cursor = cursor;
-        self.apply(change);
-        Some(Delivery::of(change))
+        let delivery = Delivery::of(change);
+        self.apply(&delivery);
+        Some(delivery)
     }
 
     /// Passes the next change by, which nobody keeps and nobody is told of.
@@ -160,60 +161,61 @@ impl Informers {
         }
     }
 
-    fn apply(&mut self, change: &Change) {
-        match &change.object {
+    fn apply(&mut self, delivery: &Delivery<'_>) {
+        let Some(object) = delivery.object() else { return };
+        match object {
             Object::Pod(_) => {
-                let pair = Replaced::<Pod>::of(change);
+                let pair = Replaced::<Pod>::of(delivery);
                 let (old, new) = pair.as_refs();
                 self.pods.apply(pair);
                 self.pods_by_node.apply(old, new);
                 self.pods_by_claim.apply(old, new);
             }
-            Object::PodDisruptionBudget(_) => self.pod_disruption_budgets.apply(Replaced::of(change)),
+            Object::PodDisruptionBudget(_) => self.pod_disruption_budgets.apply(Replaced::of(delivery)),
             Object::ReplicaSet(_) => {
-                let pair = Replaced::of(change);
+                let pair = Replaced::of(delivery);
                 self.replica_sets.apply(pair);
                 self.replica_sets_by_owner.apply(pair);
                 self.note_set(pair);
             }
-            Object::ReplicationController(_) => self.replication_controllers.apply(Replaced::of(change)),
-            Object::Deployment(_) => self.deployments.apply(Replaced::of(change)),
-            Object::DaemonSet(_) => self.daemon_sets.apply(Replaced::of(change)),
-            Object::Namespace(_) => self.namespaces.apply(Replaced::of(change)),
+            Object::ReplicationController(_) => self.replication_controllers.apply(Replaced::of(delivery)),
+            Object::Deployment(_) => self.deployments.apply(Replaced::of(delivery)),
+            Object::DaemonSet(_) => self.daemon_sets.apply(Replaced::of(delivery)),
+            Object::Namespace(_) => self.namespaces.apply(Replaced::of(delivery)),
             Object::Node(_) => {
-                let pair = Replaced::of(change);
+                let pair = Replaced::of(delivery);
                 self.nodes.apply(pair);
                 self.pods_by_node.node_changed(pair);
             }
-            Object::ResourceQuota(_) => self.resource_quotas.apply(Replaced::of(change)),
-            Object::StatefulSet(_) => self.stateful_sets.apply(Replaced::of(change)),
+            Object::ResourceQuota(_) => self.resource_quotas.apply(Replaced::of(delivery)),
+            Object::StatefulSet(_) => self.stateful_sets.apply(Replaced::of(delivery)),
             Object::ControllerRevision(_) => {
-                let pair = Replaced::of(change);
+                let pair = Replaced::of(delivery);
                 self.controller_revision_lister.apply(pair);
                 self.controller_revisions.apply(pair);
             }
-            Object::PersistentVolumeClaim(_) => self.persistent_volume_claims.apply(Replaced::of(change)),
+            Object::PersistentVolumeClaim(_) => self.persistent_volume_claims.apply(Replaced::of(delivery)),
             Object::PersistentVolume(_) => {
-                let pair = Replaced::of(change);
+                let pair = Replaced::of(delivery);
                 self.persistent_volumes.apply(pair);
                 self.volumes.apply(pair.old.map(|pv| &**pv), pair.new);
             }
-            Object::StorageClass(_) => self.storage_classes.apply(Replaced::of(change)),
+            Object::StorageClass(_) => self.storage_classes.apply(Replaced::of(delivery)),
             Object::Job(_) => {
-                let pair = Replaced::of(change);
+                let pair = Replaced::of(delivery);
                 self.jobs.apply(pair);
                 self.jobs_by_owner.apply(pair);
             }
-            Object::CronJob(_) => self.cron_jobs.apply(Replaced::of(change)),
-            Object::Service(_) => self.services.apply(Replaced::of(change)),
-            Object::Endpoints(_) => self.endpoints.apply(Replaced::of(change)),
+            Object::CronJob(_) => self.cron_jobs.apply(Replaced::of(delivery)),
+            Object::Service(_) => self.services.apply(Replaced::of(delivery)),
+            Object::Endpoints(_) => self.endpoints.apply(Replaced::of(delivery)),
             Object::EndpointSlice(_) => {
-                let pair = Replaced::of(change);
+                let pair = Replaced::of(delivery);
                 let (old, new) = pair.as_refs();
                 self.endpoint_slices.apply(pair);
                 self.slices_by_service.apply(old, new);
             }
-            Object::HorizontalPodAutoscaler(_) => self.horizontal_pod_autoscalers.apply(Replaced::of(change)),
+            Object::HorizontalPodAutoscaler(_) => self.horizontal_pod_autoscalers.apply(Replaced::of(delivery)),
             // Kinds that no controller caches are handed through as the log tells them.
             _ => {}
         }

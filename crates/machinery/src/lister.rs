@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use seatrial_api::{NamespacedName, ObjectMap, ObjectMeta, Resource, Slot, Str, Uid};
-use seatrial_apiserver::{Change, ChangeType};
+
+use crate::informers::Delivery;
 
 /// An object before and after a change, as the log tells it: the caches hear of all that is stored, so what was there
 /// before is what they hold.
@@ -26,11 +27,9 @@ impl<R> Clone for Replaced<'_, R> {
 impl<R> Copy for Replaced<'_, R> {}
 
 impl<'a, R: Resource> Replaced<'a, R> {
-    /// What a change says of objects of a kind.
-    pub(crate) fn of(change: &'a Change) -> Self {
-        let is_gone = change.type_ == ChangeType::Deleted;
-        let new = if is_gone { None } else { R::unwrap(&change.object) };
-        Self { old: change.old.as_ref().and_then(R::unwrap), new }
+    /// What a delivery says of objects of a kind.
+    pub(crate) fn of(delivery: &Delivery<'a>) -> Self {
+        Self { old: delivery.old_as(), new: delivery.new_as() }
     }
 
     /// The same as plain references.

@@ -56,7 +56,7 @@ impl Controller for DaemonSetsController {
     }
 
     fn heeds(&self) -> Aspects {
-        if self.sets.is_empty() { Aspects::NONE } else { Aspects::ANY }
+        Aspects::ANY.when(!self.sets.is_empty())
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

@@ -80,7 +80,7 @@ impl Controller for EndpointSliceController {
     }
 
     fn heeds(&self) -> Aspects {
-        if self.services.is_empty() { Aspects::NONE } else { Aspects::ANY }
+        Aspects::ANY.when(!self.services.is_empty())
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

@@ -11,7 +11,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap};
-use seatrial_api::{Kind, ObjectKey, OwnerReference, OwnerReferences, Str, Uid};
+use seatrial_api::{Kind, ObjectKey, OwnerReference, OwnerReferences, Str, Uid, fold_hash, spread_hash};
 
 /// A list with fewer dead places than this is never rebuilt.
 const DEAD_PLACES_MIN: usize = 32;
@@ -169,13 +169,7 @@ pub(super) struct Graph {
 }
 
 fn hash(uid: &Uid) -> u32 {
-    let hash = FxBuildHasher.hash_one(uid);
-    (hash ^ (hash >> 32)) as u32
-}
-
-/// The table takes a hash's low bits for the place and its high bits to tell neighbours apart.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    fold_hash(FxBuildHasher.hash_one(uid))
 }
 
 /// The node at an index that somebody was given and that was not removed since.
@@ -191,7 +185,7 @@ impl Graph {
     pub(super) fn find(&self, uid: &Uid) -> Option<NodeIndex> {
         let hash = hash(uid);
         let is_it = |(other, index): &(u32, NodeIndex)| *other == hash && self.node(*index).uid == *uid;
-        self.by_uid.find(spread(hash), is_it).map(|(_, index)| *index)
+        self.by_uid.find(spread_hash(hash), is_it).map(|(_, index)| *index)
     }
 
     pub(super) fn node(&self, index: NodeIndex) -> &Node {
@@ -268,7 +262,7 @@ impl Graph {
                 NodeIndex((self.nodes.len() - 1) as u32)
             }
         };
-        self.by_uid.insert_unique(spread(hash_of_new), (hash_of_new, index), |(hash, _)| spread(*hash));
+        self.by_uid.insert_unique(spread_hash(hash_of_new), (hash_of_new, index), |(hash, _)| spread_hash(*hash));
         index
     }
 
@@ -364,7 +358,7 @@ impl Graph {
     /// Takes an object out. Its dependents keep naming it as an owner, but no longer find it.
     pub(super) fn remove(&mut self, index: NodeIndex) {
         let hash = hash(self.uid(index));
-        if let Ok(entry) = self.by_uid.find_entry(spread(hash), |(_, other)| *other == index) {
+        if let Ok(entry) = self.by_uid.find_entry(spread_hash(hash), |(_, other)| *other == index) {
             entry.remove();
         }
         for dependent in self.dependents(index) {

@@ -62,7 +62,7 @@ impl Controller for NodeLifecycleController {
     }
 
     fn heeds(&self) -> Aspects {
-        if self.unready.is_empty() { Aspects::NONE } else { Aspects::ANY }
+        Aspects::ANY.when(!self.unready.is_empty())
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

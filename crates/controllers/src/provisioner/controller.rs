@@ -85,7 +85,7 @@ impl Controller for VolumeProvisioner {
     }
 
     fn heeds(&self) -> Aspects {
-        if self.waits_for_node.is_empty() { Aspects::NONE } else { Aspects::ANY }
+        Aspects::ANY.when(!self.waits_for_node.is_empty())
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

@@ -46,7 +46,7 @@ impl Controller for ResourceQuotaController {
     }
 
     fn heeds(&self) -> Aspects {
-        if self.has_quotas { Aspects::ANY } else { Aspects::NONE }
+        Aspects::ANY.when(self.has_quotas)
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

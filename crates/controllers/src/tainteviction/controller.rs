@@ -59,7 +59,7 @@ impl Controller for TaintEvictionController {
     }
 
     fn heeds(&self) -> Aspects {
-        if self.tainted_nodes.is_empty() && self.workers.is_empty() { Aspects::NONE } else { Aspects::ANY }
+        Aspects::ANY.when(!self.tainted_nodes.is_empty() || !self.workers.is_empty())
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
