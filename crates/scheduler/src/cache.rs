@@ -25,6 +25,8 @@ const LABEL_REGION: &str = "topology.kubernetes.io/region";
 pub(crate) struct Cache {
     pub(crate) nodes: Vec<NodeInfo>,
     pub(crate) index_of: FxHashMap<Str, usize>,
+    /// The same by the nodes' numbers, where those of nodes that are gone lead to others.
+    index_of_id: Vec<usize>,
     pub(crate) templates: Templates,
     pub(crate) index: PodIndex,
     pub(crate) known: KnownPods,
@@ -63,6 +65,24 @@ pub(crate) enum NodeChange {
 }
 
 impl Cache {
+    /// The index of a pod's node. That of a pod that is counted there is found without a search.
+    pub(crate) fn index_of_pod(&self, pod: &Pod) -> Option<usize> {
+        let counted = self.counted.get(pod.meta.slot).filter(|counted| counted.uid == pod.meta.uid);
+        let index = counted.and_then(|counted| self.index_of_id.get(counted.node as usize).copied());
+        let is_its = |index: &usize| self.nodes.get(*index).is_some_and(|node| node.name == pod.node_name);
+        let index = index.filter(is_its).or_else(|| self.index_of.get(&pod.node_name).copied());
+        debug_assert_eq!(index, self.index_of.get(&pod.node_name).copied(), "no two nodes have one name");
+        index
+    }
+
+    /// Nodes have other indexes than before.
+    fn renumber(&mut self) {
+        self.index_of = self.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
+        for (index, node) in self.nodes.iter().enumerate() {
+            self.index_of_id[node.id as usize] = index;
+        }
+    }
+
     /// As what a pod is counted on a node.
     fn kind_on(&self, index: usize, pod: &Pod) -> Option<&Arc<PodKind>> {
         let counted = self.counted.get(pod.meta.slot)?;
@@ -146,6 +166,7 @@ impl Cache {
         if is_new {
             self.nodes.push(NodeInfo { id: self.next_node_id, ..NodeInfo::default() });
             self.next_node_id += 1;
+            self.index_of_id.push(index);
             self.templates.clear();
         }
         if is_new || self.nodes[index].labels != node.meta.labels {
@@ -183,7 +204,7 @@ impl Cache {
             }
         }
         self.templates.clear();
-        self.index_of = self.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
+        self.renumber();
         Some(gone)
     }
 
@@ -208,7 +229,7 @@ impl Cache {
         let mut turns: Vec<((u32, usize), NodeInfo)> = nodes.into_iter().map(|n| (turn(&n.labels), n)).collect();
         turns.sort_by_key(|(turn, _)| *turn);
         self.nodes = turns.into_iter().map(|(_, node)| node).collect();
-        self.index_of = self.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
+        self.renumber();
         self.generation += 1;
         self.templates.clear();
         self.index.clear();

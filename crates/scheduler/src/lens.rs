@@ -8,7 +8,7 @@ use std::cell::Cell;
 use seatrial_api::Str;
 
 use crate::known_pods::{Known, LABEL_HOSTNAME};
-use crate::node_classes::{AXES_MAX, Traits};
+use crate::node_classes::{AXES_MAX, Found, Traits};
 use crate::node_info::NodeInfo;
 use crate::plugins::PodInfo;
 use crate::pod_index::{PodIndex, Source};
@@ -97,12 +97,9 @@ pub(crate) struct Lens {
 /// Room for the arithmetic of a search.
 #[derive(Debug, Default)]
 struct Scratch {
-    sums: Vec<f64>,
-    /// The sums as whole numbers; none of those that are ignored.
-    rounded: Vec<Option<i64>>,
-    is_ignored: Vec<bool>,
+    /// None for classes that have no part in what is summed up.
+    sums: Vec<Option<f64>>,
     affinity: Vec<i64>,
-    domains: Vec<bool>,
     totals: Vec<i64>,
 }
 
@@ -259,19 +256,14 @@ impl Lens {
             && !self.apart.iter().any(|of| count(*of) > Some(0))
     }
 
-    /// The scores of the classes of the nodes that fit, which are so many; each comes with how many of them it has.
-    pub(crate) fn totals<'a>(
-        &mut self,
-        classes: impl Iterator<Item = (&'a Traits, u32)> + Clone,
-        feasible: usize,
-        index: &PodIndex,
-    ) -> &[i64] {
+    /// The scores of the classes of the nodes that fit, which are so many.
+    pub(crate) fn totals(&mut self, classes: Found<'_>, feasible: usize, index: &PodIndex) -> &[i64] {
         let Self { axes, weighed, soft, requires_all, scratch, .. } = self;
         let view = View { axes, index };
         scratch.totals.clear();
-        scratch.totals.extend(classes.clone().map(|(traits, _)| i64::from(traits.own)));
+        scratch.totals.extend((0..classes.len()).map(|at| i64::from(classes.traits(at).own)));
         if !weighed.is_empty() {
-            view.add_affinity(weighed, classes.clone(), scratch);
+            view.add_affinity(weighed, classes, scratch);
         }
         if !soft.is_empty() {
             view.add_spread((soft, *requires_all), classes, feasible, scratch);
@@ -301,17 +293,12 @@ impl View<'_> {
     }
 
     /// Mirrors `NormalizeScore` of interpodaffinity.
-    fn add_affinity<'c>(
-        &self,
-        weighed: &[(i64, Use)],
-        classes: impl Iterator<Item = (&'c Traits, u32)>,
-        scratch: &mut Scratch,
-    ) {
+    fn add_affinity(&self, weighed: &[(i64, Use)], classes: Found<'_>, scratch: &mut Scratch) {
         let weigh = |traits: &Traits| -> i64 {
             weighed.iter().map(|(weight, of)| weight * self.count(*of, traits).unwrap_or(0)).sum()
         };
         scratch.affinity.clear();
-        scratch.affinity.extend(classes.map(|(traits, _)| weigh(traits)));
+        scratch.affinity.extend((0..classes.len()).map(|at| weigh(classes.traits(at))));
         let (min, max) = (scratch.affinity.iter().min().copied(), scratch.affinity.iter().max().copied());
         let (min, max) = (min.unwrap_or(0), max.unwrap_or(0));
         for (total, score) in scratch.totals.iter_mut().zip(&scratch.affinity).filter(|_| max > min) {
@@ -321,54 +308,52 @@ impl View<'_> {
     }
 
     /// Mirrors `Score` and `NormalizeScore` of podtopologyspread.
-    fn add_spread<'c>(
+    fn add_spread(
         &self,
         (soft, requires_all): (&[Soft], bool),
-        classes: impl Iterator<Item = (&'c Traits, u32)> + Clone,
+        classes: Found<'_>,
         feasible: usize,
         scratch: &mut Scratch,
     ) {
         let lacks_label =
             |traits: &Traits| requires_all && soft.iter().any(|soft| self.count(soft.of, traits).is_none());
-        let Scratch { sums, rounded, is_ignored, domains, totals, .. } = scratch;
-        is_ignored.clear();
-        is_ignored.extend(classes.clone().map(|(traits, _)| lacks_label(traits)));
-        let counted =
-            || classes.clone().zip(&*is_ignored).filter(|(_, is_ignored)| !**is_ignored).map(|(class, _)| class);
-        let nodes = if requires_all { counted().map(|(_, count)| count as usize).sum() } else { feasible };
+        let Scratch { sums, totals, .. } = scratch;
         sums.clear();
-        sums.resize(is_ignored.len(), 0.0);
+        let mut nodes = 0;
+        for at in 0..classes.len() {
+            let is_ignored = lacks_label(classes.traits(at));
+            sums.push((!is_ignored).then_some(0.0));
+            nodes += if is_ignored { 0 } else { classes.node_count(at) };
+        }
+        let nodes = if requires_all { nodes } else { feasible };
         for soft in soft {
-            let size = match soft.counts_nodes {
-                true => nodes,
-                false => domain_count(counted().map(|(traits, _)| traits.values[soft.of.axis]), domains),
-            };
+            let size = if soft.counts_nodes { nodes } else { domain_count(soft.of.axis, classes, sums) };
             let weight = soft.weight(size);
-            for ((traits, _), sum) in classes.clone().zip(&mut *sums) {
-                if let Some(count) = self.count(soft.of, traits) {
+            for (at, sum) in sums.iter_mut().enumerate() {
+                if let (Some(sum), Some(count)) = (sum, self.count(soft.of, classes.traits(at))) {
                     *sum += score_for_count(count, soft.max_skew, weight);
                 }
             }
         }
-        rounded.clear();
-        rounded
-            .extend(sums.iter().zip(&*is_ignored).map(|(sum, is_ignored)| (!is_ignored).then(|| sum.round() as i64)));
-        let (min, max) =
-            rounded.iter().flatten().fold((i64::MAX, i64::MIN), |(min, max), s| (min.min(*s), max.max(*s)));
-        for (total, sum) in totals.iter_mut().zip(&*rounded) {
-            *total += WEIGHT_TOPOLOGY_SPREAD * sum.map_or(0, |sum| spread_score(sum, min, max));
+        let (mut min, mut max) = (i64::MAX, i64::MIN);
+        for sum in sums.iter_mut().flatten() {
+            *sum = sum.round();
+            (min, max) = (min.min(*sum as i64), max.max(*sum as i64));
+        }
+        for (total, sum) in totals.iter_mut().zip(&*sums) {
+            *total += WEIGHT_TOPOLOGY_SPREAD * sum.map_or(0, |sum| spread_score(sum as i64, min, max));
         }
     }
 }
 
-/// How many domains there are among these, that of nodes in none included.
-fn domain_count(domains: impl Iterator<Item = i32>, seen: &mut Vec<bool>) -> usize {
-    seen.clear();
-    seen.resize(DOMAINS_MAX + 1, false);
-    let mut count = 0;
-    for domain in domains {
-        let seen = &mut seen[usize::try_from(domain - NOWHERE).unwrap_or(0).min(DOMAINS_MAX)];
-        count += usize::from(!std::mem::replace(seen, true));
+/// In how many domains of an axis the nodes of some classes are, where those in none are in one of their own. Classes
+/// without a sum do not count.
+fn domain_count(axis: usize, classes: Found<'_>, sums: &[Option<f64>]) -> usize {
+    let mut seen = [0u64; (DOMAINS_MAX + 1).div_ceil(64)];
+    for at in (0..classes.len()).filter(|at| sums[*at].is_some()) {
+        let domain = classes.traits(at).values[axis];
+        let bit = usize::try_from(domain - NOWHERE).unwrap_or(0).min(DOMAINS_MAX);
+        seen[bit / 64] |= 1 << (bit % 64);
     }
-    count
+    seen.iter().map(|word| word.count_ones() as usize).sum()
 }

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 /// At so many things beside a node's own score pods of a template may look.
 pub(crate) const AXES_MAX: usize = 8;
 /// How many nodes a block has: as many as a set of them has bits.
-const BLOCK: usize = u32::BITS as usize;
+const BLOCK: usize = Nodes::BITS as usize;
 /// The class of a node that changed since it was looked at, or was never looked at.
 const STALE: u16 = 0;
 /// The class of all nodes that do not fit by themselves.
@@ -47,7 +47,7 @@ struct Class {
 }
 
 /// Some nodes of a block, a bit for each.
-type Nodes = u32;
+type Nodes = u64;
 
 /// The nodes of a block at these places among its nodes.
 fn nodes_at(places: Range<usize>) -> Nodes {
@@ -166,6 +166,33 @@ impl Tally {
         self.top.clear();
         self.top.extend(are_top.map(|(class, _)| *class));
         self.top.iter().map(|class| self.memos[usize::from(*class)].node_count as usize).sum()
+    }
+}
+
+/// The classes of the nodes that fit, in the order in which they were found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found<'a> {
+    classes: &'a [Class],
+    tally: &'a Tally,
+}
+
+impl<'a> Found<'a> {
+    /// How many classes there are.
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        self.tally.found.len()
+    }
+
+    /// What the nodes of the class at a place have in common.
+    #[inline]
+    pub(crate) fn traits(self, at: usize) -> &'a Traits {
+        &self.classes[usize::from(self.tally.found[at])].traits
+    }
+
+    /// How many nodes of the class at a place were looked at.
+    #[inline]
+    pub(crate) fn node_count(self, at: usize) -> usize {
+        self.tally.memos[usize::from(self.tally.found[at])].node_count as usize
     }
 }
 
@@ -316,10 +343,9 @@ impl NodeClasses {
         read: &mut impl FnMut(usize) -> Reading,
         fits: &impl Fn(&Traits) -> bool,
     ) -> Option<()> {
-        let stale = self.blocks[block].stale & rest;
-        let most = (self.fitting(block, rest, tally, fits) | stale).count_ones() as usize;
-        if tally.feasible + most < wanted {
-            // However the nodes are that changed, all are looked at.
+        if tally.feasible + (rest.count_ones() as usize) < wanted {
+            // Whatever fits, all are looked at.
+            let stale = self.blocks[block].stale & rest;
             self.read_all((block, stale), read)?;
             self.take((block, rest), tally, fits);
             return Some(());
@@ -372,9 +398,8 @@ impl NodeClasses {
     }
 
     /// The classes of the nodes that fit, each with how many of them were looked at.
-    pub(crate) fn found<'a>(&'a self, tally: &'a Tally) -> impl Iterator<Item = (&'a Traits, u32)> + Clone {
-        let of = |class: &u16| (&self.classes[usize::from(*class)].traits, tally.memos[usize::from(*class)].node_count);
-        tally.found.iter().map(of)
+    pub(crate) fn found<'a>(&'a self, tally: &'a Tally) -> Found<'a> {
+        Found { classes: &self.classes, tally }
     }
 
     /// The `nth` node of the classes that are marked, among those that were looked at.

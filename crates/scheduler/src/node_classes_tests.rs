@@ -74,7 +74,8 @@ fn the_search_finds_what_looking_one_by_one_finds() {
             }
             assert_eq!((tally.looked_at, tally.feasible), (looked_at, feasible.len()), "{truth:?} {start} {wanted}");
             let total = |traits: &Traits| i64::from(traits.own + weight * traits.values[0]);
-            let totals: Vec<i64> = classes.found(&tally).map(|(traits, _)| total(traits)).collect();
+            let found = classes.found(&tally);
+            let totals: Vec<i64> = (0..found.len()).map(|at| total(found.traits(at))).collect();
             let ties = tally.mark_top(&totals);
             let best = feasible.iter().map(|node| truth[*node].total(weight)).max();
             let want: Vec<usize> =

@@ -13,6 +13,9 @@ use crate::terms::PodTerms;
 
 /// How many kinds of pods are kept to be shared.
 const KINDS_MAX: usize = 64;
+/// So many of the latest kinds are looked at one by one: those of the old and the new pods of a rollout, and of those
+/// that go.
+const KINDS_AT_HAND: usize = 4;
 
 /// A node in the scheduler's cache.
 #[derive(Debug, Default)]
@@ -52,7 +55,7 @@ pub(crate) struct PodKind {
     host_ports: Vec<HostPort>,
 }
 
-/// The kinds of pods that were counted last, the latest in front.
+/// The kinds of pods that were counted last. The latest of those that were not at hand is in front.
 #[derive(Debug, Default)]
 pub(crate) struct PodKinds(Vec<Arc<PodKind>>);
 
@@ -61,7 +64,8 @@ impl PodKinds {
     pub(crate) fn of(&mut self, pod: &Pod, terms: impl FnOnce() -> Option<Arc<PodTerms>>) -> Arc<PodKind> {
         // The pods of most templates share their labels. Where each has labels of its own, their hash says that none of
         // the kinds is theirs.
-        if let Some(kind) = self.0.first().filter(|kind| kind.labels.ptr_eq(&pod.meta.labels) && kind.is_of(pod)) {
+        let mut at_hand = self.0.iter().take(KINDS_AT_HAND);
+        if let Some(kind) = at_hand.find(|kind| kind.labels.ptr_eq(&pod.meta.labels) && kind.is_of(pod)) {
             return Arc::clone(kind);
         }
         let hash = group_hash(&pod.meta.namespace, &pod.meta.labels, pod.meta.is_deleting());

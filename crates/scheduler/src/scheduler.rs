@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{Namespace, Node, Object, Pod, Service};
+use seatrial_api::{Kind, Namespace, Node, Object, Pod, Service};
 use seatrial_machinery::{Delivery, EventContext, Rng, SimTime};
 
 use crate::cache::{Cache, NodeChange};
@@ -44,7 +44,14 @@ impl Scheduler {
     }
 
     /// Hears of a change.
+    #[inline]
     pub fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
+        if delivery.kind().is_some_and(is_heeded) {
+            self.heed(cx, delivery);
+        }
+    }
+
+    fn heed(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::Pod(_)) => self.on_pod(cx, delivery),
             Some(Object::Node(node)) => self.on_node(cx, node, delivery.new.is_none()),
@@ -57,6 +64,9 @@ impl Scheduler {
     fn on_pod(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         let now = cx.clock.now();
         let (old, new) = (delivery.old_as::<Pod>(), delivery.new_as::<Pod>());
+        if old.zip(new).is_some_and(|(old, new)| stays_as_it_is(old, new)) {
+            return;
+        }
         self.volumes.pod_changed(old, new);
         match new {
             Some(pod) if !pod.node_name.is_empty() && !pod.status.phase.is_terminal() => {
@@ -74,12 +84,8 @@ impl Scheduler {
 
     /// A pod takes room on a node. Mirrors `addAssignedPodToCache` and `updateAssignedPodInCache`.
     fn on_assigned(&mut self, old: Option<&Arc<Pod>>, pod: &Arc<Pod>, now: SimTime) {
-        // Most writes change nothing that others depend on: node, shared spec, labels, whether it goes.
-        if old.is_some_and(|o| o.node_name == pod.node_name && is_same_to_others(o, pod)) {
-            return;
-        }
         self.forget(pod);
-        let Some(index) = self.cache.index_of.get(&pod.node_name).copied() else { return };
+        let Some(index) = self.cache.index_of_pod(pod) else { return };
         self.cache.count(index, pod);
         match old.filter(|old| old.node_name == pod.node_name) {
             None => self.move_by(ClusterEvent::PodAdded(pod), now),
@@ -95,7 +101,7 @@ impl Scheduler {
         self.queue.remove(pod.meta.slot, &pod.meta.uid);
         let nominated = self.cache.forget_nominated(&pod.meta.uid);
         let assumed = self.stop_waiting(pod);
-        let index = self.cache.index_of.get(&pod.node_name).copied();
+        let index = self.cache.index_of_pod(pod);
         let counted = index.and_then(|index| self.cache.remove(index, pod)).or(assumed);
         if let Some(counted) = &counted {
             self.move_by(ClusterEvent::PodDeleted(pod, counted.terms.as_deref()), now);
@@ -231,9 +237,30 @@ impl Scheduler {
     }
 }
 
-/// Whether others may treat two versions of a pod the same.
-fn is_same_to_others(old: &Pod, new: &Pod) -> bool {
-    Arc::ptr_eq(&old.spec, &new.spec)
+/// Whether changes of a kind may mean something to the scheduler.
+#[inline]
+fn is_heeded(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Pod
+            | Kind::Node
+            | Kind::Namespace
+            | Kind::Service
+            | Kind::PersistentVolume
+            | Kind::PersistentVolumeClaim
+            | Kind::StorageClass
+    )
+}
+
+/// Whether a pod was on its node before as it is now. Most writes change nothing that others depend on: node, shared spec,
+/// labels, whether it goes or has ended.
+fn stays_as_it_is(old: &Pod, new: &Pod) -> bool {
+    !new.node_name.is_empty()
+        && Arc::ptr_eq(&old.spec, &new.spec)
+        && !new.status.phase.is_terminal()
+        && !old.status.phase.is_terminal()
+        && old.meta.uid == new.meta.uid
+        && old.node_name == new.node_name
         && old.pinned_to == new.pinned_to
         && old.meta.labels == new.meta.labels
         && old.meta.is_deleting() == new.meta.is_deleting()

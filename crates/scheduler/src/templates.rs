@@ -216,7 +216,12 @@ impl Templates {
         if feasible == 0 {
             return Choice::Nowhere;
         }
-        let ties = tally.mark_top(lens.totals(template.classes.found(tally), feasible, index));
+        let found = template.classes.found(tally);
+        // A class that is the only one is the best, whatever it scores.
+        let ties = match found.len() {
+            1 => tally.mark_top(&[0]),
+            _ => tally.mark_top(lens.totals(found, feasible, index)),
+        };
         // A node that is the only one needs no choice.
         let nth = if feasible == 1 { 0 } else { pick(ties) };
         let node = template.classes.nth_top(start, tally, nth);

@@ -286,8 +286,9 @@ fn scored(cache: &mut Cache) -> Vec<i64> {
     let Template { classes, worn, .. } = templates.iter_mut().max_by_key(|t| t.turn).expect("a pod was placed");
     let lens = worn.as_mut().and_then(|worn| worn.lens.as_mut()).expect("the last pod was placed by it");
     let totals = lens.totals(classes.found(tally), tally.feasible, index).to_vec();
-    let of = |(total, (_, count)): (i64, (_, u32))| std::iter::repeat_n(total, count as usize);
-    sorted(totals.into_iter().zip(classes.found(tally)).flat_map(of).collect())
+    let found = classes.found(tally);
+    let of = |(at, total): (usize, i64)| std::iter::repeat_n(total, found.node_count(at));
+    sorted(totals.into_iter().enumerate().flat_map(of).collect())
 }
 
 #[test]
