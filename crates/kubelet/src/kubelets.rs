@@ -1,7 +1,7 @@
 //! All kubelets: one worker a pod, found by the pod's slot.
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Object, Pod, Slot, SlotMap};
+use seatrial_api::{Object, Pod, Resource, Slot, SlotMap};
 use seatrial_machinery::{Client, Delivery, EventContext, SimTime};
 use std::sync::Arc;
 
@@ -86,24 +86,26 @@ impl Kubelets {
     }
 
     /// Hears of a change.
+    #[inline]
     pub fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
-        if let (Some(Object::Node(node)), None) = (delivery.old, delivery.new) {
-            // A kubelet stops with its Node.
-            self.nodes.remove(node.meta.name.as_str());
-            self.node_order.retain(|name| *node.meta.name != **name);
-            return;
-        }
-        let Some(Object::Pod(_)) = delivery.object() else { return };
-        match (delivery.old_as::<Pod>(), delivery.new_as::<Pod>()) {
-            (old, Some(pod)) => {
-                if let Some(old) = old.filter(|old| old.meta.uid != pod.meta.uid) {
-                    self.pod_removed(cx.clock.now(), old);
-                }
-                self.pod_changed(cx.clock.now(), old, pod);
+        let now = cx.clock.now();
+        match (delivery.old, delivery.new) {
+            (old, Some(Object::Pod(pod))) => self.pod_written(now, old.and_then(Pod::unwrap), pod),
+            (Some(Object::Pod(old)), None) => self.pod_removed(now, old),
+            (Some(Object::Node(node)), None) => {
+                // A kubelet stops with its Node.
+                self.nodes.remove(node.meta.name.as_str());
+                self.node_order.retain(|name| *node.meta.name != **name);
             }
-            (Some(old), None) => self.pod_removed(cx.clock.now(), old),
-            (None, None) => {}
+            _ => {}
         }
+    }
+
+    fn pod_written(&mut self, now: SimTime, old: Option<&Arc<Pod>>, pod: &Arc<Pod>) {
+        if let Some(old) = old.filter(|old| old.meta.uid != pod.meta.uid) {
+            self.pod_removed(now, old);
+        }
+        self.pod_changed(now, old, pod);
     }
 
     pub(crate) fn behaviors(&self) -> &[Arc<Behavior>] {
