@@ -40,7 +40,7 @@ pub use objects::container_status::{
 pub use objects::cron_job::CronJobBody;
 pub use objects::deployment::{DeploymentSpec, DeploymentStatus, DeploymentStrategy};
 pub use objects::endpoints::EndpointSubset;
-pub use objects::event::{BriefEvent, EventBody, EventSource, EventTemplate, ObjectReference};
+pub use objects::event::{BriefEvent, EventBody, EventSource, EventTemplate, NewEvent, ObjectReference};
 pub use objects::lease::LeaseBody;
 pub use objects::parts::Parts;
 pub use objects::plain::Plain;

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use seatrial_api::{BriefEvent, Event, Named, NamespacedName, Object, ObjectMap, Slot};
+use seatrial_api::{BriefEvent, Event, Named, NamespacedName, NewEvent, Object, ObjectMap, Slot};
 
 #[derive(Debug, Default)]
 pub(crate) struct EventTable {
@@ -44,10 +44,15 @@ impl EventTable {
     /// Whether a recorded event can be put in: its stamp is the highest, so that nothing recorded has its name, and nor has
     /// any other.
     #[inline]
-    pub(crate) fn takes(&self, event: &BriefEvent) -> bool {
+    pub(crate) fn takes(&self, event: &NewEvent<'_>) -> bool {
         let is_highest = self.recorded.back().is_none_or(|(last, _)| *last < event.stamp);
-        let is_taken = |name: &str| self.others.get(&event.template.namespace, name).is_some();
-        is_highest && (self.others.is_empty() || !event.with_name(is_taken))
+        is_highest && (self.others.is_empty() || !self.is_among_others(event))
+    }
+
+    #[cold]
+    fn is_among_others(&self, event: &NewEvent<'_>) -> bool {
+        let name = format!("{}.{:x}", event.about.name, event.stamp);
+        self.others.get(&event.template.namespace, &name).is_some()
     }
 
     /// Puts a recorded event of the highest stamp in.
@@ -141,21 +146,30 @@ fn stamp_of(name: &str) -> Option<u64> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use seatrial_api::{EventBody, EventTemplate, ObjectMeta, Str};
+    use seatrial_api::{EventBody, EventTemplate, ObjectMeta, Str, Time};
 
     use super::*;
 
+    /// An object of a name, to record events about.
+    pub(crate) fn about(name: &str) -> ObjectMeta {
+        ObjectMeta { name: name.into(), ..ObjectMeta::default() }
+    }
+
     /// An event about an object, recorded with a stamp.
-    pub(crate) fn recorded(about: &str, stamp: u64) -> BriefEvent {
+    pub(crate) fn recorded(about: &ObjectMeta, stamp: u64) -> NewEvent<'_> {
         let namespace = Str::new_static("default");
         let (about_namespace, message) = (namespace.clone(), Str::new_static("1"));
         let template = EventTemplate { about_namespace, namespace, message, ..EventTemplate::default() };
-        BriefEvent { template: Arc::new(template), about: about.into(), stamp, ..BriefEvent::default() }
+        NewEvent { template: Arc::new(template), about, arg: Str::default(), stamp }
     }
 
-    fn push(table: &mut EventTable, about: &str, stamp: u64) {
-        let event = recorded(about, stamp);
-        assert!(table.takes(&event), "{about}.{stamp:x}");
+    fn takes(table: &EventTable, name: &str, stamp: u64) -> bool {
+        table.takes(&recorded(&about(name), stamp))
+    }
+
+    fn push(table: &mut EventTable, name: &str, stamp: u64) {
+        assert!(takes(table, name, stamp), "{name}.{stamp:x}");
+        let event = recorded(&about(name), stamp).into_brief((0, 0), 0, Time::default());
         table.push(stamp, Object::Event(Arc::new(event.into())));
     }
 
@@ -179,9 +193,9 @@ pub(crate) mod tests {
         }
         // A stamp that is not the highest, and names that are taken in either part.
         for (about, stamp) in [("late", 7), ("web", 5), ("api", 12), ("web", 13)] {
-            assert!(!table.takes(&recorded(about, stamp)), "{about}.{stamp:x}");
+            assert!(!takes(&table, about, stamp), "{about}.{stamp:x}");
         }
-        assert!(table.takes(&recorded("api", 13)));
+        assert!(takes(&table, "api", 13));
         assert!(table.get("default", "api.5").is_none() && table.get("other", "web.5").is_none());
         assert_eq!(table.len(), 5);
         assert_eq!(names(&table, None), ["api.c", "by-hand", "web.5", "web.a", "web.d"]);

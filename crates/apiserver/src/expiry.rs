@@ -91,7 +91,7 @@ mod tests {
     use serde_json::json;
 
     use super::EVENT_TTL_SECONDS;
-    use crate::event_table::tests::recorded;
+    use crate::event_table::tests::{about, recorded};
     use crate::patch::PatchType;
     use crate::server::{ApiServer, ApiServerOptions, RequestInfo, Subresource};
     use crate::watch_log::ChangeType;
@@ -130,19 +130,20 @@ mod tests {
         let by_hand =
             json!({"metadata": {"name": "hand"}, "involvedObject": {"namespace": "default"}, "type": "Normal"});
         let key = |name: &str| ObjectKey::new(Kind::Event, "default", name);
+        let web = about("web");
         // Five are recorded in two seconds, and one is made by hand in between; of the five one is written again, in the second
         // of the last two, and one is deleted.
         for stamp in [1, 2] {
-            server.create_event(&request(0), recorded("web", stamp)).expect("its name is free");
+            server.create_event(&request(0), recorded(&web, stamp)).expect("its name is free");
         }
         server.create_json(&request(0), Kind::Event, "default", &by_hand.into()).expect("a valid event");
-        server.create_event(&request(0), recorded("web", 3)).expect("its name is free");
-        server.create_event(&request(9), recorded("web", 4)).expect("its name is free");
+        server.create_event(&request(0), recorded(&web, 3)).expect("its name is free");
+        server.create_event(&request(9), recorded(&web, 4)).expect("its name is free");
         let patch = (PatchType::Merge, &json!({"count": 2}));
         server.patch(&request(9), &key("web.1"), Subresource::Main, patch).expect("a valid patch");
-        server.create_event(&request(9), recorded("web", 5)).expect("its name is free");
+        server.create_event(&request(9), recorded(&web, 5)).expect("its name is free");
         server.store.remove(&key("web.3")).expect("it is there");
-        assert!(server.create_event(&request(9), recorded("web", 5)).is_err(), "its name is taken");
+        assert!(server.create_event(&request(9), recorded(&web, 5)).is_err(), "its name is taken");
         let from = server.store().log().end();
         let at = |seconds| start.plus_seconds(EVENT_TTL_SECONDS + seconds);
         let mut left = Vec::new();

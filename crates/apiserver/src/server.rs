@@ -6,7 +6,7 @@ use k8s_openapi::Metadata;
 use rustc_hash::FxHashMap;
 use seatrial_api::field::Path;
 use seatrial_api::{
-    ApiError, BriefEvent, Event, EventBody, Kind, Namespace, Object, ObjectMeta, Resource, Str, Time, Uid,
+    ApiError, Event, EventBody, Kind, Namespace, NewEvent, Object, ObjectMeta, Resource, Str, Time, Uid,
 };
 
 use crate::admission::AdmissionState;
@@ -203,20 +203,18 @@ impl ApiServer {
     ///
     /// # Errors
     /// As [`ApiServer::create`].
-    pub fn create_event(&mut self, request: &RequestInfo<'_>, mut event: BriefEvent) -> Result<(), ApiError> {
+    pub fn create_event(&mut self, request: &RequestInfo<'_>, event: NewEvent<'_>) -> Result<(), ApiError> {
         let is_plain = !request.dry_run
             && self.store.count(Kind::ResourceQuota) == 0
             && self.takes_new_objects(&event.template.namespace)
             && self.store.takes_recorded(&event);
         if !is_plain {
-            let mut body = EventBody::clone(&Event::from(event));
+            let mut body = EventBody::clone(&Event::from(event.into_brief((0, 0), 0, request.now)));
             body.meta = ObjectMeta { name: body.meta.name, namespace: body.meta.namespace, ..ObjectMeta::default() };
             return self.create(request, Event::from(body)).map(drop);
         }
         self.uid_count += 1;
-        event.number = (self.options.seed, self.uid_count);
-        event.time = request.now;
-        self.store.put_recorded(event);
+        self.store.put_recorded(event, (self.options.seed, self.uid_count), request.now);
         self.expiries.note_recorded(request.now);
         Ok(())
     }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{BriefEvent, Event, Kind, Object, ObjectKey, ObjectMap, ObjectMeta, Resource, Slot};
+use seatrial_api::{BriefEvent, Event, Kind, NewEvent, Object, ObjectKey, ObjectMap, ObjectMeta, Resource, Slot, Time};
 
 use crate::event_table::EventTable;
 use crate::watch_log::{Change, ChangeType, WatchLog};
@@ -178,16 +178,15 @@ impl Store {
 
     /// Whether a recorded event can be written: it is the latest, and its name is free.
     #[inline]
-    pub(crate) fn takes_recorded(&self, event: &BriefEvent) -> bool {
+    pub(crate) fn takes_recorded(&self, event: &NewEvent<'_>) -> bool {
         self.events.takes(event)
     }
 
     /// Writes a new event that is rendered when somebody looks, and that [`Store::takes_recorded`] was asked about.
-    pub(crate) fn put_recorded(&mut self, mut event: BriefEvent) {
+    pub(crate) fn put_recorded(&mut self, event: NewEvent<'_>, number: (u64, u64), time: Time) {
         let resource_version = self.next_version(Kind::Event);
-        event.resource_version = resource_version;
         let stamp = event.stamp;
-        let object = Object::Event(Arc::new(Event::from(event)));
+        let object = Object::Event(Arc::new(Event::from(event.into_brief(number, resource_version, time))));
         self.events.push(stamp, object.clone());
         self.log.push(Change { resource_version, type_: ChangeType::Added, object, old: None });
     }

@@ -33,6 +33,18 @@ fn few_bytes(bytes: &[u8]) -> u64 {
     word
 }
 
+/// Some bytes as little-endian words, and the bytes behind the last whole word as the low end of one, with their count.
+#[inline]
+fn words_of(bytes: &[u8]) -> (&[[u8; 8]], u64, usize) {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let last = match bytes.last_chunk::<8>() {
+        // The rest is the high end of the last eight bytes: one read.
+        Some(last) => u64::from_le_bytes(*last).unbounded_shr(64 - 8 * rest.len() as u32),
+        None => few_bytes(rest),
+    };
+    (words, last, rest.len())
+}
+
 /// Spreads every bit of the state over all bits of the result (the finalizer of splitmix64).
 #[inline]
 pub(crate) const fn finalize(state: u64) -> u64 {
@@ -67,23 +79,22 @@ impl StableHasher {
     /// Takes in two strings of bytes as if one lay behind the other in one write.
     #[inline]
     pub fn write_joined(&mut self, first: &[u8], second: &[u8]) {
-        let (words, rest) = first.as_chunks::<8>();
+        let (words, mut left, left_length) = words_of(first);
         let mut state = words.iter().fold(self.state, |state, word| mix(state, u64::from_le_bytes(*word)));
         // What is left of the first is the low end of the next word; each of the second's is cut in two behind it.
-        let (mut left, shift) = (few_bytes(rest), 8 * rest.len() as u32);
-        let (words, rest) = second.as_chunks::<8>();
+        let shift = 8 * left_length as u32;
+        let (words, last, length) = words_of(second);
         for word in words {
             let word = u64::from_le_bytes(*word);
             state = mix(state, left | word << shift);
-            left = word.checked_shr(64 - shift).unwrap_or(0);
+            left = word.unbounded_shr(64 - shift);
         }
-        let (last, bits) = (few_bytes(rest), shift + 8 * rest.len() as u32);
         left |= last << shift;
-        if bits >= 64 {
+        if left_length + length >= 8 {
             state = mix(state, left);
-            left = last.checked_shr(64 - shift).unwrap_or(0);
+            left = last.unbounded_shr(64 - shift);
         }
-        self.state = mix(state, last_word(left, bits as usize % 64 / 8));
+        self.state = mix(state, last_word(left, (left_length + length) % 8));
     }
 }
 
@@ -103,15 +114,9 @@ impl Default for StableHasher {
 impl Hasher for StableHasher {
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        let mut words = bytes.chunks_exact(8);
-        let mut state = self.state;
-        for word in &mut words {
-            let mut buffer = [0; 8];
-            buffer.copy_from_slice(word);
-            state = mix(state, u64::from_le_bytes(buffer));
-        }
-        let rest = words.remainder();
-        self.state = mix(state, last_word(few_bytes(rest), rest.len()));
+        let (words, last, length) = words_of(bytes);
+        let state = words.iter().fold(self.state, |state, word| mix(state, u64::from_le_bytes(*word)));
+        self.state = mix(state, last_word(last, length));
     }
 
     #[inline]

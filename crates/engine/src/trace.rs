@@ -67,12 +67,12 @@ impl Trace {
     pub fn record(&mut self, time: SimTime, actor: u16, what: u16, object: u64, detail: u64, cause: u64) -> u64 {
         let seq = self.last_seq.wrapping_add(1);
         self.last_seq = seq;
-        if self.mode == Mode::Off {
+        if matches!(self.mode, Mode::Off) {
             return seq;
         }
         let words = [seq, time.0, (u64::from(actor) << 16) | u64::from(what), object, detail, cause];
         self.state = words.into_iter().fold(self.state, mix);
-        if self.mode != Mode::HashOnly {
+        if !matches!(self.mode, Mode::HashOnly) {
             self.keep(Record { seq, time, actor, what, object, detail, cause });
         }
         seq

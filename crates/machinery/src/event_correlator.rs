@@ -13,16 +13,14 @@ use seatrial_engine::SimTime;
 use crate::limits::{
     EVENT_AGGREGATE_INTERVAL, EVENT_AGGREGATE_MAX, EVENT_CACHE_ENTRIES, EVENT_SPAM_BURST, EVENT_SPAM_REFILL,
 };
-use crate::lru::{CAPACITY_MAX, Lru};
-
-const _: () = assert!(EVENT_CACHE_ENTRIES <= CAPACITY_MAX, "a cache holds as many entries as upstream's");
+use crate::lru::Lru;
 
 const AGGREGATE_INTERVAL_NS: u64 = EVENT_AGGREGATE_INTERVAL.as_nanos() as u64;
 
 /// What stands before the latest message of an aggregated event.
 pub const AGGREGATE_MESSAGE_PREFIX: &str = "(combined from similar events): ";
 
-/// What an event is recognised by: hashes, all but the object's from [`text_id`].
+/// What an event is recognised by: numbers, most of them from [`text_id`].
 #[derive(Clone, Copy, Debug)]
 pub struct EventKey {
     /// The source, from [`source_id`].
@@ -35,7 +33,7 @@ pub struct EventKey {
     pub event_type: u64,
     /// The reason.
     pub reason: u64,
-    /// The message.
+    /// The message: a number for all that it says about the object.
     pub message: u64,
 }
 
@@ -144,7 +142,7 @@ impl EventCorrelator {
         EventCorrelator::default()
     }
 
-    /// A correlator whose three caches hold so many entries each, at least one and at most 16,384.
+    /// A correlator whose three caches hold so many entries each, at least one and at most [`EVENT_CACHE_ENTRIES`].
     #[must_use]
     pub fn with_capacity(entries: usize) -> EventCorrelator {
         EventCorrelator { aggregator: Lru::new(entries), logger: Lru::new(entries), spam_filter: Lru::new(entries) }
@@ -213,10 +211,12 @@ enum Messages {
     Many(Box<ManyMessages>),
 }
 
-/// The oldest comes first.
 #[derive(Clone, Debug)]
 struct ManyMessages {
     count: usize,
+    /// Where the next one comes: in the place of the oldest, once there are as many as there may be.
+    next: usize,
+    /// The rest is filled up with the first.
     messages: [u64; EVENT_AGGREGATE_MAX - 1],
 }
 
@@ -228,8 +228,7 @@ impl Messages {
             Messages::None => *self = Messages::One(message),
             Messages::One(first) if *first == message => {}
             Messages::One(first) => {
-                let mut many = ManyMessages { count: 1, messages: [0; EVENT_AGGREGATE_MAX - 1] };
-                many.messages[0] = *first;
+                let mut many = ManyMessages { count: 1, next: 1, messages: [*first; EVENT_AGGREGATE_MAX - 1] };
                 many.insert(message);
                 *self = Messages::Many(Box::new(many));
             }
@@ -241,16 +240,13 @@ impl Messages {
 
 impl ManyMessages {
     fn insert(&mut self, message: u64) -> bool {
-        if self.messages[..self.count].contains(&message) {
+        if self.messages.contains(&message) {
             return false;
         }
         let is_full = self.count == self.messages.len();
-        if is_full {
-            self.messages.rotate_left(1);
-            self.count -= 1;
-        }
-        self.messages[self.count] = message;
-        self.count += 1;
+        self.count += usize::from(!is_full);
+        self.messages[self.next] = message;
+        self.next = (self.next + 1) % self.messages.len();
         is_full
     }
 }

@@ -39,20 +39,15 @@ struct Recent {
 }
 
 impl EventTemplates {
-    /// The template of an event and its argument. One that stands for many says what the latest of them says.
+    /// The template of an event and its argument.
     #[inline]
     pub(crate) fn of(
         &mut self,
         component: &'static str,
         about: &ObjectRef<'_>,
         text: &EventText<'_>,
-        key: &EventKey,
-        latest_of_many: Option<&str>,
+        (key, outline): (&EventKey, Option<Outline<'_>>),
     ) -> (Arc<EventTemplate>, Str) {
-        if let Some(latest) = latest_of_many {
-            return self.of_aggregate(component, about, text, latest);
-        }
-        let outline = text.message.outline(key.message);
         if let Some(outline) = &outline
             && let said = said(key, outline)
             && let Some(Some(recent)) = self.recent.get(said as usize % RECENT_COUNT)
@@ -74,8 +69,7 @@ impl EventTemplates {
         text: &EventText<'_>,
         (key, outline): (&EventKey, Option<Outline<'_>>),
     ) -> (Arc<EventTemplate>, Str) {
-        let own = self.pattern.take_apart(&text.message, &about.meta.name);
-        let (template, arg) = self.find(component, about, text, (own, false));
+        let (template, arg) = self.find_one(component, about, text);
         // A text that holds the name, or is too long to say where something stands in it, is one object's own.
         let is_common =
             |o: &Outline<'_>| o.has_name == template.name_at.is_some() && o.arg.is_some() == template.arg_at.is_some();
@@ -88,7 +82,19 @@ impl EventTemplates {
         (template, arg)
     }
 
-    fn of_aggregate(
+    /// The same where it is not kept at hand for the next event.
+    pub(crate) fn find_one(
+        &mut self,
+        component: &'static str,
+        about: &ObjectRef<'_>,
+        text: &EventText<'_>,
+    ) -> (Arc<EventTemplate>, Str) {
+        let own = self.pattern.take_apart(&text.message, &about.meta.name);
+        self.find(component, about, text, (own, false))
+    }
+
+    /// The same of one that stands for many: it says what the latest of them says.
+    pub(crate) fn of_aggregate(
         &mut self,
         component: &'static str,
         about: &ObjectRef<'_>,
@@ -120,7 +126,7 @@ impl EventTemplates {
             field_path: about.field_path.into(),
             source,
             reason: text.reason.into(),
-            type_: Str::new_static(text.type_),
+            type_: Str::new_static(text.type_.as_str()),
             message: self.pattern.text.as_str().into(),
             name_at: self.pattern.name_at,
             arg_at: self.pattern.arg_at,
@@ -213,11 +219,13 @@ mod tests {
         text: &EventText<'_>,
         latest: Option<&str>,
     ) -> (Arc<EventTemplate>, Str) {
-        let mut room = String::new();
-        let [field_path, event_type, reason] = [about.field_path, text.type_, text.reason].map(text_id);
-        let message = text_id(text.message.render(&about.meta.name, &mut room));
-        let key = EventKey { source: 0, object: 0, field_path, event_type, reason, message };
-        templates.of(component, about, text, &key, latest)
+        if let Some(latest) = latest {
+            return templates.of_aggregate(component, about, text, latest);
+        }
+        let [field_path, reason] = [about.field_path, text.reason].map(text_id);
+        let event_type = text.type_ as u64;
+        let key = EventKey { source: 0, object: 0, field_path, event_type, reason, message: 0 };
+        templates.of(component, about, text, (&key, text.message.outline()))
     }
 
     #[test]

@@ -4,18 +4,40 @@ use std::hash::Hasher;
 
 use rustc_hash::FxHasher;
 
+use crate::event_correlator::text_id;
+
+/// Whether something went as it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventType {
+    /// It did.
+    Normal,
+    /// It went wrong.
+    Warning,
+}
+
+impl EventType {
+    /// The word in an Event.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
+        }
+    }
+}
+
 /// What an event says.
 #[derive(Clone, Copy, Debug)]
 pub struct EventText<'a> {
-    /// `Normal` or `Warning`.
-    pub type_: &'static str,
+    /// Whether something went as it should.
+    pub type_: EventType,
     /// A CamelCase word.
     pub reason: &'a str,
     /// The text.
     pub message: Message<'a>,
 }
 
-/// The text of an event.
+/// The text of an event. Whether it was said before is told by its parts: what a component says with one reason is put
+/// together in one place, so that texts that read the same have the same parts.
 #[derive(Clone, Copy, Debug)]
 pub enum Message<'a> {
     /// As it is.
@@ -40,23 +62,22 @@ pub enum Piece<'a> {
 impl<'a> EventText<'a> {
     /// Something went as it should.
     pub fn normal(reason: &'a str, message: &'a str) -> Self {
-        Self { type_: "Normal", reason, message: Message::Text(message) }
+        Self { type_: EventType::Normal, reason, message: Message::Text(message) }
     }
 
     /// Something went as it should; the text is put together only where somebody reads it.
     pub fn normal_pieces(reason: &'a str, pieces: &'a [Piece<'a>]) -> Self {
-        Self { type_: "Normal", reason, message: Message::Pieces(pieces) }
+        Self { type_: EventType::Normal, reason, message: Message::Pieces(pieces) }
     }
 
     /// Something went wrong.
     pub fn warning(reason: &'a str, message: &'a str) -> Self {
-        Self { type_: "Warning", reason, message: Message::Text(message) }
+        Self { type_: EventType::Warning, reason, message: Message::Text(message) }
     }
 }
 
 impl<'a> Message<'a> {
     /// The text about an object of a name, put together in `room` where it is in pieces.
-    #[inline]
     pub(crate) fn render<'b>(&self, name: &str, room: &'b mut String) -> &'b str
     where
         'a: 'b,
@@ -70,12 +91,12 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// What the text has in common with others. `whole` is a hash of the text. There is none where the name or an argument
-    /// is part of what it says, as [`Pattern`] has it, so that others do not say the same.
+    /// What the text has in common with others. There is none where the name or an argument is part of what it says, as
+    /// [`Pattern`] has it, so that others do not say the same.
     #[inline]
-    pub(crate) fn outline(&self, whole: u64) -> Option<Outline<'a>> {
+    pub(crate) fn outline(&self) -> Option<Outline<'a>> {
         match self {
-            Message::Text(_) => Some(Outline { hash: whole, has_name: false, arg: None }),
+            Message::Text(text) => Some(Outline { hash: text_id(text), has_name: false, arg: None }),
             Message::Pieces(pieces) => outline_of(pieces),
         }
     }
@@ -90,6 +111,18 @@ pub(crate) struct Outline<'a> {
     pub(crate) has_name: bool,
     /// What is each one's own.
     pub(crate) arg: Option<&'a str>,
+}
+
+impl Outline<'_> {
+    /// A number for all that the text says about one object.
+    #[inline]
+    pub(crate) fn message_id(&self) -> u64 {
+        let Some(arg) = self.arg else { return self.hash };
+        let mut hasher = FxHasher::default();
+        hasher.write_u64(self.hash);
+        hasher.write(arg.as_bytes());
+        hasher.finish()
+    }
 }
 
 fn outline_of<'a>(pieces: &[Piece<'a>]) -> Option<Outline<'a>> {
@@ -255,7 +288,25 @@ mod tests {
             assert_eq!(outline(&[pieces[0], Text(""), pieces[1]]), None, "{pieces:?}");
         }
         assert_eq!(outline(&[Name, Text("-"), Name]), None);
-        assert_eq!(Message::Text("web").outline(7), Some(Outline { hash: 7, has_name: false, arg: None }));
+        let web = Outline { hash: text_id("web"), has_name: false, arg: None };
+        assert_eq!(Message::Text("web").outline(), Some(web));
+    }
+
+    #[test]
+    fn texts_about_one_object_have_the_same_number_where_they_read_the_same() {
+        let said = |direction, set, count| {
+            let pieces = [Piece::Text("Scaled "), Piece::Text(direction), Piece::Arg(set), Piece::Number(count)];
+            let outline = outline_of(&pieces).expect("it has one argument");
+            (outline.message_id(), Message::Pieces(&pieces).render("web", &mut String::new()).to_owned())
+        };
+        let mut all = Vec::new();
+        for (direction, set) in [("up ", "web-1"), ("up ", "web-2"), ("down ", "web-1"), ("up ", "")] {
+            all.extend([0, 1, 10].map(|count| said(direction, set, count)));
+            all.push(said(direction, set, 1));
+        }
+        for (id, text) in &all {
+            assert!(all.iter().all(|(other_id, other)| (other_id == id) == (other == text)), "{text}");
+        }
     }
 
     #[test]

@@ -4,10 +4,14 @@
 //! use puts the entry in once more and leaves the one before stale, so that the oldest is forgotten by passing it by. No
 //! use touches an entry's neighbours, and what is written lies side by side.
 
-/// How many entries the smallest ring holds.
-const RING_MIN: usize = 64;
-/// How many entries there may be: twice as many numbers fit into half a link.
-pub(crate) const CAPACITY_MAX: usize = 1 << 14;
+use crate::limits::EVENT_CACHE_ENTRIES;
+
+/// How many places the ring has, and how many buckets there are: twice as many as entries, so that what is stale is left
+/// out once in so many uses. A number that is known when the code is compiled needs no check where its low bits choose.
+const PLACES: usize = 2 * EVENT_CACHE_ENTRIES;
+
+const _: () =
+    assert!(PLACES.is_power_of_two() && PLACES <= NUMBER as usize, "the numbers of all places are told apart");
 
 /// A link leads to an entry: its low half is the end of the entry's number, most of the high half the start of its key, so
 /// that another key's entry, which the processor's cache may not hold, is not looked at.
@@ -15,9 +19,6 @@ const NUMBER: u32 = 0xffff;
 const TAG: u32 = 0x7fff_0000;
 /// Of the link that belongs to an entry: its key has been used again, and the value is in a later entry.
 const STALE: u32 = 1 << 31;
-
-/// The link to no entry.
-const NO_LINK: u32 = NUMBER;
 
 #[derive(Clone, Debug, Default)]
 struct Entry<V> {
@@ -32,11 +33,11 @@ struct Entry<V> {
 pub(crate) struct Lru<V> {
     capacity: usize,
     /// The link to the latest entry of each bucket. The keys are hashes, so that their low bits choose.
-    buckets: Vec<u32>,
+    buckets: Box<[u32; PLACES]>,
     /// The link from each entry to the one before it in its bucket.
-    links: Vec<u32>,
-    /// As many as there are links and buckets, a power of two: the low bits of an entry's number are its place.
-    ring: Vec<Entry<V>>,
+    links: Box<[u32; PLACES]>,
+    /// The low bits of an entry's number are its place.
+    ring: Box<[Entry<V>; PLACES]>,
     oldest: u32,
     end: u32,
     /// How many of the known entries are not stale.
@@ -44,15 +45,16 @@ pub(crate) struct Lru<V> {
 }
 
 impl<V: Clone + Default> Lru<V> {
-    /// A map of at most `capacity` entries, at least one and at most [`CAPACITY_MAX`].
+    /// A map of at most `capacity` entries, at least one and at most [`EVENT_CACHE_ENTRIES`].
     pub(crate) fn new(capacity: usize) -> Lru<V> {
         Lru {
-            capacity: capacity.clamp(1, CAPACITY_MAX),
-            buckets: vec![NO_LINK; RING_MIN],
-            links: vec![NO_LINK; RING_MIN],
-            ring: vec![Entry::default(); RING_MIN],
-            oldest: 0,
-            end: 0,
+            capacity: capacity.clamp(1, EVENT_CACHE_ENTRIES),
+            buckets: all(0),
+            links: all(0),
+            ring: all(Entry::default()),
+            // Links of 0 lead to an entry that is too old.
+            oldest: PLACES as u32,
+            end: PLACES as u32,
             count: 0,
         }
     }
@@ -60,31 +62,30 @@ impl<V: Clone + Default> Lru<V> {
     /// The number of a key's entry, good until the next use.
     #[inline]
     pub(crate) fn find(&self, key: u64) -> Option<u32> {
-        let (mut link, mut age) = (self.buckets[self.place(key as u32)], 0);
+        let (mut link, mut age) = (self.buckets[place(key as u32)], 0);
+        let known = self.end.wrapping_sub(self.oldest);
         loop {
             let older = self.end.wrapping_sub(link) & NUMBER;
-            if older <= age || older > self.end.wrapping_sub(self.oldest) {
+            if older <= age || older > known {
                 return None;
             }
             let number = self.end.wrapping_sub(older);
-            let place = self.place(number);
             // The latest of a key comes first in its bucket.
-            if link & TAG == tag(key) && self.ring[place].key == key {
+            if (link ^ tag(key)) & TAG == 0 && self.ring[place(number)].key == key {
                 return Some(number);
             }
-            (link, age) = (self.links[place], older);
+            (link, age) = (self.links[place(number)], older);
         }
     }
 
     /// The value that was found under a number, from now on the most recently used one.
     #[inline]
     pub(crate) fn renew(&mut self, number: u32) -> &mut V {
-        let place = self.place(number);
         if number.wrapping_add(1) == self.end {
-            return &mut self.ring[place].value;
+            return &mut self.ring[place(number)].value;
         }
-        self.links[place] |= STALE;
-        let entry = &mut self.ring[place];
+        self.links[place(number)] |= STALE;
+        let entry = &mut self.ring[place(number)];
         let (key, value) = (entry.key, std::mem::take(&mut entry.value));
         self.put(key, value)
     }
@@ -100,47 +101,52 @@ impl<V: Clone + Default> Lru<V> {
     }
 
     #[inline]
-    fn place(&self, bits: u32) -> usize {
-        bits as usize & (self.ring.len() - 1)
-    }
-
-    #[inline]
     fn put(&mut self, key: u64, value: V) -> &mut V {
-        if self.end.wrapping_sub(self.oldest) as usize == self.ring.len() {
+        if self.end.wrapping_sub(self.oldest) as usize == PLACES {
             self.make_room();
         }
-        let (place, bucket) = (self.place(self.end), self.place(key as u32));
-        let link = tag(key) | self.end & NUMBER;
-        self.end = self.end.wrapping_add(1);
-        self.links[place] = std::mem::replace(&mut self.buckets[bucket], link);
-        let entry = &mut self.ring[place];
+        let (number, bucket) = (self.end, place(key as u32));
+        self.end = number.wrapping_add(1);
+        self.links[place(number)] = std::mem::replace(&mut self.buckets[bucket], tag(key) | number & NUMBER);
+        let entry = &mut self.ring[place(number)];
         *entry = Entry { key, value };
         &mut entry.value
     }
 
     #[inline]
     fn forget_oldest(&mut self) {
-        while self.links[self.place(self.oldest)] & STALE != 0 {
+        while self.links[place(self.oldest)] & STALE != 0 {
             self.oldest = self.oldest.wrapping_add(1);
         }
         self.oldest = self.oldest.wrapping_add(1);
         self.count -= 1;
     }
 
-    /// Leaves the stale entries out. The new ring is half empty at least, so that this costs each use little.
+    /// Leaves the stale entries out. The ring is half empty at least afterwards, so that this costs each use little.
     #[cold]
+    #[inline(never)]
     fn make_room(&mut self) {
-        let room = (4 * self.count).min(2 * self.capacity).max(RING_MIN).next_power_of_two();
-        let mut entries = std::mem::replace(&mut self.ring, vec![Entry::default(); room]);
-        let links = std::mem::replace(&mut self.links, vec![NO_LINK; room]);
-        self.buckets = vec![NO_LINK; room];
-        let from = self.oldest as usize & (entries.len() - 1);
-        (self.oldest, self.end) = (0, 0);
-        for place in (from..entries.len()).chain(0..from).filter(|place| links[*place] & STALE == 0) {
-            let Entry { key, value } = std::mem::take(&mut entries[place]);
+        let known = (0..PLACES as u32).map(|n| place(self.oldest.wrapping_add(n)));
+        let kept = known.filter(|place| self.links[*place] & STALE == 0);
+        let kept: Vec<Entry<V>> = kept.map(|place| std::mem::take(&mut self.ring[place])).collect();
+        // What links there are lead to entries that are too old from now on.
+        self.oldest = self.end.wrapping_add(PLACES as u32);
+        self.end = self.oldest;
+        for Entry { key, value } in kept {
             self.put(key, value);
         }
     }
+}
+
+/// The low bits of a number or a key.
+#[inline]
+fn place(bits: u32) -> usize {
+    bits as usize % PLACES
+}
+
+fn all<T: Clone>(value: T) -> Box<[T; PLACES]> {
+    let values = vec![value; PLACES].into_boxed_slice();
+    values.try_into().unwrap_or_else(|_| unreachable!("there are as many as there are places"))
 }
 
 #[inline]
@@ -166,7 +172,7 @@ mod tests {
 
         fn keys(&self) -> Vec<u64> {
             let known = (0..self.end.wrapping_sub(self.oldest)).map(|n| self.end.wrapping_sub(n + 1));
-            let places = known.map(|number| self.place(number));
+            let places = known.map(place);
             places.filter(|place| self.links[*place] & STALE == 0).map(|place| self.ring[place].key).collect()
         }
     }
@@ -197,12 +203,12 @@ mod tests {
 
     #[test]
     fn it_is_a_list_whose_used_keys_come_to_its_front() {
-        for (capacity, key_count) in [(1, 3), (5, 8), (40, 45), (40, 39), (300, 1000)] {
+        for (capacity, key_count) in [(1, 3), (5, 8), (40, 45), (40, 39), (300, 1000), (4096, 4500)] {
             let (mut lru, mut list) = (Lru::new(capacity), VecDeque::new());
             // The numbers of its entries begin again at 0 on the way.
             (lru.oldest, lru.end) = (u32::MAX - 100, u32::MAX - 100);
             let mut rng = Rng::from_seed(capacity as u64);
-            for use_ in 0..5_000_u64 {
+            for use_ in 0..if capacity < 1000 { 5_000_u64 } else { 30_000 } {
                 // Some keys come again and again, and some differ in their high bits only, so that they share a bucket.
                 let key = match rng.below(4) {
                     0 => rng.below(3),
@@ -214,7 +220,6 @@ mod tests {
                 list.push_front((key, value));
                 list.truncate(capacity);
                 assert_eq!(*lru.get_or_insert_with(key, || use_), value);
-                assert!(lru.ring.len() <= (2 * capacity).next_power_of_two().max(RING_MIN));
             }
             assert_eq!(lru.keys(), list.iter().map(|(key, _)| *key).collect::<Vec<_>>());
             assert_eq!(lru.count, list.len());
@@ -235,7 +240,7 @@ mod tests {
             assert_eq!((lru.find(often(n)), lru.find(seldom(n + 1))), (None, None));
             lru.insert(often(n), often(n));
             for known in [n, n.saturating_sub(15), n.saturating_sub(30)] {
-                assert!(lru.find(often(known)).is_some_and(|at| lru.ring[lru.place(at)].value == often(known)));
+                assert!(lru.find(often(known)).is_some_and(|at| lru.ring[place(at)].value == often(known)));
             }
             assert!(n < 50 || lru.find(often(n - 50)).is_none());
         }

@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{BriefEvent, Event, EventTemplate, Kind, ObjectMeta, Resource, Str, Time};
+use seatrial_api::{ApiError, Event, EventTemplate, Kind, NewEvent, ObjectMeta, Resource, Str};
 use seatrial_apiserver::{ApiServer, RequestInfo};
+use seatrial_engine::SimTime;
 
 use crate::clock::Clock;
 use crate::event_correlator::{EventCorrelator, EventKey, Outcome, aggregate_message, object_id, source_id, text_id};
@@ -47,7 +48,7 @@ impl<'a> ObjectRef<'a> {
 pub struct EventRecorder {
     correlator: EventCorrelator,
     templates: EventTemplates,
-    /// The text of the event that is being recorded: room that is used again.
+    /// The text of an event, where it has to be put together: room that is used again.
     text: String,
     /// Makes the names of events of one nanosecond differ.
     count: i64,
@@ -63,67 +64,97 @@ impl EventRecorder {
         about: &ObjectRef<'_>,
         text: &EventText<'_>,
     ) {
-        let message = text.message.render(&about.meta.name, &mut self.text);
+        let outline = text.message.outline();
+        let message = match &outline {
+            Some(outline) => outline.message_id(),
+            None => text_id(text.message.render(&about.meta.name, &mut self.text)),
+        };
         let key = EventKey {
             source: source_id(component, about.host),
             object: identity(about),
             field_path: text_id(about.field_path),
-            event_type: text_id(text.type_),
+            event_type: text.type_ as u64,
             reason: text_id(text.reason),
-            message: text_id(message),
+            message,
         };
         self.count += 1;
         // The stamp names the event: the time in nanoseconds, and a little more so that no two are alike.
         let stamp = clock.unix_nanos().wrapping_add(self.count).cast_unsigned();
         match self.correlator.correlate(&key, stamp, clock.now()) {
             Outcome::Drop => {}
-            Outcome::Create { aggregated } => {
-                let said = self.templates.of(component, about, text, &key, aggregated.then_some(message));
-                let request = RequestInfo::new(clock.time(), component);
+            Outcome::Create { aggregated: false } => {
+                let said = self.templates.of(component, about, text, (&key, outline));
                 // A namespace on its way out takes no events; nobody retries for that.
-                let _ = server.create_event(&request, brief_event(request.now, about, said, stamp));
+                let _ = server.create_event(&RequestInfo::new(clock.time(), component), new_event(about, said, stamp));
             }
-            Outcome::Patch { event: stamp, count, first, aggregated } => {
-                let request = RequestInfo::new(clock.time(), component);
-                let count = i32::try_from(count).unwrap_or(i32::MAX);
-                let Ok(old) = server.get::<Event>(&event_namespace(about), &event_name(about, stamp)) else {
-                    // The event has expired in between: it is made anew, with its count.
-                    let said = self.templates.of(component, about, text, &key, aggregated.then_some(message));
-                    let mut event = Event::from(brief_event(request.now, about, said, stamp));
-                    event.count = count;
-                    event.first_timestamp = Some(clock.at(first).time());
-                    let _ = server.create(&request, event);
-                    return;
-                };
-                let mut event = Event::clone(old);
-                event.count = count;
-                event.message = message_of(message, aggregated);
-                event.last_timestamp = Some(request.now);
-                let _ = server.update(&request, event);
+            Outcome::Create { aggregated: true } => {
+                let said = self.aggregate(component, about, text);
+                let _ = server.create_event(&RequestInfo::new(clock.time(), component), new_event(about, said, stamp));
+            }
+            Outcome::Patch { event, count, first, aggregated } => {
+                let earlier = Earlier { stamp: event, count, first, aggregated };
+                let _ = self.patch((server, clock), component, about, text, &earlier);
             }
         }
     }
+
+    /// What an event says that stands for many.
+    fn aggregate(
+        &mut self,
+        component: &'static str,
+        about: &ObjectRef<'_>,
+        text: &EventText<'_>,
+    ) -> (Arc<EventTemplate>, Str) {
+        let latest = text.message.render(&about.meta.name, &mut self.text);
+        self.templates.of_aggregate(component, about, text, latest)
+    }
+
+    /// Counts an event that came before.
+    #[inline(never)]
+    fn patch(
+        &mut self,
+        (server, clock): (&mut ApiServer, Clock),
+        component: &'static str,
+        about: &ObjectRef<'_>,
+        text: &EventText<'_>,
+        earlier: &Earlier,
+    ) -> Result<Arc<Event>, ApiError> {
+        let request = RequestInfo::new(clock.time(), component);
+        let count = i32::try_from(earlier.count).unwrap_or(i32::MAX);
+        let Ok(old) = server.get::<Event>(&event_namespace(about), &event_name(about, earlier.stamp)) else {
+            // The event has expired in between: it is made anew, with its count.
+            let said = if earlier.aggregated {
+                self.aggregate(component, about, text)
+            } else {
+                self.templates.find_one(component, about, text)
+            };
+            let new = new_event(about, said, earlier.stamp);
+            let mut event = Event::from(new.into_brief((0, 0), 0, request.now));
+            event.count = count;
+            event.first_timestamp = Some(clock.at(earlier.first).time());
+            return server.create(&request, event);
+        };
+        let mut event = Event::clone(old);
+        event.count = count;
+        event.message = message_of(text.message.render(&about.meta.name, &mut self.text), earlier.aggregated);
+        event.last_timestamp = Some(request.now);
+        server.update(&request, event)
+    }
+}
+
+/// An event that came before.
+#[derive(Debug)]
+struct Earlier {
+    stamp: u64,
+    count: u32,
+    first: SimTime,
+    aggregated: bool,
 }
 
 /// The event of a template and an argument.
 #[inline]
-fn brief_event(
-    time: Time,
-    about: &ObjectRef<'_>,
-    (template, arg): (Arc<EventTemplate>, Str),
-    stamp: u64,
-) -> BriefEvent {
-    BriefEvent {
-        template,
-        about: about.meta.name.clone(),
-        about_uid: about.meta.uid.clone(),
-        about_version: about.meta.resource_version,
-        arg,
-        stamp,
-        number: (0, 0),
-        resource_version: 0,
-        time,
-    }
+fn new_event<'a>(about: &ObjectRef<'a>, (template, arg): (Arc<EventTemplate>, Str), stamp: u64) -> NewEvent<'a> {
+    NewEvent { template, about: about.meta, arg, stamp }
 }
 
 /// A number for what an event is about. Some components know an object by its name alone.
@@ -145,9 +176,8 @@ fn message_of(text: &str, aggregated: bool) -> Str {
 
 #[cfg(test)]
 mod tests {
-    use seatrial_api::{ObjectKey, Uid};
+    use seatrial_api::{ObjectKey, Time, Uid};
     use seatrial_apiserver::ApiServerOptions;
-    use seatrial_engine::SimTime;
 
     use super::*;
 

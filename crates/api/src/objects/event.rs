@@ -43,6 +43,37 @@ pub struct BriefEvent {
     pub time: Time,
 }
 
+/// An event as a component tells it to the API server.
+#[derive(Clone, Debug)]
+pub struct NewEvent<'a> {
+    /// See [`BriefEvent::template`].
+    pub template: Arc<EventTemplate>,
+    /// The object it is about.
+    pub about: &'a ObjectMeta,
+    /// See [`BriefEvent::arg`].
+    pub arg: Str,
+    /// See [`BriefEvent::stamp`].
+    pub stamp: u64,
+}
+
+impl NewEvent<'_> {
+    /// The event as it is kept: its number, its version and its time are the API server's to give.
+    #[inline]
+    pub fn into_brief(self, number: (u64, u64), resource_version: u64, time: Time) -> BriefEvent {
+        BriefEvent {
+            template: self.template,
+            about: self.about.name.clone(),
+            about_uid: self.about.uid.clone(),
+            about_version: self.about.resource_version,
+            arg: self.arg,
+            stamp: self.stamp,
+            number,
+            resource_version,
+            time,
+        }
+    }
+}
+
 /// What events of one component about one kind of object have in common.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventTemplate {
@@ -138,9 +169,9 @@ const NAME_LENGTH_USUAL: usize = 63;
 /// A dot and sixteen digits.
 const SUFFIX_LENGTH_MAX: usize = 17;
 
-/// The sixteen hexadecimal digits of a number.
+/// The sixteen hexadecimal digits of a number, eight in each word, the first in the low end.
 #[inline]
-fn hexadecimal(number: u64) -> [u8; 16] {
+fn hexadecimal(number: u64) -> [u64; 2] {
     // Each half is spread to one digit a byte, all eight at once.
     let spread = |half: u64| {
         let half = (half | half << 16) & 0x0000_ffff_0000_ffff;
@@ -149,11 +180,7 @@ fn hexadecimal(number: u64) -> [u8; 16] {
         let letters = (half + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
         half + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'0' - 10)
     };
-    let (high, low) = (spread(number >> 32).to_be_bytes(), spread(number & 0xffff_ffff).to_be_bytes());
-    let mut digits = [0; 16];
-    digits[..8].copy_from_slice(&high);
-    digits[8..].copy_from_slice(&low);
-    digits
+    [number >> 32, number & 0xffff_ffff].map(|half| spread(half).swap_bytes())
 }
 
 impl BriefEvent {
@@ -175,12 +202,16 @@ impl BriefEvent {
     /// Calls with the two parts of the event's name: the name of what it is about, and the dot and the stamp.
     #[inline]
     pub fn with_name_parts<T>(&self, call: impl FnOnce(&[u8], &[u8]) -> T) -> T {
-        // All sixteen digits are written; leading zeros, which no real stamp has, are passed by.
-        let skipped = (self.stamp.leading_zeros() as usize / 4).min(15);
-        let mut suffix = [b'.'; SUFFIX_LENGTH_MAX];
-        suffix[1..].copy_from_slice(&hexadecimal(self.stamp));
-        suffix[skipped] = b'.';
-        call(self.about.as_bytes(), &suffix[skipped..])
+        // The dot lies before the digits, so that each word of them is moved by a byte.
+        let [first, second] = hexadecimal(self.stamp);
+        let words = [u64::from(b'.') | first << 8, first >> 56 | second << 8, second >> 56].map(u64::to_le_bytes);
+        let suffix = &words.as_flattened()[..SUFFIX_LENGTH_MAX];
+        // All sixteen digits are written; leading zeros, which no real stamp has, are left out.
+        let zeros = (self.stamp.leading_zeros() as usize / 4).min(15);
+        if zeros > 0 {
+            return call(self.about.as_bytes(), &[&suffix[..1], &suffix[1 + zeros..]].concat());
+        }
+        call(self.about.as_bytes(), suffix)
     }
 
     /// The text for people.
@@ -405,102 +436,5 @@ impl ObjectReference {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn brief(about: &str, stamp: u64) -> BriefEvent {
-        let template = EventTemplate {
-            kind: "Pod".into(),
-            api_version: "v1".into(),
-            about_namespace: "default".into(),
-            namespace: "default".into(),
-            field_path: Str::default(),
-            source: Arc::default(),
-            reason: "Scheduled".into(),
-            type_: "Normal".into(),
-            message: "assigned default/ to ".into(),
-            name_at: Some(17),
-            arg_at: Some(21),
-            host_is_arg: false,
-        };
-        BriefEvent {
-            template: Arc::new(template),
-            about: about.into(),
-            about_uid: Uid::from_counter(0, 1),
-            about_version: 7,
-            arg: "node-1".into(),
-            stamp,
-            number: (0, 2),
-            resource_version: 9,
-            time: Time::from_unix(60),
-        }
-    }
-
-    #[test]
-    fn names_are_as_a_formatter_writes_them() {
-        let long = "x".repeat(300);
-        for about in ["", "web-1", "\u{e9}", &long] {
-            for stamp in [0, 1, 0xf, 0x10, 0x17a6_05a2_4edc_7e01, u64::MAX] {
-                let want = format!("{about}.{stamp:x}");
-                assert_eq!(brief(about, stamp).with_name(str::to_owned), want);
-            }
-        }
-    }
-
-    #[test]
-    fn texts_are_put_together_from_the_template() {
-        // The text, where the name and the argument stand, and what becomes of it.
-        let rows = [
-            ("plain", None, None, "plain"),
-            ("", None, None, ""),
-            ("", None, Some(0), "ARG"),
-            ("", Some(0), None, "web-1"),
-            ("a  b", Some(2), None, "a web-1 b"),
-            ("a  b", None, Some(4), "a  bARG"),
-            ("a  b", Some(0), Some(4), "web-1a  bARG"),
-            ("a  b", Some(4), Some(0), "ARGa  bweb-1"),
-            ("a  b", Some(3), Some(1), "aARG  web-1b"),
-        ];
-        for (message, name_at, arg_at, want) in rows {
-            let mut event = brief("web-1", 1);
-            let template = EventTemplate::clone(&event.template);
-            event.template = Arc::new(EventTemplate { message: message.into(), name_at, arg_at, ..template });
-            event.arg = "ARG".into();
-            assert_eq!(event.message().as_str(), want, "{message:?} {name_at:?} {arg_at:?}");
-        }
-    }
-
-    #[test]
-    fn a_host_may_be_the_argument() {
-        let source = |component: &str, host: &str| EventSource {
-            component: "kubelet".into(),
-            host: host.into(),
-            reporting_component: component.into(),
-            reporting_instance: if component.is_empty() { Str::default() } else { host.into() },
-        };
-        for component in ["kubelet", ""] {
-            let mut event = brief("web-1", 1);
-            let template = EventTemplate::clone(&event.template);
-            let source_of_all = Arc::new(source(component, ""));
-            event.template =
-                Arc::new(EventTemplate { source: source_of_all, arg_at: None, host_is_arg: true, ..template });
-            assert_eq!(*event.render().source, source(component, "node-1"));
-            assert_eq!(event.render().message, "assigned default/web-1 to ");
-        }
-    }
-
-    #[test]
-    fn what_is_rendered_is_what_was_recorded() {
-        let mut event = Event::from(brief("web-1", 0xab));
-        assert_eq!(event.with_place(|namespace, name| format!("{namespace}/{name}")), "default/web-1.ab");
-        assert!(event.body.get().is_none(), "asking for the name renders nothing");
-        assert_eq!((event.message.as_str(), event.count), ("assigned default/web-1 to node-1", 1));
-        assert_eq!((event.meta.name.as_str(), event.meta.resource_version), ("web-1.ab", 9));
-        assert_eq!(event.meta.uid, Uid::from_counter(0, 2));
-        assert_eq!((event.involved_object.name.as_str(), event.involved_object.resource_version), ("web-1", 7));
-        let copy = event.clone();
-        event.count = 2;
-        assert!(event.brief().is_none() && copy.brief().is_some() && event != copy);
-        assert_eq!(Event::from_api(event.to_api()), Ok(event));
-    }
-}
+#[path = "event_tests.rs"]
+mod tests;

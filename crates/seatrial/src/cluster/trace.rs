@@ -289,11 +289,13 @@ impl TraceLog {
     #[inline]
     fn id_of(&mut self, object: &Object) -> u64 {
         let brief = if let Object::Event(event) = object { event.brief() } else { None };
-        let namespace = match brief {
-            Some(brief) => &brief.template.namespace,
-            None => &object.meta().namespace,
+        let (kind, namespace, name) = match brief {
+            Some(brief) => (Kind::Event, &brief.template.namespace, &brief.about),
+            None => {
+                let meta = object.meta();
+                (object.kind(), &meta.namespace, &meta.name)
+            }
         };
-        let kind = object.kind();
         let known = &mut self.prefixes[kind as usize];
         if known.0 != *namespace {
             *known = (namespace.clone(), prefix(kind, namespace));
@@ -301,7 +303,7 @@ impl TraceLog {
         let mut hasher = known.1;
         match brief {
             Some(brief) => brief.with_name_parts(|about, stamp| hasher.write_joined(about, stamp)),
-            None => hasher.write(object.meta().name.as_bytes()),
+            None => hasher.write(name.as_bytes()),
         }
         hasher.finish()
     }
