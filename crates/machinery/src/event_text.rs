@@ -37,7 +37,7 @@ pub struct EventText<'a> {
 }
 
 /// The text of an event. Whether it was said before is told by its parts: what a component says with one reason is put
-/// together in one place, so that texts that read the same have the same parts.
+/// together in one place, so that texts that read the same have the same parts. The recorder checks that in debug builds.
 #[derive(Clone, Copy, Debug)]
 pub enum Message<'a> {
     /// As it is.

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use seatrial_api::{ApiError, Event, EventTemplate, Kind, NewEvent, ObjectMeta, Resource, Str};
 use seatrial_apiserver::{ApiServer, RequestInfo};
 use seatrial_engine::SimTime;
@@ -25,6 +26,9 @@ pub struct ObjectRef<'a> {
     /// The node the component runs on, or empty.
     pub host: &'a Str,
 }
+
+/// Of how many texts it is remembered what their parts were, where that is checked.
+const CHECKED_MAX: usize = 1 << 16;
 
 /// The host of a component that runs on no node.
 static NO_HOST: Str = Str::new_static("");
@@ -52,6 +56,8 @@ pub struct EventRecorder {
     text: String,
     /// Makes the names of events of one nanosecond differ.
     count: i64,
+    /// The number of each text's parts, by who says it about what and for which reason, where that is checked.
+    parts: FxHashMap<(u64, u64, u64, u64), u64>,
 }
 
 impl EventRecorder {
@@ -77,6 +83,9 @@ impl EventRecorder {
             reason: text_id(text.reason),
             message,
         };
+        if cfg!(debug_assertions) {
+            self.check_parts(&key, about, text);
+        }
         self.count += 1;
         // The stamp names the event: the time in nanoseconds, and a little more so that no two are alike.
         let stamp = clock.unix_nanos().wrapping_add(self.count).cast_unsigned();
@@ -95,6 +104,17 @@ impl EventRecorder {
                 let earlier = Earlier { stamp: event, count, first, aggregated };
                 let _ = self.patch((server, clock), component, about, text, &earlier);
             }
+        }
+    }
+
+    /// Texts that read the same are told apart by their parts only where one is put together in two places.
+    fn check_parts(&mut self, key: &EventKey, about: &ObjectRef<'_>, text: &EventText<'_>) {
+        let whole = text.message.render(&about.meta.name, &mut self.text);
+        let said = (key.source, key.object, key.reason, text_id(whole));
+        let known = *self.parts.entry(said).or_insert(key.message);
+        debug_assert_eq!(known, key.message, "{whole:?} has the same parts wherever {} is said", text.reason);
+        if self.parts.len() >= CHECKED_MAX {
+            self.parts.clear();
         }
     }
 

@@ -13,6 +13,7 @@ use seatrial_api::{
 use seatrial_machinery::{ControllerRefManager, EventText, ObjectRef, SyncContext, new_controller_ref};
 
 use super::controller::DeploymentController;
+use super::scale::tell_scaled;
 use super::status::{
     PROGRESSING, REASON_FAILED_RS_CREATE, REASON_FOUND_NEW_RS, REASON_NEW_RS_CREATED, deployment_condition,
     set_deployment_condition,
@@ -245,11 +246,7 @@ fn create_new_replica_set(
         }
     };
     if replicas > 0 {
-        let message = format!("Scaled up replica set {name} from 0 to {replicas}");
-        cx.client.event(
-            &ObjectRef::of(&**deployment),
-            &EventText::normal(super::scale::REASON_SCALING_REPLICA_SET, &message),
-        );
+        tell_scaled(cx, deployment, &name, (0, replicas));
     }
     let mut new = Deployment::clone(deployment);
     new.meta.annotations.insert(ANNOTATION_REVISION, new_revision.to_string());

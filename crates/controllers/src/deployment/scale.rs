@@ -15,7 +15,7 @@ use super::util::{
     replicas_annotations_need_update, set_replicas_annotations,
 };
 
-pub(super) const REASON_SCALING_REPLICA_SET: &str = "ScalingReplicaSet";
+const REASON_SCALING_REPLICA_SET: &str = "ScalingReplicaSet";
 
 /// Whether `replicas` changed since the active ReplicaSets were scaled last. Mirrors `isScalingEvent`.
 pub(super) fn is_scaling_event(deployment: &Deployment, rs_list: &[Arc<ReplicaSet>]) -> bool {
@@ -170,19 +170,20 @@ fn scale_replica_set(
     set_replicas_annotations(&mut new.meta.annotations, desired, max);
     sets.replace(&cx.client.update(new)?);
     if old_size != size {
-        let direction = if size > old_size { "up" } else { "down" };
-        let pieces = [
-            Piece::Text("Scaled "),
-            Piece::Text(direction),
-            Piece::Text(" replica set "),
-            Piece::Text(&rs.meta.name),
-            Piece::Text(" from "),
-            Piece::Number(old_size),
-            Piece::Text(" to "),
-            Piece::Number(size),
-        ];
-        let text = EventText::normal_pieces(REASON_SCALING_REPLICA_SET, &pieces);
-        cx.client.event(&ObjectRef::of(deployment), &text);
+        tell_scaled(cx, deployment, &rs.meta.name, (old_size, size));
     }
     Ok(())
+}
+
+/// Says that one of the sets has another size.
+pub(super) fn tell_scaled(cx: &mut SyncContext<'_>, deployment: &Deployment, name: &str, (from, to): (i32, i32)) {
+    let pieces = [
+        Piece::Text(if to > from { "Scaled up replica set " } else { "Scaled down replica set " }),
+        Piece::Text(name),
+        Piece::Text(" from "),
+        Piece::Number(from),
+        Piece::Text(" to "),
+        Piece::Number(to),
+    ];
+    cx.client.event(&ObjectRef::of(deployment), &EventText::normal_pieces(REASON_SCALING_REPLICA_SET, &pieces));
 }
