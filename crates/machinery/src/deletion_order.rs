@@ -6,13 +6,15 @@
 //! restarts and age are asked in either case, and names, which are as good as chance, stand for the uids.
 //! Invariant: the index gives what sorting all pods would give, at a cost that does not grow with their number.
 
+mod ranked_set;
+
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, btree_set};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Pod, PodPhase, RareStr, Slot, SlotMap, Str, Time, Uid};
+use seatrial_api::{Pod, PodPhase, Slot, SlotMap, Str, Time, Uid};
 
+use self::ranked_set::RankedSet;
 use crate::clock::Clock;
 
 /// Pods with a lower cost go first. Mirrors `core.PodDeletionCost`.
@@ -125,78 +127,6 @@ fn max_restarts(pod: &Pod) -> (i32, i32) {
     (most(&pod.status.container_statuses), of_sidecars.unwrap_or(0))
 }
 
-/// What pods have in common that only their names tell apart. The crowd on their node is part of it, so a node's groups
-/// move when its crowd changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Cell {
-    class: Class,
-    rank: Reverse<u32>,
-    age: Age,
-}
-
-impl Cell {
-    fn new(standing: Standing, rank: u32) -> Self {
-        Self { class: standing.class, rank: Reverse(rank), age: standing.age }
-    }
-
-    /// Whether only restarts, age and name tell the pods of both apart.
-    fn is_beside(&self, other: &Self, clock: Clock) -> bool {
-        (self.class, self.rank) == (other.class, other.rank)
-            && self.age.ready_bucket(clock) == other.age.ready_bucket(clock)
-    }
-}
-
-/// A pod's name in the order of names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Tie {
-    /// The order of most names as a number. Nothing else tells most pods apart, and comparing their names, which begin
-    /// all alike, would be most of the work.
-    number: u64,
-    /// The name where the number does not say all of it, else nothing.
-    name: RareStr,
-}
-
-impl Tie {
-    /// The number is what the first eight bytes after `prefix` are; names without it come before or after all others.
-    fn new(name: &Str, prefix: &str) -> Self {
-        match name.as_bytes().strip_prefix(prefix.as_bytes()) {
-            Some(rest) if !rest.is_empty() => {
-                let mut first = [0; 8];
-                let len = rest.len().min(first.len());
-                first[..len].copy_from_slice(&rest[..len]);
-                // Names are ASCII, so this is far from the lowest and the highest numbers.
-                let number = u64::from_be_bytes(first);
-                let is_all = rest.len() <= first.len();
-                Self { number, name: if is_all { RareStr::default() } else { name.clone().into() } }
-            }
-            _ if name.as_str() <= prefix => Self { number: 0, name: name.clone().into() },
-            _ => Self { number: u64::MAX, name: name.clone().into() },
-        }
-    }
-}
-
-/// Pods of one set on one node that nothing but their names tells apart, in that order.
-#[derive(Debug)]
-struct Group {
-    standing: Standing,
-    /// By their names: where they lie, so that a version that stands as the one before changes nothing here.
-    pods: Vec<(Tie, Slot)>,
-}
-
-/// Groups of one cell by the names of their first pods, with their nodes.
-type Groups = BTreeSet<(Tie, u32)>;
-
-/// The active pods of one set, in order from the moment it shrinks; before that they only count for the crowds.
-#[derive(Debug, Default)]
-struct RankedSet {
-    is_ordered: bool,
-    /// How the names of the set's pods begin.
-    prefix: Str,
-    /// By node.
-    groups: Vec<Vec<Group>>,
-    order: BTreeMap<Cell, Groups>,
-}
-
 /// The active pods of all sets of one workload, as far as deleting them goes.
 #[derive(Debug, Default)]
 pub(crate) struct DeletionOrder {
@@ -206,130 +136,6 @@ pub(crate) struct DeletionOrder {
     /// How many active pods of the workload each node has.
     crowds: Vec<u32>,
     sets: Vec<(Uid, RankedSet)>,
-}
-
-/// Puts a group into the order.
-fn put(order: &mut BTreeMap<Cell, Groups>, group: &Group, node: u32, rank: u32) {
-    if let Some((first, _)) = group.pods.first() {
-        order.entry(Cell::new(group.standing, rank)).or_default().insert((first.clone(), node));
-    }
-}
-
-/// Takes a group out of the order.
-fn take(order: &mut BTreeMap<Cell, Groups>, group: &Group, node: u32, rank: u32) {
-    let cell = Cell::new(group.standing, rank);
-    if let Some((first, _)) = group.pods.first()
-        && let Some(groups) = order.get_mut(&cell)
-    {
-        groups.remove(&(first.clone(), node));
-        if groups.is_empty() {
-            order.remove(&cell);
-        }
-    }
-}
-
-impl RankedSet {
-    fn insert(&mut self, pod: &Pod, node: u32, rank: u32) {
-        if !self.is_ordered {
-            return;
-        }
-        let standing = Standing::of(pod);
-        if self.groups.len() <= node as usize {
-            self.groups.resize_with(node as usize + 1, Vec::new);
-        }
-        let groups = &mut self.groups[node as usize];
-        let index = groups.iter().position(|g| g.standing == standing).unwrap_or_else(|| {
-            groups.push(Group { standing, pods: Vec::new() });
-            groups.len() - 1
-        });
-        let group = &mut groups[index];
-        let tie = Tie::new(&pod.meta.name, &self.prefix);
-        let at = group.pods.partition_point(|(other, _)| *other < tie);
-        if at == 0 {
-            take(&mut self.order, group, node, rank);
-        }
-        group.pods.insert(at, (tie, pod.meta.slot));
-        if at == 0 {
-            put(&mut self.order, group, node, rank);
-        }
-    }
-
-    fn remove(&mut self, pod: &Pod, node: u32, rank: u32) {
-        let standing = Standing::of(pod);
-        let Some(groups) = self.groups.get_mut(node as usize).filter(|_| self.is_ordered) else { return };
-        let Some(index) = groups.iter().position(|g| g.standing == standing) else { return };
-        let group = &mut groups[index];
-        let tie = Tie::new(&pod.meta.name, &self.prefix);
-        let Ok(at) = group.pods.binary_search_by(|(other, _)| other.cmp(&tie)) else { return };
-        if at == 0 {
-            take(&mut self.order, group, node, rank);
-        }
-        group.pods.remove(at);
-        if at == 0 {
-            put(&mut self.order, group, node, rank);
-        }
-        if group.pods.is_empty() {
-            groups.swap_remove(index);
-        }
-    }
-
-    fn move_node(&mut self, node: u32, from: u32, to: u32) {
-        let Some(groups) = self.groups.get(node as usize) else { return };
-        for group in groups {
-            take(&mut self.order, group, node, from);
-            put(&mut self.order, group, node, to);
-        }
-    }
-
-    fn pods(&self, cell: &Cell, node: u32) -> &[(Tie, Slot)] {
-        let is_it = |g: &&Group| (g.standing.class, g.standing.age) == (cell.class, cell.age);
-        let group = self.groups.get(node as usize).and_then(|groups| groups.iter().find(is_it));
-        group.map_or(&[], |group| &group.pods)
-    }
-
-    fn first(&self, count: usize, clock: Clock) -> Vec<Slot> {
-        let mut found = Vec::with_capacity(count);
-        let mut cells = self.order.iter().peekable();
-        while found.len() < count
-            && let Some((head, groups)) = cells.next()
-        {
-            let mut open = vec![(head, groups.iter())];
-            while let Some((cell, groups)) = cells.next_if(|(cell, _)| cell.is_beside(head, clock)) {
-                open.push((cell, groups.iter()));
-            }
-            self.take_of_cells(open, count, clock, &mut found);
-        }
-        found
-    }
-
-    /// Takes pods of cells that only restarts, age and name tell apart.
-    fn take_of_cells<'a>(
-        &'a self,
-        mut open: Vec<(&'a Cell, btree_set::Iter<'a, (Tie, u32)>)>,
-        count: usize,
-        clock: Clock,
-        found: &mut Vec<Slot>,
-    ) {
-        let candidate = |cell: &Cell, node: u32, index: usize, of: usize| {
-            let (tie, _) = self.pods(cell, node).get(index)?;
-            Some(Reverse((cell.age.rest(clock), tie, node, index, of)))
-        };
-        // The groups of a cell are ordered by their first pods, so of each cell only the first need be looked at.
-        let first_of = |(cell, groups): &mut (&Cell, btree_set::Iter<'_, (Tie, u32)>), of| {
-            candidate(cell, groups.next()?.1, 0, of)
-        };
-        let mut heap: BinaryHeap<_> = open.iter_mut().enumerate().filter_map(|(of, cell)| first_of(cell, of)).collect();
-        while found.len() < count
-            && let Some(Reverse((_, _, node, index, of))) = heap.pop()
-        {
-            let cell = open[of].0;
-            found.extend(self.pods(cell, node).get(index).map(|(_, slot)| *slot));
-            heap.extend(candidate(cell, node, index + 1, of));
-            if index == 0 {
-                heap.extend(first_of(&mut open[of], of));
-            }
-        }
-    }
 }
 
 impl DeletionOrder {
@@ -353,12 +159,11 @@ impl DeletionOrder {
 
     /// A set shrinks: its pods are kept in order from now on.
     pub(crate) fn order_set<'a>(&mut self, set: &Uid, pods: impl IntoIterator<Item = &'a Arc<Pod>>) {
-        let Some(index) = self.sets.iter().position(|(uid, ranked)| uid == set && !ranked.is_ordered) else { return };
-        self.sets[index].1.is_ordered = true;
-        for pod in pods.into_iter().filter(|p| p.is_active()) {
-            if self.sets[index].1.order.is_empty() {
-                self.sets[index].1.prefix = pod.meta.generate_name.clone();
-            }
+        let Some(index) = self.sets.iter().position(|(uid, ranked)| uid == set && !ranked.is_ordered()) else { return };
+        let mut pods = pods.into_iter().filter(|p| p.is_active()).peekable();
+        let prefix = pods.peek().map_or_else(Str::default, |pod| pod.meta.generate_name.clone());
+        self.sets[index].1.begin(prefix);
+        for pod in pods {
             let node = self.node(&pod.node_name);
             self.sets[index].1.insert(pod, node, self.crowds[node as usize]);
         }
@@ -386,8 +191,8 @@ impl DeletionOrder {
         {
             let rank = self.crowds[to as usize];
             let set = &mut self.sets[index].1;
-            if set.is_ordered && Standing::of(old) != Standing::of(new) {
-                set.remove(old, from, rank);
+            if set.is_ordered() && Standing::of(old) != Standing::of(new) {
+                set.remove(old, from);
                 set.insert(new, to, rank);
             }
             return;
@@ -395,7 +200,7 @@ impl DeletionOrder {
         if let Some((old, node)) = from {
             self.node_of.remove(old.meta.slot);
             let rank = self.crowds[node as usize];
-            self.sets[index].1.remove(old, node, rank);
+            self.sets[index].1.remove(old, node);
             self.set_crowd(node, rank - 1);
         }
         if let Some((new, node)) = to {
@@ -417,15 +222,15 @@ impl DeletionOrder {
     }
 
     fn set_crowd(&mut self, node: u32, crowd: u32) {
-        let from = std::mem::replace(&mut self.crowds[node as usize], crowd);
+        self.crowds[node as usize] = crowd;
         for (_, set) in &mut self.sets {
-            set.move_node(node, from, crowd);
+            set.move_node(node, crowd);
         }
     }
 
     /// The first so many pods of a set in the order of deletion; `None` where the index does not know the set.
     pub(crate) fn first(&self, set: &Uid, count: usize, clock: Clock) -> Option<Vec<Slot>> {
-        let (_, ranked) = self.sets.iter().find(|(uid, ranked)| uid == set && ranked.is_ordered)?;
+        let (_, ranked) = self.sets.iter().find(|(uid, ranked)| uid == set && ranked.is_ordered())?;
         Some(ranked.first(count, clock))
     }
 }

@@ -1,5 +1,6 @@
 //! The index against sorting, and the rules of the order one by one.
 
+use super::ranked_set::Tie;
 use super::*;
 use k8s_openapi::api::core::v1 as corev1;
 use seatrial_api::{Condition, ConditionStatus, ContainerStatus, ObjectMeta, PodSpec, PodStatus, pod_condition};
@@ -137,6 +138,7 @@ fn the_index_agrees_with_sorting() {
             let got = order.first(set, count, clock()).expect("the set is known");
             assert_eq!(got, want, "step {step}");
         }
+        assert!(order.sets.iter().all(|(_, set)| set.is_compact()), "step {step}");
     }
     order.remove_set(&sets[0], pods.iter().filter(|(set, _)| *set == 0).map(|(_, pod)| pod));
     let left: u32 = order.crowds.iter().sum();

@@ -1,0 +1,322 @@
+//! The pods of one set in the order of their deletion, kept as pods come and go and as their nodes fill.
+//!
+//! A pod that comes to a node or leaves it moves all pods of the workload there, since the crowd comes before most else.
+//! So pods that stand alike on one node are one group, and of a group only its first name is in the order.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use seatrial_api::{Pod, RareStr, Slot, Str};
+
+use super::{Age, Class, Standing};
+use crate::clock::Clock;
+
+/// So many heads that are no more there may a cell keep beyond as many as it has groups.
+const STALE_HEADS_MAX: usize = 64;
+
+/// What pods have in common that only their names tell apart. The crowd on their node is part of it, so a node's groups
+/// move when its crowd changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cell {
+    class: Class,
+    rank: Reverse<u32>,
+    age: Age,
+}
+
+impl Cell {
+    fn new(standing: Standing, rank: u32) -> Self {
+        Self { class: standing.class, rank: Reverse(rank), age: standing.age }
+    }
+
+    /// Whether only restarts, age and name tell the pods of both apart.
+    fn is_beside(&self, other: &Self, clock: Clock) -> bool {
+        (self.class, self.rank) == (other.class, other.rank)
+            && self.age.ready_bucket(clock) == other.age.ready_bucket(clock)
+    }
+}
+
+/// A pod's name in the order of names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tie {
+    /// The order of most names as a number. Nothing else tells most pods apart, and comparing their names, which begin
+    /// all alike, would be most of the work.
+    number: u64,
+    /// The name where the number does not say all of it, else nothing.
+    name: RareStr,
+}
+
+impl Tie {
+    /// The number is what the first eight bytes after `prefix` are; names without it come before or after all others.
+    pub(super) fn new(name: &Str, prefix: &str) -> Self {
+        match name.as_bytes().strip_prefix(prefix.as_bytes()) {
+            Some(rest) if !rest.is_empty() => {
+                let mut first = [0; 8];
+                let len = rest.len().min(first.len());
+                first[..len].copy_from_slice(&rest[..len]);
+                // Names are ASCII, so this is far from the lowest and the highest numbers.
+                let number = u64::from_be_bytes(first);
+                let is_all = rest.len() <= first.len();
+                Self { number, name: if is_all { RareStr::default() } else { name.clone().into() } }
+            }
+            _ if name.as_str() <= prefix => Self { number: 0, name: name.clone().into() },
+            _ => Self { number: u64::MAX, name: name.clone().into() },
+        }
+    }
+}
+
+/// Pods of one set on one node that nothing but their names tells apart, in that order.
+#[derive(Debug)]
+struct Group {
+    standing: Standing,
+    /// The crowd on the node as the order has it.
+    rank: u32,
+    /// By their names: where they lie, so that a version that stands as the one before changes nothing here. Never empty
+    /// between two calls.
+    pods: Vec<(Tie, Slot)>,
+}
+
+/// The groups of one cell.
+#[derive(Debug, Default)]
+struct CellGroups {
+    count: usize,
+    /// Their first names and their nodes. A group that left, or begins with another name now, is only taken out once it is
+    /// at the head, where it would be seen: to take it out at once would be a search. One that came back may be there twice.
+    heads: BinaryHeap<Reverse<(Tie, u32)>>,
+}
+
+impl CellGroups {
+    fn enter(&mut self, first: Tie, node: u32) {
+        self.count += 1;
+        self.heads.push(Reverse((first, node)));
+    }
+
+    /// Takes out what is at the head and no more there.
+    fn mend_head(&mut self, cell: &Cell, groups: &Groups) {
+        while self.heads.peek().is_some_and(|Reverse(head)| !groups.begins_with(cell, head)) {
+            self.heads.pop();
+        }
+    }
+
+    /// Takes out all that is no more there once it is the most of it, so that it takes no more room than the groups do.
+    fn mend_all(&mut self, cell: &Cell, groups: &Groups) {
+        if self.heads.len() > 2 * self.count + STALE_HEADS_MAX {
+            let mut heads = std::mem::take(&mut self.heads).into_vec();
+            heads.retain(|Reverse(head)| groups.begins_with(cell, head));
+            heads.sort_unstable();
+            heads.dedup();
+            self.heads = heads.into();
+        }
+    }
+}
+
+/// Of a group the place of one pod in the order of its cells: what is compared, then where it is found.
+type Candidate<'a> = Reverse<((Reverse<(i32, i32)>, i32), &'a Tie, u32, usize, usize, usize)>;
+
+/// The groups by their nodes.
+#[derive(Debug, Default)]
+struct Groups(Vec<Vec<Group>>);
+
+impl Groups {
+    fn on(&mut self, node: u32) -> &mut Vec<Group> {
+        if self.0.len() <= node as usize {
+            self.0.resize_with(node as usize + 1, Vec::new);
+        }
+        &mut self.0[node as usize]
+    }
+
+    /// The pods of a cell on a node.
+    fn of(&self, cell: &Cell, node: u32) -> &[(Tie, Slot)] {
+        let is_it = |g: &&Group| Cell::new(g.standing, g.rank) == *cell;
+        let group = self.0.get(node as usize).and_then(|groups| groups.iter().find(is_it));
+        group.map_or(&[], |group| &group.pods)
+    }
+
+    /// Whether a group of a cell still begins with a name.
+    fn begins_with(&self, cell: &Cell, (tie, node): &(Tie, u32)) -> bool {
+        self.of(cell, *node).first().is_some_and(|(first, _)| first == tie)
+    }
+}
+
+/// The active pods of one set, in order from the moment it shrinks; before that they only count for the crowds.
+#[derive(Debug, Default)]
+pub(super) struct RankedSet {
+    is_ordered: bool,
+    /// How the names of the set's pods begin.
+    prefix: Str,
+    groups: Groups,
+    order: BTreeMap<Cell, CellGroups>,
+}
+
+impl RankedSet {
+    /// Whether the pods are kept in order.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.is_ordered
+    }
+
+    /// The pods that come from now on are kept in order; the names of most of them begin so.
+    pub(super) fn begin(&mut self, prefix: Str) {
+        self.is_ordered = true;
+        self.prefix = prefix;
+    }
+
+    /// Takes a pod in that is on a node with such a crowd.
+    pub(super) fn insert(&mut self, pod: &Pod, node: u32, rank: u32) {
+        if !self.is_ordered {
+            return;
+        }
+        let standing = Standing::of(pod);
+        let tie = Tie::new(&pod.meta.name, &self.prefix);
+        let groups = self.groups.on(node);
+        let Some(group) = groups.iter_mut().find(|g| g.standing == standing) else {
+            groups.push(Group { standing, rank, pods: vec![(tie.clone(), pod.meta.slot)] });
+            self.enter(Cell::new(standing, rank), tie, node);
+            return;
+        };
+        let at = group.pods.partition_point(|(other, _)| *other < tie);
+        group.pods.insert(at, (tie.clone(), pod.meta.slot));
+        if at == 0
+            && let Some(cell) = self.order.get_mut(&Cell::new(standing, rank))
+        {
+            // It goes before the one that was first, so what is at the head is right.
+            cell.heads.push(Reverse((tie, node)));
+            cell.mend_all(&Cell::new(standing, rank), &self.groups);
+        }
+    }
+
+    /// Takes a pod out, as it was when it was taken in.
+    pub(super) fn remove(&mut self, pod: &Pod, node: u32) {
+        if !self.is_ordered {
+            return;
+        }
+        let standing = Standing::of(pod);
+        let groups = self.groups.on(node);
+        let Some(index) = groups.iter().position(|g| g.standing == standing) else { return };
+        let group = &mut groups[index];
+        let tie = Tie::new(&pod.meta.name, &self.prefix);
+        let Ok(at) = group.pods.binary_search_by(|(other, _)| other.cmp(&tie)) else { return };
+        group.pods.remove(at);
+        if at > 0 {
+            return;
+        }
+        let cell = Cell::new(standing, group.rank);
+        match group.pods.first() {
+            Some((next, _)) => {
+                let next = next.clone();
+                if let Some(groups) = self.order.get_mut(&cell) {
+                    groups.heads.push(Reverse((next, node)));
+                    groups.mend_head(&cell, &self.groups);
+                    groups.mend_all(&cell, &self.groups);
+                }
+            }
+            None => {
+                groups.swap_remove(index);
+                self.leave(&cell, node);
+            }
+        }
+    }
+
+    /// The crowd on a node is another.
+    pub(super) fn move_node(&mut self, node: u32, rank: u32) {
+        let count = self.groups.0.get(node as usize).map_or(0, Vec::len);
+        for index in 0..count {
+            let group = &mut self.groups.0[node as usize][index];
+            let (standing, from) = (group.standing, std::mem::replace(&mut group.rank, rank));
+            let Some((first, _)) = group.pods.first() else { continue };
+            let first = first.clone();
+            self.leave(&Cell::new(standing, from), node);
+            self.enter(Cell::new(standing, rank), first, node);
+        }
+    }
+
+    /// A group comes to a cell.
+    fn enter(&mut self, cell: Cell, first: Tie, node: u32) {
+        let groups = self.order.entry(cell).or_default();
+        groups.enter(first, node);
+        groups.mend_all(&cell, &self.groups);
+    }
+
+    /// The group of a node has left a cell.
+    fn leave(&mut self, cell: &Cell, node: u32) {
+        let Some(groups) = self.order.get_mut(cell) else { return };
+        groups.count -= 1;
+        if groups.count == 0 {
+            self.order.remove(cell);
+        } else if groups.heads.peek().is_some_and(|Reverse((_, head))| *head == node) {
+            groups.mend_head(cell, &self.groups);
+        }
+    }
+
+    /// The first so many pods.
+    pub(super) fn first(&self, count: usize, clock: Clock) -> Vec<Slot> {
+        let mut found = Vec::with_capacity(count);
+        let mut cells = self.order.iter().peekable();
+        while found.len() < count
+            && let Some(head) = cells.next()
+        {
+            let mut open = vec![head];
+            while let Some(beside) = cells.next_if(|(cell, _)| cell.is_beside(head.0, clock)) {
+                open.push(beside);
+            }
+            self.take_of_cells(&open, count, clock, &mut found);
+        }
+        found
+    }
+
+    /// Takes pods of cells that only restarts, age and name tell apart.
+    fn take_of_cells<'a>(
+        &'a self,
+        open: &[(&'a Cell, &'a CellGroups)],
+        count: usize,
+        clock: Clock,
+        found: &mut Vec<Slot>,
+    ) {
+        let mut heap = BinaryHeap::new();
+        for of in 0..open.len() {
+            self.open_heads(open, (of, 0), clock, &mut heap);
+        }
+        let mut last = None;
+        while let Some(Reverse((rest, tie, node, index, of, head))) = heap.pop() {
+            let cell = open[of].0;
+            let pods = self.groups.of(cell, node);
+            if last != Some((of, node, index)) {
+                found.extend(pods.get(index).map(|(_, slot)| *slot));
+                if found.len() == count {
+                    break;
+                }
+                heap.extend(
+                    pods.get(index + 1).map(|(next, _)| Reverse((rest, next, node, index + 1, of, usize::MAX))),
+                );
+            }
+            last = Some((of, node, index));
+            if index == 0 {
+                self.open_heads(open, (of, 2 * head + 1), clock, &mut heap);
+                self.open_heads(open, (of, 2 * head + 2), clock, &mut heap);
+            }
+            debug_assert!(pods.get(index).is_some_and(|(there, _)| there == tie), "what is found is what was compared");
+        }
+    }
+
+    /// Opens the heads of a cell from a place of its heap on: the first ones that are still there.
+    fn open_heads<'a>(
+        &self,
+        open: &[(&'a Cell, &'a CellGroups)],
+        (of, head): (usize, usize),
+        clock: Clock,
+        heap: &mut BinaryHeap<Candidate<'a>>,
+    ) {
+        let (cell, groups) = open[of];
+        let Some(Reverse(first)) = groups.heads.as_slice().get(head) else { return };
+        if self.groups.begins_with(cell, first) {
+            heap.push(Reverse((cell.age.rest(clock), &first.0, first.1, 0, of, head)));
+        } else {
+            self.open_heads(open, (of, 2 * head + 1), clock, heap);
+            self.open_heads(open, (of, 2 * head + 2), clock, heap);
+        }
+    }
+
+    /// Whether no cell keeps much more than it has groups.
+    #[cfg(test)]
+    pub(super) fn is_compact(&self) -> bool {
+        self.order.values().all(|cell| cell.heads.len() <= 2 * cell.count + STALE_HEADS_MAX)
+    }
+}
