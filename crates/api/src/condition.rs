@@ -91,13 +91,30 @@ impl Condition {
 
 /// An immutable list of conditions, shared between objects that became equal together.
 #[derive(Clone, Debug, Default)]
-pub struct Conditions(Option<Arc<Vec<Condition>>>);
+pub struct Conditions(Option<Arc<List>>);
+
+/// Conditions, and which types may be among them.
+#[derive(Debug)]
+struct List {
+    conditions: Vec<Condition>,
+    /// The marks of their types. Most questions are for a condition that is not there.
+    types: u32,
+}
+
+/// One of 32 bits for a type: other types than those of Kubernetes itself may have the same one.
+#[inline]
+const fn mark(type_: &str) -> u32 {
+    let text = type_.as_bytes();
+    let first = if text.is_empty() { 0 } else { text[0] as usize };
+    1 << ((first ^ text.len()) % 32)
+}
 
 impl Conditions {
     /// The condition of a type.
     #[inline]
     pub fn get(&self, type_: &str) -> Option<&Condition> {
-        self.iter().find(|c| c.type_ == type_)
+        let list = self.0.as_deref().filter(|list| list.types & mark(type_) != 0)?;
+        list.conditions.iter().find(|c| c.type_ == type_)
     }
 
     /// The status of a type's condition, `None` where there is none.
@@ -153,14 +170,15 @@ impl std::ops::Deref for Conditions {
     type Target = [Condition];
     #[inline]
     fn deref(&self) -> &[Condition] {
-        self.0.as_deref().map_or(&[], Vec::as_slice)
+        self.0.as_deref().map_or(&[], |list| &list.conditions)
     }
 }
 
 impl FromIterator<Condition> for Conditions {
     fn from_iter<I: IntoIterator<Item = Condition>>(iter: I) -> Self {
-        let list: Vec<Condition> = iter.into_iter().collect();
-        Self(if list.is_empty() { None } else { Some(Arc::new(list)) })
+        let conditions: Vec<Condition> = iter.into_iter().collect();
+        let types = conditions.iter().fold(0, |types, condition| types | mark(&condition.type_));
+        Self((!conditions.is_empty()).then(|| Arc::new(List { conditions, types })))
     }
 }
 
@@ -200,4 +218,25 @@ condition_conversions! {
     replica_set_conditions_to_api, replica_set_conditions_from_api, ReplicaSetCondition { }
     replication_controller_conditions_to_api, replication_controller_conditions_from_api, ReplicationControllerCondition { }
     pod_conditions_to_api, pod_conditions_from_api, PodCondition { last_probe_time, observed_generation }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_is_found_among_types_with_its_mark() {
+        let types = ["Ready", "Rally", "", "PodScheduled"];
+        assert_eq!(mark("Ready"), mark("Rally"));
+        for len in 0..=types.len() {
+            let conditions: Conditions = types[..len]
+                .iter()
+                .map(|type_| Condition::new(*type_, ConditionStatus::True, Time::from_unix(1)))
+                .collect();
+            for type_ in types.into_iter().chain(["Initialized", "ready"]) {
+                assert_eq!(conditions.get(type_), conditions.iter().find(|c| c.type_ == type_), "{type_} of {len}");
+                assert_eq!(conditions.without(type_).get(type_), None);
+            }
+        }
+    }
 }

@@ -17,11 +17,23 @@ use crate::Str;
 pub struct Uid(Repr);
 
 /// The high half of a UUID is never zero here, which leaves room to tell the others apart within sixteen bytes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Eq, PartialOrd, Ord)]
 enum Repr {
     /// `None` is nil.
     Other(Option<Arc<Box<str>>>),
     Uuid(NonZeroU64, u64),
+}
+
+impl PartialEq for Repr {
+    /// Nearly all uids are UUIDs, and nearly all that differ do so in their low halves.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Uuid(high, low), Self::Uuid(other_high, other_low)) => low == other_low && high == other_high,
+            (Self::Other(text), Self::Other(other)) => text == other,
+            _ => false,
+        }
+    }
 }
 
 impl Hash for Uid {
