@@ -176,7 +176,7 @@ impl Fixture {
     fn process_next(&mut self) -> bool {
         let Self { server, informers, recorder, clock, .. } = self;
         let client = Client::new(server, recorder, *clock, GarbageCollector::NAME);
-        let mut cx = SyncContext { informers, client };
+        let mut cx = SyncContext::new(informers, client);
         process_next_work_item(&mut self.gc, &mut cx).is_some()
             || process_next_work_item(&mut self.namespaces, &mut cx).is_some()
             || process_next_work_item(&mut self.quotas, &mut cx).is_some()

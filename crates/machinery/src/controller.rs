@@ -7,6 +7,7 @@ use crate::client::Client;
 use crate::clock::Clock;
 use crate::informers::{Delivery, Informers};
 use crate::queue::Queue;
+use crate::work_queue::ObjectId;
 
 /// What a sync works with.
 #[derive(Debug)]
@@ -15,9 +16,16 @@ pub struct SyncContext<'a> {
     pub informers: &'a Informers,
     /// The API server, to write to.
     pub client: Client<'a>,
+    /// Which object the key is of, as far as it was queued as one's.
+    pub object: ObjectId,
 }
 
-impl SyncContext<'_> {
+impl<'a> SyncContext<'a> {
+    /// That of a sync of a key that may be of any object.
+    pub fn new(informers: &'a Informers, client: Client<'a>) -> Self {
+        Self { informers, client, object: ObjectId::default() }
+    }
+
     /// The time.
     pub fn clock(&self) -> Clock {
         self.client.clock()
@@ -94,6 +102,7 @@ pub trait Controller {
 /// Syncs the next key of a controller's queue, if there is one. Mirrors `processNextWorkItem`.
 pub fn process_next_work_item<C: Controller>(controller: &mut C, cx: &mut SyncContext<'_>) -> Option<Synced> {
     let (key, cause) = controller.queue().get()?;
+    cx.object = controller.queue().last_object();
     let writes_before = cx.client.writes();
     let result = controller.sync(cx, &key);
     let wrote = cx.client.writes() - writes_before;

@@ -1,11 +1,12 @@
 //! Listers: what a controller has heard of a kind.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{NamespacedName, ObjectMap, ObjectMeta, Resource, Slot, Str, Uid};
+use seatrial_api::{NamespacedName, ObjectMap, ObjectMeta, OwnerReferences, Resource, Slot, Str, Uid};
 
+use crate::controller::SyncContext;
 use crate::informers::Delivery;
 
 /// An object before and after a change, as the log tells it: the caches hear of all that is stored, so what was there
@@ -41,19 +42,26 @@ impl<'a, R: Resource> Replaced<'a, R> {
 /// Of how many controllers it is remembered where they lie.
 const GUESSES: usize = 16;
 
+/// Where the controller lies that a list of owners names in a namespace. Both are immutable, and so are an object's uid and
+/// name: while it lies there nothing else need be compared.
+#[derive(Debug)]
+struct Guess {
+    owners: OwnerReferences,
+    namespace: Str,
+    slot: Slot,
+}
+
 /// The objects of one kind as the watch told them. Mirrors `cache.Indexer` with a namespace index.
 #[derive(Debug)]
 pub struct Lister<R> {
     objects: ObjectMap<Arc<R>>,
     /// Where the controllers lay that were asked for last, by their uids.
-    guesses: [Cell<Slot>; GUESSES],
-    /// Where the objects lay that were synced last, by what their names end with.
-    synced: [Cell<Slot>; GUESSES],
+    guesses: [RefCell<Option<Guess>>; GUESSES],
 }
 
 impl<R> Default for Lister<R> {
     fn default() -> Self {
-        Self { objects: ObjectMap::default(), guesses: Default::default(), synced: Default::default() }
+        Self { objects: ObjectMap::default(), guesses: Default::default() }
     }
 }
 
@@ -63,16 +71,10 @@ impl<R: Resource> Lister<R> {
         self.objects.get(namespace, name)
     }
 
-    /// The object that a sync is about. The same few are synced again and again, and need not be searched each time.
-    pub fn synced(&self, key: &NamespacedName) -> Option<&Arc<R>> {
-        let ends_with = key.name.as_bytes().last().copied().unwrap_or_default();
-        let guess = &self.synced[usize::from(ends_with) % GUESSES];
-        if self.objects.is_at(guess.get(), &key.namespace, &key.name) {
-            return self.objects.at(guess.get());
-        }
-        let object = self.objects.get(&key.namespace, &key.name)?;
-        guess.set(object.meta().slot);
-        Some(object)
+    /// The object that a sync is about. It was queued as that object's nearly always, and need not be searched by name.
+    pub fn synced(&self, cx: &SyncContext<'_>, key: &NamespacedName) -> Option<&Arc<R>> {
+        let known = self.objects.at(cx.object.slot).filter(|object| object.meta().uid == cx.object.uid);
+        known.or_else(|| self.objects.get(&key.namespace, &key.name))
     }
 
     /// The object at a slot.
@@ -82,18 +84,22 @@ impl<R: Resource> Lister<R> {
 
     /// The object of this kind that controls another: kind, name and uid have to agree. Mirrors `resolveControllerRef`.
     pub fn controller_of(&self, meta: &ObjectMeta) -> Option<&Arc<R>> {
-        let owner = meta.controller_of().filter(|r| r.kind == R::KIND.info().kind)?;
+        let owner = meta.controller_of()?;
         let guess = &self.guesses[owner.uid.as_u64() as usize % GUESSES];
-        let is_it = |object: &&Arc<R>| {
-            let of = object.meta();
-            of.uid == owner.uid && of.name == owner.name && of.namespace == meta.namespace
-        };
-        // Thousands ask for the same few, which need not be searched by name each time.
-        if let Some(object) = self.objects.at(guess.get()).filter(is_it) {
+        // Thousands share one list of owners, and need not be searched for by name each time.
+        if let Some(guess) = guess.borrow().as_ref()
+            && guess.owners.ptr_eq(&meta.owner_references)
+            && guess.namespace == meta.namespace
+            && let Some(object) = self.objects.at(guess.slot).filter(|object| object.meta().uid == owner.uid)
+        {
             return Some(object);
         }
-        let object = self.objects.get(&meta.namespace, &owner.name).filter(is_it)?;
-        guess.set(object.meta().slot);
+        if owner.kind != R::KIND.info().kind {
+            return None;
+        }
+        let object = self.objects.get(&meta.namespace, &owner.name).filter(|object| object.meta().uid == owner.uid)?;
+        let (owners, namespace) = (meta.owner_references.clone(), meta.namespace.clone());
+        *guess.borrow_mut() = Some(Guess { owners, namespace, slot: object.meta().slot });
         Some(object)
     }
 

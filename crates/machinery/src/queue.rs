@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use seatrial_api::NamespacedName;
+use seatrial_api::{NamespacedName, Resource};
 use seatrial_engine::SimTime;
 
 use crate::backoff::ItemExponentialFailureRateLimiter;
-use crate::work_queue::WorkQueue;
+use crate::work_queue::{ObjectId, WorkQueue};
 
 /// A key that wants to be synced at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,11 @@ impl Queue {
     /// Queues a key, once however often it is asked for.
     pub fn add(&mut self, key: NamespacedName, cause: u64) {
         self.work.add(key, cause);
+    }
+
+    /// Queues the key of an object of the kind that the controller is about, always of the same kind.
+    pub fn add_object(&mut self, object: &impl Resource, cause: u64) {
+        self.work.add_object(object.meta(), cause, || object.namespaced_name());
     }
 
     /// Queues a key after a delay; of several delays the shortest counts.
@@ -71,6 +76,11 @@ impl Queue {
     /// The next key and what caused it to be queued.
     pub fn get(&mut self) -> Option<(NamespacedName, u64)> {
         self.work.get()
+    }
+
+    /// Which object the key that was handed out last is of, as far as it was queued as one's.
+    pub fn last_object(&self) -> ObjectId {
+        self.work.last_object()
     }
 
     /// Says that the key that was handed out last was synced.

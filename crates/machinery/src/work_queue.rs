@@ -10,6 +10,7 @@ use std::hash::{BuildHasher, Hash};
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
+use seatrial_api::{ObjectMeta, SlotMap, Uid};
 use seatrial_engine::SimTime;
 
 use crate::backoff::ItemExponentialFailureRateLimiter;
@@ -28,6 +29,28 @@ struct Slot<K> {
     processing: bool,
     /// What woke it: that of the first add since it was last taken out.
     cause: u64,
+    /// The stored object that it was last added for, if it was added as one's.
+    object: ObjectId,
+}
+
+/// Which stored object a key is of. Names are told apart by all of their letters, objects by one number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectId {
+    /// Where it lies among those of its kind.
+    pub slot: seatrial_api::Slot,
+    /// Which of those that lay there it is; nil where none is meant.
+    pub uid: Uid,
+}
+
+impl ObjectId {
+    /// That of an object.
+    pub fn of(meta: &ObjectMeta) -> Self {
+        Self { slot: meta.slot, uid: meta.uid.clone() }
+    }
+
+    fn is(&self, meta: &ObjectMeta) -> bool {
+        self.uid == meta.uid && self.slot == meta.slot
+    }
 }
 
 /// A controller's queue of keys.
@@ -38,6 +61,8 @@ pub struct WorkQueue<K> {
     slots: Vec<Option<Slot<K>>>,
     free: Vec<usize>,
     by_key: HashTable<usize>,
+    /// Where the keys of objects lie, or lay once.
+    by_object: SlotMap<usize>,
     /// How many keys are queued or being processed.
     live: usize,
     /// Where the key lies that was taken out last.
@@ -64,6 +89,7 @@ impl<K> WorkQueue<K> {
             slots: Vec::new(),
             free: Vec::new(),
             by_key: HashTable::new(),
+            by_object: SlotMap::default(),
             live: 0,
             taken: 0,
             added: 0,
@@ -97,6 +123,28 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     pub fn add(&mut self, key: K, cause: u64) {
         let place = if self.is_at(self.added, &key) { self.added } else { self.place_of(key, cause) };
         self.added = place;
+        self.add_at(place, cause);
+    }
+
+    /// The same for the key of an object of the kind that the queue is about: while it is known it is not looked at.
+    pub fn add_object(&mut self, meta: &ObjectMeta, cause: u64, key: impl FnOnce() -> K) {
+        let known = self.by_object.get(meta.slot).copied();
+        let is_there = |place: &usize| self.slots.get(*place)?.as_ref().filter(|slot| slot.object.is(meta)).map(drop);
+        let place = match known.filter(|place| is_there(place).is_some()) {
+            Some(place) => place,
+            None => {
+                let place = self.place_of(key(), cause);
+                if let Some(slot) = &mut self.slots[place] {
+                    slot.object = ObjectId::of(meta);
+                }
+                self.by_object.insert(meta.slot, place);
+                place
+            }
+        };
+        self.add_at(place, cause);
+    }
+
+    fn add_at(&mut self, place: usize, cause: u64) {
         let Some(slot) = self.slots[place].as_mut().filter(|slot| !slot.dirty) else { return };
         slot.dirty = true;
         slot.cause = cause;
@@ -115,7 +163,9 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
         let hash = FxBuildHasher.hash_one(&key);
         match self.find(hash, &key) {
             Some(place) => place,
-            None => self.insert(Slot { key, hash, dirty: false, processing: false, cause }),
+            None => {
+                self.insert(Slot { key, hash, dirty: false, processing: false, cause, object: ObjectId::default() })
+            }
         }
     }
 
@@ -151,6 +201,12 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
         Some((slot.key.clone(), slot.cause))
     }
 
+    /// The object that the key was last added for which was taken out last; nil where it was added by its name alone.
+    pub fn last_object(&self) -> ObjectId {
+        let slot = self.slots.get(self.taken).and_then(Option::as_ref);
+        slot.map(|slot| slot.object.clone()).unwrap_or_default()
+    }
+
     /// Ends the processing of a key and queues it again if it was added meanwhile.
     pub fn done(&mut self, key: &K) {
         if let Some(place) = self.find(FxBuildHasher.hash_one(key), key) {
@@ -182,7 +238,7 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     fn forget_slot(&mut self, place: usize) {
         if self.live == 0 {
             // A burst is over: its room would otherwise stay as long as the queue.
-            (self.slots, self.free, self.by_key) = Default::default();
+            (self.slots, self.free, self.by_key, self.by_object) = Default::default();
             self.queue.shrink_to(ROOM_KEPT);
             return;
         }
@@ -344,6 +400,37 @@ mod tests {
         assert_eq!(queue.get(), None);
         queue.done(&7);
         assert_eq!(queue.get(), Some((7, 2)));
+    }
+
+    #[test]
+    fn the_key_of_an_object_is_the_one_of_its_name() {
+        let object = |slot, uid| ObjectMeta {
+            slot: seatrial_api::Slot::at(slot),
+            uid: Uid::from_counter(0, uid),
+            ..ObjectMeta::default()
+        };
+        let mut queue = queue();
+        let (a, b, again) = (object(0, 1), object(1, 2), object(0, 3));
+        queue.add_object(&a, 1, || "a");
+        queue.add("a", 2);
+        queue.add_object(&b, 3, || "b");
+        queue.add_object(&a, 4, || unreachable!("it is known"));
+        assert_eq!((queue.get(), queue.last_object()), (Some(("a", 1)), ObjectId::of(&a)));
+        queue.done_with_last();
+        // Another object of that name, at the same place and at another one.
+        queue.add_object(&again, 5, || "a");
+        queue.add("a", 6);
+        assert_eq!((queue.get(), queue.last_object()), (Some(("b", 3)), ObjectId::of(&b)));
+        queue.done_with_last();
+        assert_eq!((queue.get(), queue.last_object()), (Some(("a", 5)), ObjectId::of(&again)));
+        queue.done_with_last();
+        let elsewhere = object(1, 4);
+        queue.add_object(&elsewhere, 7, || "a");
+        queue.add_object(&b, 8, || "b");
+        queue.add_object(&a, 9, || "a");
+        assert_eq!((queue.get(), queue.get(), queue.get()), (Some(("a", 7)), Some(("b", 8)), None));
+        queue.add("c", 10);
+        assert_eq!((queue.get(), queue.last_object()), (Some(("c", 10)), ObjectId::default()));
     }
 
     #[test]

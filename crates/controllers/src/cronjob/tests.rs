@@ -119,7 +119,7 @@ impl Case {
                 self.controller.handle(&cx, &delivery);
             }
             let client = Client::new(&mut self.server, &mut self.recorder, self.clock, CronJobController::NAME);
-            let mut cx = SyncContext { informers: &self.informers, client };
+            let mut cx = SyncContext::new(&self.informers, client);
             if process_next_work_item(&mut self.controller, &mut cx).is_none() {
                 let timers = self.controller.queue().take_timers();
                 assert!(timers.iter().all(|timer| timer.background), "nobody waits for a CronJob");

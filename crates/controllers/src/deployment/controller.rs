@@ -59,7 +59,7 @@ impl Controller for DeploymentController {
 impl DeploymentController {
     fn sync_deployment(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
         let informers = cx.informers;
-        let Some(deployment) = informers.deployments.synced(key) else { return Ok(()) };
+        let Some(deployment) = informers.deployments.synced(cx, key) else { return Ok(()) };
         let owned = informers.replica_sets_by_owner.owned_by(&deployment.meta.uid);
         if informers.replica_sets_by_owner.orphans(&deployment.meta.namespace).is_empty() {
             match self.known.finding(deployment, owned) {

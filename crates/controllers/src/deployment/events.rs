@@ -7,7 +7,7 @@ use std::sync::Arc;
 use seatrial_api::{Deployment, DeploymentStrategy, Object, ObjectMeta, Pod, ReplicaSet};
 use seatrial_machinery::{Delivery, EventContext, Informers};
 
-use super::controller::{DeploymentController, key};
+use super::controller::DeploymentController;
 
 impl DeploymentController {
     pub(super) fn on_delivery(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
@@ -25,7 +25,7 @@ impl DeploymentController {
     }
 
     fn enqueue(&mut self, cx: &EventContext<'_>, deployment: &Deployment) {
-        self.queue.add(key(deployment), cx.cause);
+        self.queue.add_object(deployment, cx.cause);
     }
 
     fn on_replica_set(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {

@@ -117,7 +117,7 @@ impl Case {
         }
         let findings = self.findings();
         let client = Client::new(&mut self.server, &mut self.recorder, self.clock, "test");
-        let mut cx = SyncContext { informers: &self.informers, client };
+        let mut cx = SyncContext::new(&self.informers, client);
         let synced = match of_sets {
             true => process_next_work_item(&mut self.sets, &mut cx),
             false => process_next_work_item(&mut self.deployments, &mut cx),

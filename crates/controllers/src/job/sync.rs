@@ -175,7 +175,7 @@ impl<'s> JobSync<'s> {
 impl JobController {
     /// Mirrors `syncJob`.
     pub(super) fn sync_job(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
-        let Some(job) = cx.informers.jobs.synced(key).map(Arc::clone) else {
+        let Some(job) = cx.informers.jobs.synced(cx, key).map(Arc::clone) else {
             self.expectations.delete_expectations(key);
             self.finalizer_expectations.remove(key);
             self.backoff.remove(key);

@@ -82,7 +82,7 @@ impl Case {
     /// One sync, without a look at what it comes to.
     fn process(&mut self) -> bool {
         let client = Client::new(&mut self.server, &mut self.recorder, self.clock, JobController::NAME);
-        let mut cx = SyncContext { informers: &self.informers, client };
+        let mut cx = SyncContext::new(&self.informers, client);
         process_next_work_item(&mut self.controller, &mut cx).is_some()
     }
 

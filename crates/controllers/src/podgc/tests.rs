@@ -37,7 +37,7 @@ fn collected(threshold: usize, pods: &[(&str, i64, Value)]) -> Vec<String> {
     }
     let Some(timer) = gc.queue().take_timers().pop() else { return names(&server) };
     let client = Client::new(&mut server, &mut recorder, clock, PodGcController::NAME);
-    gc.sync(&mut SyncContext { informers: &informers, client }, &timer.key).expect("a pass");
+    gc.sync(&mut SyncContext::new(&informers, client), &timer.key).expect("a pass");
     names(&server)
 }
 
@@ -93,7 +93,7 @@ fn the_oldest_are_found_without_a_walk() {
         for timer in gc.queue().take_timers() {
             gc.queue().fire(&timer.key, timer.due, 0);
             let client = Client::new(&mut server, &mut recorder, clock, PodGcController::NAME);
-            process_next_work_item(&mut gc, &mut SyncContext { informers: &informers, client }).expect("a pass");
+            process_next_work_item(&mut gc, &mut SyncContext::new(&informers, client)).expect("a pass");
         }
         walked.push(informers.pods.walked() - before);
     }
@@ -122,7 +122,7 @@ fn a_pod_is_failed_in_one_turn_and_deleted_in_the_next() {
                 gc.queue().fire(&timer.key, SimTime::from_secs(1000), 0);
             }
             let client = Client::new(&mut server, &mut recorder, clock, PodGcController::NAME);
-            let synced = process_next_work_item(&mut gc, &mut SyncContext { informers: &informers, client });
+            let synced = process_next_work_item(&mut gc, &mut SyncContext::new(&informers, client));
             assert!(synced.is_some(), "{seconds} s, turn {turn}");
             let found = server.get::<Pod>("default", "lost").ok();
             phases.push(found.map(|pod| pod.status.phase.as_str()));

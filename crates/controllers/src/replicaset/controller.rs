@@ -95,7 +95,7 @@ fn is_fully_labeled(labels: &StrMap, rs: &ReplicaSetSpec) -> bool {
 impl<Owner: PodOwner> ReplicaSetController<Owner> {
     fn sync_replica_set(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
         let informers = cx.informers;
-        let Some(rs) = Owner::lister(informers).synced(key) else {
+        let Some(rs) = Owner::lister(informers).synced(cx, key) else {
             self.expectations.delete_expectations(key);
             return Ok(());
         };

@@ -36,7 +36,7 @@ impl<Owner: PodOwner> ReplicaSetController<Owner> {
         if delivery.new.is_none() || replaced {
             self.expectations.delete_expectations(&rs.namespaced_name());
         }
-        self.queue.add(rs.namespaced_name(), cx.cause);
+        self.queue.add_object(rs, cx.cause);
     }
 
     fn add_pod(&mut self, cx: &EventContext<'_>, pod: &Pod) {
@@ -45,9 +45,8 @@ impl<Owner: PodOwner> ReplicaSetController<Owner> {
         }
         match Owner::lister(cx.informers).controller_of(&pod.meta) {
             Some(rs) => {
-                let key = rs.namespaced_name();
-                self.expectations.creation_observed(&key);
-                self.queue.add(key, cx.cause);
+                self.expectations.creation_observed(&rs.namespaced_name());
+                self.queue.add_object(&**rs, cx.cause);
             }
             None if pod.meta.controller_of().is_none() => self.enqueue_matching(cx, pod),
             None => {}
@@ -66,18 +65,17 @@ impl<Owner: PodOwner> ReplicaSetController<Owner> {
         let (old_owner, new_owner) = (old.meta.controller_of(), new.meta.controller_of());
         let owner_changed = !old.meta.owner_references.ptr_eq(&new.meta.owner_references) && old_owner != new_owner;
         if owner_changed && let Some(rs) = Owner::lister(cx.informers).controller_of(&old.meta) {
-            self.queue.add(rs.namespaced_name(), cx.cause);
+            self.queue.add_object(&**rs, cx.cause);
         }
         if new_owner.is_some() {
             let Some(rs) = Owner::lister(cx.informers).controller_of(&new.meta) else { return };
-            let key = rs.namespaced_name();
             let became_ready = !old.is_ready() && new.is_ready();
             if became_ready && rs.spec().min_ready_seconds > 0 {
                 let seconds = u64::from(rs.spec().min_ready_seconds.unsigned_abs());
                 // The time a pod became ready is told in whole seconds, so it may be available a moment later.
-                self.queue.add_after(key.clone(), Duration::from_secs(seconds), cx.clock.now());
+                self.queue.add_after(rs.namespaced_name(), Duration::from_secs(seconds), cx.clock.now());
             }
-            self.queue.add(key, cx.cause);
+            self.queue.add_object(&**rs, cx.cause);
         } else if owner_changed || old.meta.labels != new.meta.labels {
             self.enqueue_matching(cx, new);
         }
@@ -87,7 +85,7 @@ impl<Owner: PodOwner> ReplicaSetController<Owner> {
         if let Some(rs) = Owner::lister(cx.informers).controller_of(&pod.meta) {
             let (key, uid) = expected(&**rs, pod);
             self.expectations.deletion_observed(&key, &uid);
-            self.queue.add(key, cx.cause);
+            self.queue.add_object(&**rs, cx.cause);
         }
     }
 

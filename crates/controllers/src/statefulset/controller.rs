@@ -45,7 +45,7 @@ impl Controller for StatefulSetController {
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
-        let Some(set) = cx.informers.stateful_sets.synced(key).map(Arc::clone) else {
+        let Some(set) = cx.informers.stateful_sets.synced(cx, key).map(Arc::clone) else {
             return Ok(());
         };
         let owned = || cx.informers.pods.pods_owned_by(&set.meta.uid);

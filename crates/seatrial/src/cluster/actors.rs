@@ -51,10 +51,7 @@ pub(super) struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     fn context(self, component: &'static str) -> SyncContext<'a> {
-        SyncContext {
-            informers: self.informers,
-            client: Client::new(self.server, self.recorder, self.clock, component),
-        }
+        SyncContext::new(self.informers, Client::new(self.server, self.recorder, self.clock, component))
     }
 }
 

@@ -293,7 +293,7 @@ impl Harness {
         }
         let Self { server, informers, recorder, clock, controller, .. } = self;
         let client = Client::new(server, recorder, *clock, DaemonSetsController::NAME);
-        let synced = process_next_work_item(controller, &mut SyncContext { informers, client });
+        let synced = process_next_work_item(controller, &mut SyncContext::new(informers, client));
         let timers = controller.queue().take_timers().into_iter().map(|t| (t.due, t.key));
         self.timers.extend(timers);
         self.timers.sort_by_key(|(due, _)| *due);
