@@ -51,6 +51,8 @@ pub(crate) struct CountedPod {
     pub(crate) kind: Arc<PodKind>,
     /// The number of its node.
     node: u32,
+    /// Its labels: siblings may be one kind, but somebody may ask who they are.
+    pub(crate) labels: StrMap,
 }
 
 /// What became of a node.
@@ -98,18 +100,48 @@ impl Cache {
     /// Counts a pod on its node; returns whether that changed anything.
     pub(crate) fn count(&mut self, index: usize, pod: &Pod) -> bool {
         if self.kind_on(index, pod).is_some_and(|kind| kind.is_of(pod)) {
+            if let Some(counted) = self.counted.get_mut(pod.meta.slot) {
+                counted.labels.clone_from(&pod.meta.labels);
+            }
             return false;
         }
-        let kind = self.kinds.of(pod, || self.known.terms_of(pod));
+        let kind = self.kind_of(pod);
         self.put(index, pod, kind);
         true
     }
 
-    /// Counts a pod as this.
-    pub(crate) fn put(&mut self, index: usize, pod: &Pod, kind: Arc<PodKind>) {
+    fn kind_of(&mut self, pod: &Pod) -> Arc<PodKind> {
+        self.kinds.of(pod, self.index.tells_siblings_apart(), || self.known.terms_of(pod))
+    }
+
+    /// Counts all pods anew, each as who it is, once somebody asks for that; returns whether that was so.
+    pub(crate) fn tell_siblings_apart(&mut self) -> bool {
+        if !self.index.forget_siblings() {
+            return false;
+        }
+        self.kinds = PodKinds::default();
+        for (index, node) in self.nodes.iter().enumerate() {
+            for slot in &node.pods {
+                let Some(counted) = self.counted.get_mut(*slot) else { continue };
+                if let Some(own) = counted.kind.with_labels(&counted.labels) {
+                    counted.kind = Arc::new(own);
+                }
+                self.index.count(node, index, &counted.kind, 1);
+            }
+        }
+        true
+    }
+
+    /// Counts a pod as this, or as the one of this kind that it is where somebody asks who it is.
+    pub(crate) fn put(&mut self, index: usize, pod: &Pod, mut kind: Arc<PodKind>) {
         self.generation += 1;
+        self.index.note_kind(&kind);
+        self.tell_siblings_apart();
+        if self.index.tells_siblings_apart() {
+            kind = kind.with_labels(&pod.meta.labels).map_or(kind, Arc::new);
+        }
         let (slot, node) = (pod.meta.slot, self.nodes[index].id);
-        let counted = CountedPod { uid: pod.meta.uid.clone(), kind, node };
+        let counted = CountedPod { uid: pod.meta.uid.clone(), kind, node, labels: pod.meta.labels.clone() };
         let old = self.counted.insert(slot, counted);
         let old = old.and_then(|old| self.replace(index, slot, old));
         let Some(new) = self.counted.get(slot).map(|new| &new.kind) else { return };
@@ -270,8 +302,11 @@ impl Cache {
         let is_here = |n: &&Arc<Pod>| goes_first(n, pod.pod) && n.status.nominated_node_name == *name;
         let first: Vec<Arc<Pod>> = self.nominated.values().filter(is_here).cloned().collect();
         if !first.is_empty() {
-            let kinds: Vec<Arc<PodKind>> =
-                first.iter().map(|pod| self.kinds.of(pod, || self.known.terms_of(pod))).collect();
+            let mut kinds: Vec<Arc<PodKind>> = first.iter().map(|pod| self.kind_of(pod)).collect();
+            kinds.iter().for_each(|kind| self.index.note_kind(kind));
+            if self.tell_siblings_apart() {
+                kinds = first.iter().map(|pod| self.kind_of(pod)).collect();
+            }
             kinds.iter().for_each(|kind| self.keep_room(node, kind, 1));
             let fits = self.filter_plain(pod, terms, node);
             kinds.iter().for_each(|kind| self.keep_room(node, kind, -1));

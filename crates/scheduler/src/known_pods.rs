@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use seatrial_api::{Pod, PodSpec, ReplicaSet, ReplicationController, Service, StatefulSet, Str, StrMap, Uid};
 use seatrial_machinery::Client;
 
+use crate::identity::{are_siblings, is_of_identity};
 use crate::pod_index::PodIndex;
 use crate::terms::{PodTerms, Term};
 
@@ -17,9 +18,6 @@ const SPECS_MAX: usize = 4096;
 /// How many questions are remembered: two a spec, for the default spread.
 const QUESTIONS_MAX: usize = 2 * SPECS_MAX;
 pub(crate) const LABEL_HOSTNAME: &str = "kubernetes.io/hostname";
-/// The labels in which the pods of one StatefulSet or indexed Job differ.
-const LABELS_OF_IDENTITY: [&str; 3] =
-    ["statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index", "batch.kubernetes.io/job-completion-index"];
 pub(crate) const LABEL_ZONE: &str = "topology.kubernetes.io/zone";
 
 /// The pods with which a pod without constraints of its own is spread: all that its services and its owner select.
@@ -63,15 +61,9 @@ impl Entry {
         let labels = &pod.meta.labels;
         Arc::ptr_eq(&self.spec, &pod.spec)
             && self.namespace == pod.meta.namespace
-            && (self.labels == *labels || (self.is_of_siblings && are_siblings(&self.labels, labels)))
+            && if self.is_of_siblings { are_siblings(&self.labels, labels) } else { self.labels == *labels }
             && self.owner.as_ref() == pod.meta.controller_of().map(|o| &o.uid)
     }
-}
-
-/// Whether labels are the same but for those that tell the pods of a set apart.
-fn are_siblings(a: &StrMap, b: &StrMap) -> bool {
-    let is_shared = |(key, _): &(&str, &str)| !LABELS_OF_IDENTITY.contains(key);
-    a.iter().filter(is_shared).eq(b.iter().filter(is_shared))
 }
 
 /// What is known, by the address of the spec.
@@ -87,7 +79,7 @@ impl KnownPods {
     pub(crate) fn of(&mut self, pod: &Pod, index: &mut PodIndex, client: &Client<'_>) -> Known {
         let address = Arc::as_ptr(&pod.spec) as usize;
         if let Some(entry) = self.by_spec.get_mut(&address).filter(|entry| entry.is_of(pod)) {
-            if entry.labels != pod.meta.labels {
+            if index.tells_siblings_apart() && entry.labels != pod.meta.labels {
                 // What others say about the pod may still be its own.
                 self.told_apart += 1;
                 entry.known.number = self.told_apart;
@@ -136,7 +128,7 @@ impl KnownPods {
 fn is_identity_selected(namespace: &str, client: &Client<'_>) -> bool {
     client.server().store().list_as::<Service>(Some(namespace)).into_iter().any(|service| {
         let selector = service.body.spec.as_ref().and_then(|s| s.selector.as_ref());
-        selector.is_some_and(|selector| LABELS_OF_IDENTITY.iter().any(|key| selector.contains_key(*key)))
+        selector.is_some_and(|selector| selector.keys().any(|key| is_of_identity(key)))
     })
 }
 
@@ -213,21 +205,5 @@ mod tests {
             most = most.max(index.question_count());
         }
         assert_eq!((most, index.question_count()), (QUESTIONS_MAX, 10));
-    }
-
-    #[test]
-    fn siblings_differ_in_who_they_are_alone() {
-        let labels = |rows: &[(&str, &str)]| rows.iter().copied().collect::<StrMap>();
-        let own = labels(&[("app", "db"), ("apps.kubernetes.io/pod-index", "1"), (LABELS_OF_IDENTITY[0], "db-1")]);
-        let rows = [
-            (labels(&[("app", "db"), ("apps.kubernetes.io/pod-index", "2"), (LABELS_OF_IDENTITY[0], "db-2")]), true),
-            (labels(&[("app", "db")]), true),
-            (labels(&[("app", "web"), ("apps.kubernetes.io/pod-index", "1"), (LABELS_OF_IDENTITY[0], "db-1")]), false),
-            (labels(&[("app", "db"), ("more", "x"), (LABELS_OF_IDENTITY[0], "db-1")]), false),
-            (labels(&[]), false),
-        ];
-        for (other, want) in rows {
-            assert_eq!(are_siblings(&own, &other), want, "{other:?}");
-        }
     }
 }

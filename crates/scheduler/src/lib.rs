@@ -6,6 +6,7 @@ mod by_node;
 mod cache;
 mod diagnosis;
 mod hints;
+mod identity;
 mod image_locality;
 mod known_pods;
 mod label_buckets;

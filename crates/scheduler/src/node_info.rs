@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Taint;
 use seatrial_api::quantity::Quantity;
 use seatrial_api::{Node, Pod, PodRequests, PodSpec, ResourceAmounts, Slot, Str, StrMap};
 
+use crate::identity::{are_siblings, shared_labels};
 use crate::pod_index::group_hash;
 use crate::terms::PodTerms;
 
@@ -47,7 +48,10 @@ pub(crate) struct PodKind {
     pub(crate) hash: u64,
     pub(crate) spec: Arc<PodSpec>,
     pub(crate) namespace: Str,
+    /// Their labels; of siblings those that they have in common.
     pub(crate) labels: StrMap,
+    /// Whether pods that differ in who they are alone are one kind.
+    is_of_siblings: bool,
     pub(crate) is_deleting: bool,
     /// What they say about other pods.
     pub(crate) terms: Option<Arc<PodTerms>>,
@@ -60,15 +64,23 @@ pub(crate) struct PodKind {
 pub(crate) struct PodKinds(Vec<Arc<PodKind>>);
 
 impl PodKinds {
-    /// The kind of a pod.
-    pub(crate) fn of(&mut self, pod: &Pod, terms: impl FnOnce() -> Option<Arc<PodTerms>>) -> Arc<PodKind> {
+    /// The kind of a pod. Siblings are one kind, unless somebody asks who they are, or they may say it themselves.
+    pub(crate) fn of(
+        &mut self,
+        pod: &Pod,
+        tells_siblings_apart: bool,
+        terms: impl FnOnce() -> Option<Arc<PodTerms>>,
+    ) -> Arc<PodKind> {
         // The pods of most templates share their labels. Where each has labels of its own, their hash says that none of
         // the kinds is theirs.
+let is_likely = |kind: &&Arc<PodKind>| kind.is_of_siblings || kind.labels.ptr_eq(&pod.meta.labels);
         let mut at_hand = self.0.iter().take(KINDS_AT_HAND);
-        if let Some(kind) = at_hand.find(|kind| kind.labels.ptr_eq(&pod.meta.labels) && kind.is_of(pod)) {
+        if let Some(kind) = at_hand.find(|kind| is_likely(kind) && kind.is_of(pod)) {
             return Arc::clone(kind);
         }
-        let hash = group_hash(&pod.meta.namespace, &pod.meta.labels, pod.meta.is_deleting());
+        let is_of_siblings = !tells_siblings_apart && !PodTerms::may_have(pod);
+        let labels = if is_of_siblings { shared_labels(&pod.meta.labels) } else { pod.meta.labels.clone() };
+        let hash = group_hash(&pod.meta.namespace, &labels, pod.meta.is_deleting());
         match self.0.iter().position(|kind| kind.hash == hash && kind.is_of(pod)) {
             Some(place) => self.0[..=place].rotate_right(1),
             None => {
@@ -79,7 +91,8 @@ impl PodKinds {
                         hash,
                         spec: Arc::clone(&pod.spec),
                         namespace: pod.meta.namespace.clone(),
-                        labels: pod.meta.labels.clone(),
+                        labels,
+                        is_of_siblings,
                         is_deleting: pod.meta.is_deleting(),
                         terms: terms(),
                         host_ports: host_ports(&pod.spec),
@@ -96,8 +109,26 @@ impl PodKind {
     pub(crate) fn is_of(&self, pod: &Pod) -> bool {
         Arc::ptr_eq(&self.spec, &pod.spec)
             && self.is_deleting == pod.meta.is_deleting()
-            && self.labels == pod.meta.labels
+            && if self.is_of_siblings {
+                are_siblings(&self.labels, &pod.meta.labels)
+            } else {
+                self.labels == pod.meta.labels
+            }
             && self.namespace == pod.meta.namespace
+    }
+
+    /// The kind of one of the pods of this kind, told apart from its siblings; `None` where this kind does so.
+    pub(crate) fn with_labels(&self, labels: &StrMap) -> Option<Self> {
+        self.is_of_siblings.then(|| Self {
+            hash: group_hash(&self.namespace, labels, self.is_deleting),
+            spec: Arc::clone(&self.spec),
+            namespace: self.namespace.clone(),
+            labels: labels.clone(),
+            is_of_siblings: false,
+            is_deleting: self.is_deleting,
+            terms: self.terms.clone(),
+            host_ports: self.host_ports.clone(),
+        })
     }
 }
 

@@ -282,7 +282,7 @@ fn a_port_that_two_pods_take_in_thought_is_freed_once() {
     let spec = json!({"containers": [{"name": "c", "ports": [{"containerPort": 80, "hostPort": 80}]}]});
     let (holder, guest) = (pod("holder", json!({}), spec.clone()), pod("guest", json!({}), spec));
     let mut node = node_info("n", json!({}), json!({}));
-    let [holder, guest] = [&holder, &guest].map(|pod| crate::node_info::PodKinds::default().of(pod, || None));
+    let [holder, guest] = [&holder, &guest].map(|pod| crate::node_info::PodKinds::default().of(pod, true, || None));
     node.add(&holder);
     node.add(&guest);
     node.sub(&guest);

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use seatrial_api::{Pod, Str, StrMap};
 
 use crate::by_node::ByNode;
+use crate::identity::{asks_who, shared_labels};
 use crate::label_buckets::{LabelBuckets, pair_hash};
 use crate::node_info::{NodeInfo, PodKind};
 use crate::sums::{ByDomain, NO_DOMAIN, Sum, Topology};
@@ -101,6 +102,10 @@ pub(crate) struct PodIndex {
     carrier_version: u64,
     /// Rises when numbers of questions or carriers come to mean others.
     numbering: u64,
+    /// Whether a question or carrier asks who a pod is, or one ever did: then the groups of siblings are taken apart.
+    tells_siblings_apart: bool,
+    /// Whether they are still to be taken apart.
+    has_whole_siblings: bool,
 }
 
 /// A number for pods of one namespace with the same labels.
@@ -138,6 +143,46 @@ impl PodIndex {
     /// Changes whenever numbers of topologies, questions or carriers may mean others.
     pub(crate) fn numbering(&self) -> (u64, u64) {
         (self.epoch, self.numbering)
+    }
+
+    /// Whether siblings are kinds of their own.
+    pub(crate) fn tells_siblings_apart(&self) -> bool {
+        self.tells_siblings_apart
+    }
+
+    /// Hears what is asked for.
+    fn note_terms(&mut self, terms: &[Arc<Term>]) {
+        if !self.tells_siblings_apart && terms.iter().any(|term| asks_who(term.selector())) {
+            (self.tells_siblings_apart, self.has_whole_siblings) = (true, true);
+        }
+    }
+
+    /// Hears what pods of a kind say about others, before they are counted.
+    pub(crate) fn note_kind(&mut self, kind: &PodKind) {
+        for (_, term) in kind.terms.iter().flat_map(|terms| terms.carried()) {
+            self.note_terms(std::slice::from_ref(term));
+        }
+    }
+
+    /// Whether all pods are to be counted anew, since somebody asks who they are. Then none is counted any more.
+    pub(crate) fn forget_siblings(&mut self) -> bool {
+        if !std::mem::take(&mut self.has_whole_siblings) {
+            return false;
+        }
+        self.clear();
+        self.carrier_version += 1;
+        self.groups.clear();
+        self.group_by_hash.clear();
+        self.groups_by_label.clear();
+        self.recent.clear();
+        (self.full_groups, self.full_carriers) = (0, 0);
+        for question in &mut self.questions {
+            (question.groups, question.sum) = (BTreeSet::new(), None);
+        }
+        for carrier in &mut self.carriers {
+            (carrier.by_node, carrier.sum) = (ByNode::default(), None);
+        }
+        true
     }
 
     /// A pod came to a node (`by` 1) or went (-1).
@@ -379,6 +424,8 @@ impl PodIndex {
     }
 
     fn group_of(&mut self, namespace: &Str, labels: &StrMap, is_deleting: bool) -> u32 {
+        let shared = (!self.tells_siblings_apart).then(|| shared_labels(labels));
+        let labels = shared.as_ref().unwrap_or(labels);
         self.group_at(group_hash(namespace, labels, is_deleting), namespace, labels, is_deleting)
     }
 
@@ -452,6 +499,7 @@ impl PodIndex {
         if let Some(slot) = self.question_by_id.get(&id) {
             return *slot;
         }
+        self.note_terms(terms);
         let slot = u32::try_from(self.questions.len()).unwrap_or(u32::MAX);
         let (terms, topology_key) = (terms.to_vec(), of.topology_key.clone());
         let mut question = Question { terms, topology_key, ignores_terminating, groups: BTreeSet::new(), sum: None };
@@ -500,6 +548,7 @@ impl PodIndex {
     }
 
     fn attach_carrier(&mut self, carrier: Carrier) -> u32 {
+        self.note_terms(std::slice::from_ref(&carrier.term));
         self.carrier_version += 1;
         let slot = u32::try_from(self.carriers.len()).unwrap_or(u32::MAX);
         for group in self.candidate_groups(std::slice::from_ref(&carrier.term)) {

@@ -25,8 +25,7 @@ fn walk(cache: &Cache, terms: &[Arc<Term>], key: &str, ignores_terminating: bool
     let all = &cache.index.namespaces;
     let meant = |(_, pod): &(Slot, &CountedPod)| {
         let kind = &pod.kind;
-        !(ignores_terminating && kind.is_deleting)
-            && terms.iter().all(|t| t.matches(&kind.namespace, &kind.labels, all))
+        !(ignores_terminating && kind.is_deleting) && terms.iter().all(|t| t.matches(&kind.namespace, &pod.labels, all))
     };
     let on = |at: usize| cache.pods_on(at).filter(meant).count() as i64;
     let value = |n: &NodeInfo| n.labels.get(key).map(str::to_owned);
@@ -84,7 +83,7 @@ fn counts_follow_pods_nodes_and_labels() {
                     pod = deleting(&pod);
                 }
                 let index = rng.below(cache.nodes.len() as u64) as usize;
-                let kind = PodKinds::default().of(&pod, || PodTerms::of(&pod).map(Arc::new));
+                let kind = PodKinds::default().of(&pod, false, || PodTerms::of(&pod).map(Arc::new));
                 cache.put(index, &pod, kind);
                 placed.push((cache.nodes[index].name.to_string(), pod));
             }
@@ -102,6 +101,60 @@ fn counts_follow_pods_nodes_and_labels() {
     }
     let (groups, full) = (cache.index.groups.len(), cache.index.full_groups);
     assert!(groups <= 2 * full + EMPTY_MAX + 1, "{groups} groups, {full} of them with pods");
+}
+
+/// Pods of sets come and go; from some time on somebody asks who they are, as a question or as what a pod says of others.
+#[test]
+fn siblings_are_counted_together_until_somebody_asks_who_they_are() {
+    const INDEX: &str = "apps.kubernetes.io/pod-index";
+    let term_of = |labels: serde_json::Value| {
+        let term = json!({"topologyKey": "zone", "labelSelector": {"matchLabels": labels}});
+        let spec = json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}});
+        let terms = PodTerms::of(&pod("p", json!({}), spec.clone())).expect("it has terms");
+        (Arc::clone(&terms.anti_affinity[0]), spec)
+    };
+    let (of_app, who) = (term_of(json!({"app": "a"})), term_of(json!({"app": "a", INDEX: "1"})));
+    // Who asks first: a question, or a pod that comes.
+    for is_said_by_pod in [false, true] {
+        let mut rng = Rng::from_seed(8);
+        let mut cache = Cache::default();
+        for n in 0..4 {
+            cache.set_node(&node(&format!("n{n}"), json!({"zone": format!("z{}", n % 2)}), json!({})), Vec::new);
+        }
+        // The pods of a template share their spec.
+        let of_set = ["a", "b"].map(|app| pod(app, json!({"app": app}), json!({})));
+        let mut placed: Vec<(usize, Pod)> = Vec::new();
+        for step in 0..400u64 {
+            if rng.below(3) == 0 && !placed.is_empty() {
+                let (index, pod) = placed.swap_remove(rng.below(placed.len() as u64) as usize);
+                assert!(cache.remove(index, &pod).is_some());
+            } else {
+                let mut pod = Pod::clone(&of_set[rng.below(2) as usize]);
+                pod.meta.labels.insert(INDEX, rng.below(3).to_string());
+                pod.meta.slot = crate::test_objects::next_slot();
+                let index = rng.below(4) as usize;
+                assert!(cache.count(index, &pod));
+                // Who it is may change while it is there.
+                pod.meta.labels.insert(INDEX, rng.below(3).to_string());
+                cache.count(index, &pod);
+                placed.push((index, pod));
+            }
+            if step < 200 {
+                assert!(cache.index.groups.len() <= 2 && !cache.index.tells_siblings_apart());
+            } else if is_said_by_pod && step == 200 {
+                let said = pod("says", json!({"app": "c"}), who.1.clone());
+                assert!(cache.count(1, &said));
+            }
+            let terms = if step < 250 { [&of_app.0] } else { [&who.0] }.map(Arc::clone);
+            let question = cache.index.question(&terms, &terms[0], false);
+            cache.tell_siblings_apart();
+            let (by_domain, _) = cache.index.ask(&cache.nodes, question);
+            let got: Vec<Option<i64>> = (0..cache.nodes.len()).map(|n| by_domain.get(n)).collect();
+            assert_eq!(got, walk(&cache, &terms, "zone", false), "step {step}");
+            check_forbidden(&mut cache, "a", step);
+        }
+        assert!(cache.index.tells_siblings_apart() && cache.index.groups.len() >= 6);
+    }
 }
 
 /// Nodes that existing pods forbid, against a walk over their terms.

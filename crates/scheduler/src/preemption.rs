@@ -272,12 +272,12 @@ fn budgets(client: &Client<'_>) -> Vec<Budget> {
 fn mark_violations(pods: &mut [Victim], budgets: &[Budget]) {
     let mut allowed: Vec<i32> = budgets.iter().map(|b| b.allowed).collect();
     for pod in pods {
-        let kind = &pod.kind;
+        let labels = &pod.pod.meta.labels;
         for (budget, allowed) in budgets.iter().zip(&mut allowed) {
-            let is_meant = budget.namespace == kind.namespace
-                && !kind.labels.is_empty()
+            let is_meant = budget.namespace == pod.pod.meta.namespace
+                && !labels.is_empty()
                 && !budget.selector.is_everything()
-                && budget.selector.matches(&kind.labels);
+                && budget.selector.matches(labels);
             if is_meant && !budget.disrupted.iter().any(|name| pod.pod.meta.name == *name) {
                 *allowed -= 1;
                 pod.violates |= *allowed < 0;

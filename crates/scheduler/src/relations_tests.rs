@@ -27,7 +27,7 @@ fn cluster() -> Cache {
 fn place(cache: &mut Cache, node: &str, labels: Value, spec: Value) {
     let count = cache.nodes.iter().map(|n| n.pods.len()).sum::<usize>();
     let pod = pod(&format!("placed-{count}"), labels, spec);
-    let kind = PodKinds::default().of(&pod, || PodTerms::of(&pod).map(Arc::new));
+    let kind = PodKinds::default().of(&pod, false, || PodTerms::of(&pod).map(Arc::new));
     let index = cache.index_of[node];
     cache.put(index, &pod, kind);
 }
@@ -168,7 +168,7 @@ fn spread_counts_on_nodes_that_the_policies_include() {
     // Pods that are being deleted do not count.
     let pod = pod("going", json!({"app": "web"}), json!({}));
     let going = deleting(&pod);
-    let kind = PodKinds::default().of(&going, || None);
+    let kind = PodKinds::default().of(&going, true, || None);
     cache.put(cache.index_of["b0"], &going, kind);
     check(&mut cache, hard(json!({}), json!({})), [no, no, None, None, label]);
 }

@@ -82,6 +82,7 @@ impl Scheduler {
             return true;
         }
         let known = self.cache.known.of(&pod, &mut self.cache.index, client);
+        self.cache.tell_siblings_apart();
         if let Err((plugin, why)) = self.look_at_claims(client, &pod) {
             self.fail_before_filters(client, &pod, plugin, why);
             return true;
