@@ -16,10 +16,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as metav1;
 use serde_json::Value;
 
 use crate::group::{GroupKind, GroupResource};
+use crate::objects::claim::ClaimBody;
 use crate::objects::cron_job::CronJobBody;
 use crate::objects::lease::LeaseBody;
 use crate::objects::parts::Parts;
 use crate::objects::plain::Plain;
+use crate::objects::volume::VolumeBody;
 use crate::schema::{print_zero_times, type_named};
 use crate::{ApiError, NamespacedName, ObjectMeta, Str};
 
@@ -51,9 +53,9 @@ pub type Namespace = Plain<corev1::Namespace>;
 /// A Node.
 pub type Node = Plain<corev1::Node>;
 /// A PersistentVolume.
-pub type PersistentVolume = Plain<Parts<corev1::PersistentVolumeSpec, corev1::PersistentVolumeStatus>>;
+pub type PersistentVolume = Plain<VolumeBody>;
 /// A PersistentVolumeClaim.
-pub type PersistentVolumeClaim = Plain<Parts<corev1::PersistentVolumeClaimSpec, corev1::PersistentVolumeClaimStatus>>;
+pub type PersistentVolumeClaim = Plain<ClaimBody>;
 /// A PodDisruptionBudget.
 pub type PodDisruptionBudget = Plain<policyv1::PodDisruptionBudget>;
 /// A PodTemplate.

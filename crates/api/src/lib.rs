@@ -33,7 +33,8 @@ pub use group::{GroupKind, GroupResource};
 pub use kinds::*;
 pub use label_selector::LabelSelector;
 pub use meta::{Deletion, Finalizers, ObjectMeta, OwnerReference, OwnerReferences, SharedList};
-pub use object_map::{Named, NamespacedName, ObjectMap};
+pub use object_map::{Named, NamespacedName, ObjectMap, hash_of_place};
+pub use objects::claim::{ClaimBody, ClaimSpec, ClaimStatus};
 pub use objects::container_status::{
     ContainerId, ContainerIdentity, ContainerState, ContainerStatus, ContainerTerminated,
 };
@@ -47,6 +48,7 @@ pub use objects::plain::Plain;
 pub use objects::pod::{PodPhase, PodStatus, condition_type as pod_condition, own_claim_name};
 pub use objects::replica_set::{ReplicaSetSpec, ReplicaSetStatus};
 pub use objects::shared::Shared;
+pub use objects::volume::{AccessModes, ClaimRef, VolumeBody, VolumeSpec, VolumeStatus};
 pub use pod_template::{PodHostname, PodSpec, PodTemplateSpec};
 pub use rare_str::RareStr;
 pub use resources::{PodRequests, QosClass, ResourceAmounts};

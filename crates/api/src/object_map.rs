@@ -41,8 +41,9 @@ impl Hash for NamespacedName {
     }
 }
 
+/// The hash of a namespace and a name.
 #[inline]
-fn hash_of(namespace: &str, name: &str) -> u32 {
+pub fn hash_of_place(namespace: &str, name: &str) -> u32 {
     let mut hasher = FxHasher::default();
     namespace.hash(&mut hasher);
     name.hash(&mut hasher);
@@ -107,7 +108,7 @@ impl<V: Named> ObjectMap<V> {
 
     /// The slot of the value at a place.
     pub fn slot_of(&self, namespace: &str, name: &str) -> Option<Slot> {
-        self.find(hash_of(namespace, name), namespace, name)
+        self.find(hash_of_place(namespace, name), namespace, name)
     }
 
     #[inline]
@@ -140,7 +141,7 @@ impl<V: Named> ObjectMap<V> {
             if self.is_at(slot, namespace, name) {
                 return Ok(slot);
             }
-            let hash = hash_of(namespace, name);
+            let hash = hash_of_place(namespace, name);
             self.find(hash, namespace, name).ok_or(hash)
         });
         match found {
@@ -154,7 +155,7 @@ impl<V: Named> ObjectMap<V> {
 
     /// Puts a value that is new at its place, and at the slot that [`ObjectMap::next_slot`] told.
     pub fn insert_new(&mut self, value: V) {
-        let hash = value.with_place(hash_of);
+        let hash = value.with_place(hash_of_place);
         self.insert_at_free_slot(hash, value);
     }
 
@@ -177,7 +178,7 @@ impl<V: Named> ObjectMap<V> {
 
     /// Takes the value at a slot away.
     pub fn remove_at(&mut self, slot: Slot) -> Option<V> {
-        let hash = self.values.get(slot)?.with_place(hash_of);
+        let hash = self.values.get(slot)?.with_place(hash_of_place);
         self.index.find_entry(spread_hash(hash), |place| place.slot == slot).ok()?.remove();
         self.free.push(slot);
         self.values.remove(slot)

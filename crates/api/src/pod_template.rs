@@ -11,13 +11,14 @@ use crate::{Str, StrMap};
 /// The part of a pod's spec that all pods of a template share: all of it but `nodeName`.
 ///
 /// The k8s-openapi value is what users see, but for claims named after the pod, as those of a StatefulSet are: their names
-/// are left empty, which no valid spec has, and [`crate::Pod::claim_of`] tells them. `requests` and `qos_class` are
+/// are left empty, which no valid spec has, and [`crate::Pod::claim_of`] tells them. The other fields but `hostname` are
 /// computed once, here, instead of once a pod.
 #[derive(Clone, Debug)]
 pub struct PodSpec {
     api: corev1::PodSpec,
     requests: PodRequests,
     qos_class: QosClass,
+    has_claims: bool,
     hostname: PodHostname,
 }
 
@@ -39,7 +40,9 @@ impl PodSpec {
         api.node_name = None;
         let requests = PodRequests::of(&api);
         let qos_class = QosClass::of(&api);
-        Self { api, requests, qos_class, hostname: PodHostname::Spec }
+        let is_claim = |v: &corev1::Volume| v.persistent_volume_claim.is_some() || v.ephemeral.is_some();
+        let has_claims = api.volumes.iter().flatten().any(is_claim);
+        Self { api, requests, qos_class, has_claims, hostname: PodHostname::Spec }
     }
 
     /// The same spec, for pods whose hostname is written elsewhere.
@@ -87,6 +90,12 @@ impl PodSpec {
     /// The quality-of-service class. Mirrors `qos.ComputePodQOS`.
     pub fn qos_class(&self) -> QosClass {
         self.qos_class
+    }
+
+    /// Whether any volume is a claim.
+    #[inline]
+    pub fn has_claims(&self) -> bool {
+        self.has_claims
     }
 
     /// `terminationGracePeriodSeconds`, 30 where it is not set.

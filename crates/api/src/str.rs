@@ -8,6 +8,9 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 use smol_str::SmolStr;
 
+/// How long a text is at most that is put together without an allocation of its own.
+const CONCAT_ROOM: usize = 128;
+
 /// An immutable string of 24 bytes: static text, up to 23 bytes inline, or shared.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Str(SmolStr);
@@ -23,6 +26,34 @@ impl Str {
     #[inline]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    /// Some texts one after the other. Nothing is allocated but what the whole needs.
+    pub fn concat(parts: &[&str]) -> Self {
+        let length = parts.iter().map(|part| part.len()).sum();
+        let mut room = [0; CONCAT_ROOM];
+        let Some(whole) = room.get_mut(..length) else { return parts.concat().into() };
+        let mut rest = &mut *whole;
+        for part in parts {
+            let (place, after) = rest.split_at_mut(part.len());
+            place.copy_from_slice(part.as_bytes());
+            rest = after;
+        }
+        std::str::from_utf8(whole).unwrap_or_default().into()
+    }
+
+    /// A number in decimal.
+    pub fn of_number(mut number: u64) -> Self {
+        const LENGTH_MAX: usize = "18446744073709551615".len();
+        let (mut digits, mut start) = ([b'0'; LENGTH_MAX], LENGTH_MAX);
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return std::str::from_utf8(&digits[start..]).unwrap_or_default().into();
+            }
+        }
     }
 }
 
@@ -167,6 +198,19 @@ mod tests {
             assert_eq!(format!("{s}|{s:?}|{s:>60}"), format!("{text}|{text:?}|{text:>60}"));
         }
         assert_eq!(size_of::<Str>(), 24);
+    }
+
+    #[test]
+    fn is_put_together_from_parts_and_numbers() {
+        let long = "x".repeat(CONCAT_ROOM);
+        let rows: [&[&str]; 6] =
+            [&[], &[""], &["a"], &["data", "-", "db-0"], &["\u{e9}", "\u{1f600}"], &[&long, "-", "y"]];
+        for parts in rows {
+            assert_eq!(Str::concat(parts), parts.concat(), "{parts:?}");
+        }
+        for number in [0, 7, 10, 4_294_967_296, u64::MAX] {
+            assert_eq!(Str::of_number(number), number.to_string());
+        }
     }
 
     #[test]

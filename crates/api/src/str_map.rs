@@ -93,6 +93,18 @@ impl StrMap {
         if copy.is_empty() { Self::EMPTY } else { Self(Some(Arc::new(copy))) }
     }
 
+    /// A copy with other values of keys that are there; those that are not are left out.
+    #[must_use]
+    pub fn with_values<const N: usize>(&self, values: [(&str, Str); N]) -> Self {
+        let mut copy = self.as_slice().to_vec();
+        for (key, value) in values {
+            if let Some((_, place)) = copy.iter_mut().find(|(other, _)| *other == *key) {
+                *place = value;
+            }
+        }
+        if copy.is_empty() { Self::EMPTY } else { Self(Some(Arc::new(copy))) }
+    }
+
     /// Removes `key`; returns whether it was there.
     pub fn remove(&mut self, key: &str) -> bool {
         if !self.contains_key(key) {
@@ -197,6 +209,17 @@ mod tests {
             }
         }
         assert_eq!(StrMap::EMPTY.with_all([]), StrMap::EMPTY);
+        let values = |b: &'static str, c: &'static str| [("b", Str::from(b)), ("c", Str::from(c))];
+        assert_eq!(
+            own.with_values(values("7", "8")),
+            own.with_all([("b".into(), "7".into()), ("c".into(), "8".into())])
+        );
+        assert_eq!(
+            shared.with_values(values("7", "8")),
+            shared.with("b".into(), "7".into()),
+            "keys that are not there"
+        );
+        assert_eq!(StrMap::EMPTY.with_values(values("7", "8")), StrMap::EMPTY);
         assert!(own.remove("b") && !own.remove("b"));
         assert!(own.remove("a") && own.remove("c"));
         assert!(own.is_empty() && own == StrMap::EMPTY);

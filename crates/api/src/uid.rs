@@ -9,6 +9,7 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 
 use crate::Str;
+use crate::objects::event::hexadecimal;
 
 /// An object's uid. Nil before the object is created.
 ///
@@ -65,6 +66,9 @@ impl Uid {
         Self(Repr::Uuid(high, (low & MASK_62) | VARIANT_RFC_4122))
     }
 
+    /// The uid of nothing.
+    pub const NIL: Self = Self(Repr::Other(None));
+
     /// Whether this is the uid of nothing.
     #[inline]
     pub fn is_nil(&self) -> bool {
@@ -79,6 +83,15 @@ impl Uid {
         match parse_uuid(text).and_then(|(high, low)| Some((NonZeroU64::new(high)?, low))) {
             Some((high, low)) => Self(Repr::Uuid(high, low)),
             None => Self(Repr::Other(Some(Arc::new(text.into())))),
+        }
+    }
+
+    /// Calls with the text, which is written nowhere.
+    pub fn with_text<T>(&self, call: impl FnOnce(&str) -> T) -> T {
+        match &self.0 {
+            Repr::Other(None) => call(""),
+            Repr::Uuid(high, low) => call(std::str::from_utf8(&uuid_text(high.get(), *low)).unwrap_or_default()),
+            Repr::Other(Some(text)) => call(text),
         }
     }
 
@@ -132,14 +145,14 @@ const DIGITS: [u8; 256] = {
 
 /// A UUID with its dashes.
 fn uuid_text(high: u64, low: u64) -> [u8; UUID_LENGTH] {
-    let digits = |bits: u64| std::array::from_fn::<u8, 16, _>(|i| HEX_DIGITS[(bits >> (60 - 4 * i) & 15) as usize]);
-    let (high, low) = (digits(high), digits(low));
+    let ([a, b], [c, d]) = (hexadecimal(high).map(u64::to_le_bytes), hexadecimal(low).map(u64::to_le_bytes));
     let mut text = [b'-'; UUID_LENGTH];
-    text[..8].copy_from_slice(&high[..8]);
-    text[9..13].copy_from_slice(&high[8..12]);
-    text[14..18].copy_from_slice(&high[12..]);
-    text[19..23].copy_from_slice(&low[..4]);
-    text[24..].copy_from_slice(&low[4..]);
+    text[..8].copy_from_slice(&a);
+    text[9..13].copy_from_slice(&b[..4]);
+    text[14..18].copy_from_slice(&b[4..]);
+    text[19..23].copy_from_slice(&c[..4]);
+    text[24..28].copy_from_slice(&c[4..]);
+    text[28..].copy_from_slice(&d);
     text
 }
 
@@ -163,11 +176,7 @@ fn parse_uuid(text: &str) -> Option<(u64, u64)> {
 
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Repr::Other(None) => Ok(()),
-            Repr::Uuid(high, low) => f.write_str(std::str::from_utf8(&uuid_text(high.get(), *low)).unwrap_or_default()),
-            Repr::Other(Some(text)) => f.write_str(text),
-        }
+        self.with_text(|text| f.write_str(text))
     }
 }
 

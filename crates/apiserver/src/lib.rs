@@ -29,7 +29,7 @@ mod watch_log;
 
 pub use admission::{
     PV_PROTECTION_FINALIZER, PVC_PROTECTION_FINALIZER, QuotaUsage, class_of as class_of_claim, default_storage_class,
-    requested_storage, usage_of_namespace,
+    usage_of_namespace,
 };
 pub use bootstrap::INITIAL_NAMESPACES;
 pub use decode::{Body, FieldValidation, parse_body, parse_object, type_of};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1 as corev1;
 use rustc_hash::FxHashMap;
 use seatrial_api::{ConfigMap, Kind, PersistentVolume, PersistentVolumeClaim, Secret, Str};
-use seatrial_machinery::volumes::{is_mode_in, volume_name};
+use seatrial_machinery::volumes::{claim_phase, volume_name};
 use seatrial_machinery::{Client, EventText, ObjectRef, Piece, SimTime};
 
 use crate::kubelets::KubeletEvent;
@@ -200,9 +200,8 @@ impl PodWorker {
         if claim.meta.is_deleting() {
             return unprocessed("PVC is being deleted".to_owned());
         }
-        let phase = claim.body.status.as_ref().and_then(|status| status.phase.as_deref());
         let bound_to = volume_name(&claim);
-        if phase != Some("Bound") || bound_to.is_empty() {
+        if claim_phase(&claim) != "Bound" || bound_to.is_empty() {
             return unprocessed("PVC is not bound".to_owned());
         }
         let Ok(volume) = turn.client.get_live::<PersistentVolume>("", bound_to) else {
@@ -290,22 +289,21 @@ fn summary(troubles: &[(Str, Trouble)], why: &str) -> String {
 
 /// Whether a volume has to be attached before it can be mounted.
 fn is_attachable(volume: &PersistentVolume) -> bool {
-    volume.body.spec.as_ref().is_some_and(|spec| {
-        spec.csi.is_some()
-            || spec.aws_elastic_block_store.is_some()
-            || spec.azure_disk.is_some()
-            || spec.cinder.is_some()
-            || spec.gce_persistent_disk.is_some()
-            || spec.vsphere_volume.is_some()
-            || spec.fc.is_some()
-            || spec.iscsi.is_some()
-    })
+    let spec = volume.body.spec.api();
+    spec.csi.is_some()
+        || spec.aws_elastic_block_store.is_some()
+        || spec.azure_disk.is_some()
+        || spec.cinder.is_some()
+        || spec.gce_persistent_disk.is_some()
+        || spec.vsphere_volume.is_some()
+        || spec.fc.is_some()
+        || spec.iscsi.is_some()
 }
 
 /// Mirrors `isMultiAttachForbidden`.
 fn may_be_shared(volume: &PersistentVolume) -> bool {
-    let modes = volume.body.spec.as_ref().and_then(|spec| spec.access_modes.as_ref());
-    modes.is_none_or(Vec::is_empty) || is_mode_in(modes, "ReadWriteMany") || is_mode_in(modes, "ReadOnlyMany")
+    let modes = volume.body.spec.access_modes();
+    modes.is_empty() || modes.has("ReadWriteMany") || modes.has("ReadOnlyMany")
 }
 
 /// What a volume that is made from other objects lacks.

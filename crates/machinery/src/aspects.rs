@@ -94,7 +94,7 @@ impl Aspects {
 
     fn of_pod(pod: &Pod) -> Self {
         let is_disrupted = pod.status.conditions.get(pod_condition::DISRUPTION_TARGET).is_some();
-        Self::CLAIMS.when(pod.claims().next().is_some()).and(Self::DISRUPTION.when(is_disrupted))
+        Self::CLAIMS.when(pod.has_claims()).and(Self::DISRUPTION.when(is_disrupted))
     }
 }
 

@@ -59,7 +59,7 @@ pub struct Informers {
     /// PersistentVolumes as claims look for them.
     pub volumes: VolumeIndex,
     /// Pods by the claims they name.
-    pub pods_by_claim: PodsByClaim,
+    pods_by_claim: PodsByClaim,
     /// StorageClasses.
     pub storage_classes: Lister<StorageClass>,
     /// Jobs by owner.
@@ -126,6 +126,11 @@ impl Informers {
     pub fn slices_of(&self, service: &NamespacedName) -> impl Iterator<Item = &Arc<EndpointSlice>> {
         let names = self.slices_by_service.names(service);
         names.filter_map(|name| self.endpoint_slices.get(&service.namespace, name))
+    }
+
+    /// The pods that name a claim, by name.
+    pub fn pods_with_claim<'a>(&'a self, namespace: &str, claim: &str) -> impl Iterator<Item = &'a Arc<Pod>> {
+        self.pods_by_claim.pods(namespace, claim, |slot| self.pods.at(slot))
     }
 
     /// The pods that are bound to a node, by namespace and name.
@@ -198,7 +203,7 @@ impl Informers {
             Object::PersistentVolume(_) => {
                 let pair = Replaced::of(delivery);
                 self.persistent_volumes.apply(pair);
-                self.volumes.apply(pair.old.map(|pv| &**pv), pair.new);
+                self.volumes.apply(pair.old, pair.new);
             }
             Object::StorageClass(_) => self.storage_classes.apply(Replaced::of(delivery)),
             Object::Job(_) => {

@@ -18,10 +18,12 @@ pub mod limits;
 mod lister;
 mod lru;
 mod metrics;
+mod number_set;
 pub mod pod_cache;
 pub mod pod_control;
 mod pods_by_node;
 mod queue;
+mod recent;
 mod recorder;
 mod slices_by_service;
 mod small_map;
@@ -38,14 +40,16 @@ pub use glob::glob;
 pub use informers::{Delivery, Informers};
 pub use lister::{Lister, OwnerIndex, key_of};
 pub use metrics::{ContainerUsage, ExternalMetric, Metrics, ObjectMetric};
+pub use number_set::NumberSet;
 pub use pod_cache::LabelGroup;
 pub use pods_by_node::PodsByNode;
 pub use queue::{Queue, Timer};
+pub use recent::Recent;
 pub use recorder::{EventRecorder, ObjectRef};
 pub use seatrial_apiserver::{
     DeleteOptions, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, PV_PROTECTION_FINALIZER,
-    PVC_PROTECTION_FINALIZER, Propagation, Strategy, class_of_claim, default_storage_class, requested_storage,
-    set_pod_condition, usage_of_namespace,
+    PVC_PROTECTION_FINALIZER, Propagation, Strategy, class_of_claim, default_storage_class, set_pod_condition,
+    usage_of_namespace,
 };
 pub use seatrial_engine::{Rng, SimTime};
 pub use slices_by_service::{LABEL_SERVICE_NAME, SlicesByService, service_of};

@@ -73,7 +73,7 @@ impl PodKinds {
     ) -> Arc<PodKind> {
         // The pods of most templates share their labels. Where each has labels of its own, their hash says that none of
         // the kinds is theirs.
-let is_likely = |kind: &&Arc<PodKind>| kind.is_of_siblings || kind.labels.ptr_eq(&pod.meta.labels);
+        let is_likely = |kind: &&Arc<PodKind>| kind.is_of_siblings || kind.labels.ptr_eq(&pod.meta.labels);
         let mut at_hand = self.0.iter().take(KINDS_AT_HAND);
         if let Some(kind) = at_hand.find(|kind| is_likely(kind) && kind.is_of(pod)) {
             return Arc::clone(kind);

@@ -10,9 +10,9 @@ use seatrial_api::scheduling::matches_node_selector;
 use seatrial_api::{PersistentVolume, PersistentVolumeClaim, Pod, StorageClass, Str};
 use seatrial_machinery::volumes::{
     ANN_SELECTED_NODE, NO_PROVISIONER, PodsByClaim, READ_WRITE_ONCE_POD, VolumeIndex, WAIT_FOR_FIRST_CONSUMER,
-    bind_volume_to_claim, claim_phase, is_claim_fully_bound, is_mode_in, volume_name,
+    bind_volume_to_claim, claim_phase, is_claim_fully_bound, volume_name,
 };
-use seatrial_machinery::{Client, class_of_claim, requested_storage};
+use seatrial_machinery::{Client, class_of_claim};
 
 use crate::node_info::NodeInfo;
 use crate::plugin::{Misfit, Plugin};
@@ -100,10 +100,10 @@ impl PodVolumes {
         }
         let mut has_unbound = false;
         for (claim, _) in claims {
-            let modes = claim.body.spec.as_ref().and_then(|spec| spec.access_modes.as_ref());
-            if is_mode_in(modes, READ_WRITE_ONCE_POD) {
-                let mut users = cache.users.names(&claim.meta.namespace, &claim.meta.name);
-                volumes.is_taken |= users.any(|user| *user != pod.meta.name);
+            if claim.body.spec.access_modes().has(READ_WRITE_ONCE_POD) {
+                let pod_at = |slot| client.live_at::<Pod>(slot);
+                let mut users = cache.users.pods(&claim.meta.namespace, &claim.meta.name, pod_at);
+                volumes.is_taken |= users.any(|user| user.meta.name != pod.meta.name);
             }
             if is_claim_fully_bound(&claim) {
                 match client.get_live::<PersistentVolume>("", volume_name(&claim)) {
@@ -121,9 +121,9 @@ impl PodVolumes {
         if has_unbound {
             return Err((Plugin::VolumeBinding, UNBOUND_IMMEDIATE.to_owned()));
         }
-        volumes.delayed.sort_by_cached_key(|(claim, _)| {
-            claim.body.spec.as_ref().and_then(|spec| requested_storage(spec)).map_or(0, |size| size.value())
-        });
+        volumes
+            .delayed
+            .sort_by_cached_key(|(claim, _)| claim.body.spec.requested_storage().map_or(0, |size| size.value()));
         Ok(volumes)
     }
 
@@ -249,7 +249,7 @@ fn delaying_class(client: &Client<'_>, claim: &PersistentVolumeClaim) -> Option<
 
 /// Whether a volume says from where it can be reached.
 fn is_placed(volume: &PersistentVolume) -> bool {
-    volume.body.spec.as_ref().is_some_and(|spec| spec.node_affinity.is_some())
+    volume.body.spec.api().node_affinity.is_some()
         || ZONE_LABELS
             .iter()
             .any(|(new, old)| volume.meta.labels.contains_key(new) || volume.meta.labels.contains_key(old))
@@ -257,7 +257,7 @@ fn is_placed(volume: &PersistentVolume) -> bool {
 
 /// Mirrors `CheckNodeAffinity`.
 pub(crate) fn matches_node_affinity(volume: &PersistentVolume, node: &NodeInfo) -> bool {
-    let affinity = volume.body.spec.as_ref().and_then(|spec| spec.node_affinity.as_ref());
+    let affinity = volume.body.spec.api().node_affinity.as_ref();
     let required = affinity.and_then(|affinity| affinity.required.as_ref());
     required.is_none_or(|required| matches_node_selector(required, &node.name, &node.labels))
 }

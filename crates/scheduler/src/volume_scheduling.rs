@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{NamespacedName, Object, PersistentVolume, Pod, Resource, StorageClass};
-use seatrial_machinery::volumes::claim_key;
+use seatrial_api::{Object, PersistentVolume, Pod, Resource, StorageClass};
+use seatrial_machinery::volumes::claim_ref;
 use seatrial_machinery::{Client, Delivery, EventContext, EventText, ObjectRef, SimTime};
 
 use crate::diagnosis::{Diagnosis, truncate_message};
@@ -29,15 +29,17 @@ impl Scheduler {
         match delivery.object() {
             Some(Object::PersistentVolume(_)) => {
                 let (old, new) = (delivery.old_as::<PersistentVolume>(), delivery.new_as::<PersistentVolume>());
-                self.volumes.index.apply(old.map(|old| &**old), new);
-                match new.map(|new| claim_key(new)) {
+                self.volumes.index.apply(old, new);
+                match new.map(|new| claim_ref(new)) {
                     // A volume that is free may be what any pod waits for.
                     Some(None) => self.move_volume_waiters(cx.clock.now()),
-                    Some(Some(claim)) => self.claim_changed(cx, &claim),
+                    Some(Some(claim)) => self.claim_changed(cx, &claim.namespace, &claim.name),
                     None => {}
                 }
             }
-            Some(Object::PersistentVolumeClaim(claim)) => self.claim_changed(cx, &claim.namespaced_name()),
+            Some(Object::PersistentVolumeClaim(claim)) => {
+                self.claim_changed(cx, &claim.meta.namespace, &claim.meta.name)
+            }
             Some(Object::StorageClass(_)) => {
                 let (old, new) = (delivery.old_as::<StorageClass>(), delivery.new_as::<StorageClass>());
                 let topologies = |class: &Arc<StorageClass>| class.body.allowed_topologies.clone();
@@ -57,10 +59,9 @@ impl Scheduler {
         }
     }
 
-    fn claim_changed(&mut self, cx: &EventContext<'_>, claim: &NamespacedName) {
+    fn claim_changed(&mut self, cx: &EventContext<'_>, namespace: &str, claim: &str) {
         let now = cx.clock.now();
-        for name in cx.informers.pods_by_claim.names(&claim.namespace, &claim.name) {
-            let Some(pod) = cx.informers.pods.get(&claim.namespace, name) else { continue };
+        for pod in cx.informers.pods_with_claim(namespace, claim) {
             if !pod.node_name.is_empty() {
                 continue;
             }
@@ -77,7 +78,7 @@ impl Scheduler {
         if !self.cycle.is_empty() {
             self.cycle = PodVolumes::default();
         }
-        if pod.claims().next().is_some() {
+        if pod.has_claims() {
             self.cycle = PodVolumes::of(client, &self.volumes, pod)?;
         }
         Ok(())

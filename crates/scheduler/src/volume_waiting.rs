@@ -136,7 +136,7 @@ impl WaitingPod {
             })?;
             let claim = claim_of(claim).map_err(|why| format!("failed to check binding: {why}"))?;
             is_reached(&volume)?;
-            if claim_uid(&volume).is_empty() {
+            if claim_uid(&volume).is_nil() {
                 return Err(format!("ClaimRef got reset for pv {:?}", name.as_str()));
             }
             if !is_claim_fully_bound(&claim) {

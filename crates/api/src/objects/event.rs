@@ -171,7 +171,7 @@ const SUFFIX_LENGTH_MAX: usize = 17;
 
 /// The sixteen hexadecimal digits of a number, eight in each word, the first in the low end.
 #[inline]
-fn hexadecimal(number: u64) -> [u64; 2] {
+pub(crate) fn hexadecimal(number: u64) -> [u64; 2] {
     // Each half is spread to one digit a byte, all eight at once.
     let spread = |half: u64| {
         let half = (half | half << 16) & 0x0000_ffff_0000_ffff;

@@ -1,5 +1,6 @@
 //! The kinds: what each looks like inside, and how it is read and written.
 
+pub(crate) mod claim;
 pub(crate) mod container_status;
 pub(crate) mod cron_job;
 pub(crate) mod daemon_set;
@@ -15,6 +16,7 @@ pub(crate) mod pod;
 pub(crate) mod replica_set;
 pub(crate) mod replication_controller;
 pub(crate) mod shared;
+pub(crate) mod volume;
 
 #[cfg(test)]
 mod tests;

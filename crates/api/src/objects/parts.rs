@@ -3,7 +3,6 @@
 
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::batch::v1 as batchv1;
-use k8s_openapi::api::core::v1 as corev1;
 
 use crate::objects::plain::Plain;
 use crate::objects::shared::Shared;
@@ -44,6 +43,4 @@ macro_rules! in_parts {
 in_parts! {
     batchv1::Job, batchv1::JobSpec, batchv1::JobStatus;
     appsv1::StatefulSet, appsv1::StatefulSetSpec, appsv1::StatefulSetStatus;
-    corev1::PersistentVolume, corev1::PersistentVolumeSpec, corev1::PersistentVolumeStatus;
-    corev1::PersistentVolumeClaim, corev1::PersistentVolumeClaimSpec, corev1::PersistentVolumeClaimStatus;
 }

@@ -1,6 +1,5 @@
 //! Pods: the object there are a million of.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -198,19 +197,26 @@ impl Pod {
 
     /// The claim that a volume of the pod is, and whether it is one that was made for the pod itself; `None` where the
     /// volume is something else.
-    pub fn claim_of<'a>(&self, volume: &'a corev1::Volume) -> Option<(Cow<'a, str>, bool)> {
+    pub fn claim_of(&self, volume: &corev1::Volume) -> Option<(Str, bool)> {
         match &volume.persistent_volume_claim {
             Some(source) if source.claim_name.is_empty() => {
-                Some((own_claim_name(&volume.name, &self.meta.name).into(), false))
+                Some((own_claim_name(&volume.name, &self.meta.name), false))
             }
             Some(source) => Some((source.claim_name.as_str().into(), false)),
-            None => volume.ephemeral.as_ref().map(|_| (format!("{}-{}", self.meta.name, volume.name).into(), true)),
+            None => volume.ephemeral.as_ref().map(|_| (Str::concat(&[&self.meta.name, "-", &volume.name]), true)),
         }
     }
 
+    /// Whether the pod uses claims.
+    #[inline]
+    pub fn has_claims(&self) -> bool {
+        self.spec.has_claims()
+    }
+
     /// The claims of the pod, each with whether it was made for the pod itself.
-    pub fn claims(&self) -> impl Iterator<Item = (Cow<'_, str>, bool)> {
-        self.spec.api().volumes.iter().flatten().filter_map(|volume| self.claim_of(volume))
+    pub fn claims(&self) -> impl Iterator<Item = (Str, bool)> {
+        let volumes = self.spec.api().volumes.as_deref().filter(|_| self.has_claims()).unwrap_or_default();
+        volumes.iter().filter_map(|volume| self.claim_of(volume))
     }
 
     /// Whether both pods, which bear the same name, have the same spec, wherever its parts are written.
@@ -241,10 +247,8 @@ fn place_of_hostname(meta: &ObjectMeta, hostname: Option<&str>) -> PodHostname {
 }
 
 /// The name of a claim that is named after its pod. Mirrors `getPersistentVolumeClaimName` of the StatefulSet controller.
-pub fn own_claim_name(volume: &str, pod: &str) -> String {
-    let mut name = String::with_capacity(volume.len() + 1 + pod.len());
-    name.extend([volume, "-", pod]);
-    name
+pub fn own_claim_name(volume: &str, pod: &str) -> Str {
+    Str::concat(&[volume, "-", pod])
 }
 
 /// Leaves out the names of claims that are named after the pod, so that pods which differ in nothing else share a spec.
@@ -263,7 +267,7 @@ fn leave_out_own_claims(spec: &mut corev1::PodSpec, pod: &str) {
 fn write_own_claims(spec: &mut corev1::PodSpec, pod: &str) {
     for volume in spec.volumes.iter_mut().flatten() {
         if let Some(source) = volume.persistent_volume_claim.as_mut().filter(|s| s.claim_name.is_empty()) {
-            source.claim_name = own_claim_name(&volume.name, pod);
+            source.claim_name = own_claim_name(&volume.name, pod).into();
         }
     }
 }

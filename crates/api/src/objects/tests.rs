@@ -3,7 +3,10 @@
 use k8s_openapi::api::core::v1 as corev1;
 use serde_json::{Value, json};
 
-use crate::{Condition, ConditionStatus, Conditions, Event, Kind, Object, ObjectMeta, Pod, PodSpec, Resource, Time};
+use crate::{
+    Condition, ConditionStatus, Conditions, Event, Kind, Object, ObjectMeta, PersistentVolume, PersistentVolumeClaim,
+    Pod, PodSpec, Resource, Time,
+};
 
 fn round_trip<R: Resource>(value: Value) {
     let api: R::Api = serde_json::from_value(value.clone()).expect("the JSON is of the kind");
@@ -284,4 +287,60 @@ fn a_spec_is_the_same_wherever_the_names_of_claims_are_written() {
     assert!(pod.spec != written.spec && pod.has_spec_of(&written));
     let other = Pod { meta: crate::ObjectMeta { name: "db-1".into(), ..pod.meta.clone() }, ..pod.clone() };
     assert!(!other.has_spec_of(&written));
+}
+
+#[test]
+fn volumes_come_back_whoever_named_their_handle() {
+    // The volume's name, its handle, and whether that follows from the name.
+    let rows = [("pv", "pv", true), ("pv", "other", false), ("", "x", false), ("pv", "", false), ("", "", false)];
+    for (name, handle, follows) in rows {
+        let api: corev1::PersistentVolume = serde_json::from_value(json!({"metadata": {"name": name},
+            "spec": {"accessModes": ["ReadWriteOnce", "ReadWriteMany"], "capacity": {"storage": "2Gi"},
+                "csi": {"driver": "d", "volumeHandle": handle}, "claimRef": {"apiVersion": "v1", "fieldPath": "f",
+                    "kind": "PersistentVolumeClaim", "name": "data", "namespace": "default", "resourceVersion": "7", "uid": "u"}},
+            "status": {"phase": "Bound", "message": "m", "reason": "r", "lastPhaseTransitionTime": "2024-01-01T00:00:00Z"}}))
+        .expect("a volume");
+        let volume = PersistentVolume::from_api(api.clone()).expect("a volume");
+        let back = volume.to_api();
+        assert_eq!((&back.spec, &back.status), (&api.spec, &api.status), "{name} {handle}");
+        let spec = &volume.body.spec;
+        assert_eq!(
+            (volume.csi_handle(), spec.api().csi.as_ref().map(|csi| csi.volume_handle.is_empty())),
+            (handle, Some(follows || handle.is_empty()))
+        );
+        assert_eq!(spec.capacity().map(|size| size.to_string()).as_deref(), Some("2Gi"));
+        let modes = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod", "x"];
+        assert_eq!(modes.map(|mode| spec.access_modes().has(mode)), [true, false, true, false, false]);
+        // A change of the rest leaves the handle as it is.
+        let mut grown = volume.clone();
+        grown.body.change_spec(|spec| spec.capacity = None);
+        assert_eq!((grown.csi_handle(), grown.body.spec.capacity()), (handle, None));
+        assert!(grown != volume && volume.body.spec.capacity().is_some());
+    }
+}
+
+#[test]
+fn claims_come_back_with_their_volumes() {
+    for volume in [None, Some("pv")] {
+        let api: corev1::PersistentVolumeClaim = serde_json::from_value(json!({"metadata": {"name": "data"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "disk", "volumeName": volume,
+                "resources": {"requests": {"storage": "1Gi"}}},
+            "status": {"phase": "Bound", "capacity": {"storage": "2Gi"}}}))
+        .expect("a claim");
+        let claim = PersistentVolumeClaim::from_api(api.clone()).expect("a claim");
+        let back = claim.to_api();
+        assert_eq!((&back.spec, &back.status), (&api.spec, &api.status));
+        let body = &claim.body;
+        assert_eq!((body.volume_name.as_str(), body.status.phase()), (volume.unwrap_or_default(), "Bound"));
+        let sizes = [body.spec.requested_storage(), body.status.capacity()];
+        assert_eq!(
+            sizes.map(|size| size.map(|size| size.to_string())),
+            [Some("1Gi".to_owned()), Some("2Gi".to_owned())]
+        );
+        let mut changed = claim.clone();
+        changed.body.change_status(|status| status.capacity = None);
+        changed.body.change_spec(|spec| spec.resources = None);
+        assert_eq!((changed.body.status.capacity(), changed.body.spec.requested_storage()), (None, None));
+        assert!(changed != claim && claim.body.status.capacity().is_some());
+    }
 }

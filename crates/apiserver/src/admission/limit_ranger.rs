@@ -112,13 +112,13 @@ pub(crate) fn check_claim(claim: &seatrial_api::PersistentVolumeClaim, store: &S
     if ranges.is_empty() {
         return Ok(());
     }
-    validate_claim_limits(claim.body.spec.as_deref(), &ranges)
+    validate_claim_limits(claim.body.spec.api(), &ranges)
         .map_err(|text| ApiError::forbidden(&Kind::PersistentVolumeClaim.resource(), &meta.name, &text))
 }
 
 /// The same for a claim, of which only the request counts. Mirrors `PersistentVolumeClaimValidateLimitFunc`.
-fn validate_claim_limits(spec: Option<&PersistentVolumeClaimSpec>, ranges: &[&Arc<LimitRange>]) -> Result<(), String> {
-    let resources = spec.and_then(|spec| spec.resources.as_ref());
+fn validate_claim_limits(spec: &PersistentVolumeClaimSpec, ranges: &[&Arc<LimitRange>]) -> Result<(), String> {
+    let resources = spec.resources.as_ref();
     let requests = parse(resources.and_then(|resources| resources.requests.as_ref()));
     for range in ranges {
         let mut errs = Vec::new();
@@ -318,7 +318,7 @@ mod tests {
         ] {
             let spec = json!({"resources": {"requests": {"storage": request}}});
             let spec = serde_json::from_value(spec).expect("a spec");
-            assert_eq!(validate_claim_limits(Some(&spec), &[&range]).err().unwrap_or_default(), want);
+            assert_eq!(validate_claim_limits(&spec, &[&range]).err().unwrap_or_default(), want);
         }
     }
 }

@@ -26,10 +26,8 @@ pub(crate) use pod::{
     set_pod_limits,
 };
 pub use resource_quota::{QuotaUsage, usage_of_namespace};
-pub use storage::{
-    PV_PROTECTION_FINALIZER, PVC_PROTECTION_FINALIZER, class_of, default_storage_class, requested_storage,
-};
-pub(crate) use storage::{check_claim_resize, protect_object_in_use, set_default_storage_class};
+pub use storage::{PV_PROTECTION_FINALIZER, PVC_PROTECTION_FINALIZER, class_of, default_storage_class};
+pub(crate) use storage::{WithClass, check_claim_resize, protect_object_in_use, set_default_storage_class};
 
 /// How many different shared specs are remembered with what admission made of them.
 const ADMITTED_COUNT_MAX: usize = 4096;
@@ -51,6 +49,8 @@ pub struct AdmissionState {
     versions: [u64; ADMITTING_KINDS.len()],
     /// The lists of conditions that pods were written with last, so that pods that became alike share one.
     pub(crate) recent_conditions: Vec<Conditions>,
+    /// What was made last of a claim's spec that named no class.
+    pub(crate) with_class: Option<WithClass>,
     /// The conditions of the pod that was bound last, as far as it had none before.
     scheduled: Conditions,
 }

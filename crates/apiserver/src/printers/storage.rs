@@ -53,23 +53,20 @@ pub(super) const PERSISTENT_VOLUME_COLUMNS: &[Column] = &[
 ];
 
 pub(super) fn persistent_volume_cells(volume: &PersistentVolume, now: Time) -> Cells {
-    let spec = volume.body.spec.clone().unwrap_or_default().into_inner();
-    let status = volume.body.status.clone().unwrap_or_default().into_inner();
-    let claim = spec.claim_ref.map(|claim| {
-        format!("{}/{}", claim.namespace.as_deref().unwrap_or_default(), claim.name.as_deref().unwrap_or_default())
-    });
+    let (spec, status) = (volume.body.spec.api(), &volume.body.status);
+    let claim = volume.body.claim_ref.as_ref().map(|claim| format!("{}/{}", claim.namespace, claim.name));
     vec![
         json!(volume.meta.name.as_str()),
         json!(storage(spec.capacity.as_ref())),
         json!(access_modes(spec.access_modes.as_deref())),
-        json!(spec.persistent_volume_reclaim_policy.unwrap_or_default()),
-        json!(phase(&volume.meta, status.phase)),
+        json!(spec.persistent_volume_reclaim_policy.as_deref().unwrap_or_default()),
+        json!(phase(&volume.meta, &status.phase)),
         json!(claim.unwrap_or_default()),
-        json!(class(&volume.meta, spec.storage_class_name)),
-        json!(or_unset(spec.volume_attributes_class_name)),
-        json!(status.reason.unwrap_or_default()),
+        json!(class(&volume.meta, spec.storage_class_name.as_deref())),
+        json!(or_unset(spec.volume_attributes_class_name.as_deref())),
+        json!(status.reason.as_str()),
         json!(age(volume.meta.creation_timestamp, now)),
-        json!(or_unset(spec.volume_mode)),
+        json!(or_unset(spec.volume_mode.as_deref())),
     ]
 }
 
@@ -86,9 +83,7 @@ pub(super) const PERSISTENT_VOLUME_CLAIM_COLUMNS: &[Column] = &[
 ];
 
 pub(super) fn persistent_volume_claim_cells(claim: &PersistentVolumeClaim, now: Time) -> Cells {
-    let spec = claim.body.spec.clone().unwrap_or_default().into_inner();
-    let status = claim.body.status.clone().unwrap_or_default().into_inner();
-    let volume = spec.volume_name.unwrap_or_default();
+    let (spec, volume, status) = (claim.body.spec.api(), claim.body.volume_name.as_str(), claim.body.status.api());
     let (capacity, modes) = if volume.is_empty() {
         Default::default()
     } else {
@@ -96,31 +91,31 @@ pub(super) fn persistent_volume_claim_cells(claim: &PersistentVolumeClaim, now: 
     };
     vec![
         json!(claim.meta.name.as_str()),
-        json!(phase(&claim.meta, status.phase)),
+        json!(phase(&claim.meta, claim.body.status.phase())),
         json!(volume),
         json!(capacity),
         json!(modes),
-        json!(class(&claim.meta, spec.storage_class_name)),
-        json!(or_unset(spec.volume_attributes_class_name)),
+        json!(class(&claim.meta, spec.storage_class_name.as_deref())),
+        json!(or_unset(spec.volume_attributes_class_name.as_deref())),
         json!(age(claim.meta.creation_timestamp, now)),
-        json!(or_unset(spec.volume_mode)),
+        json!(or_unset(spec.volume_mode.as_deref())),
     ]
 }
 
-fn or_unset(text: Option<String>) -> String {
-    text.unwrap_or_else(|| UNSET.to_owned())
+fn or_unset(text: Option<&str>) -> &str {
+    text.unwrap_or(UNSET)
 }
 
 fn storage(list: Option<&BTreeMap<String, Quantity>>) -> String {
     list.and_then(|list| list.get("storage")).map(|quantity| quantity.0.clone()).unwrap_or_else(|| "0".to_owned())
 }
 
-fn phase(meta: &ObjectMeta, phase: Option<String>) -> String {
-    if meta.is_deleting() { "Terminating".to_owned() } else { phase.unwrap_or_default() }
+fn phase<'a>(meta: &ObjectMeta, phase: &'a str) -> &'a str {
+    if meta.is_deleting() { "Terminating" } else { phase }
 }
 
-fn class(meta: &ObjectMeta, name: Option<String>) -> String {
-    meta.annotations.get(BETA_STORAGE_CLASS_ANNOTATION).map(str::to_owned).or(name).unwrap_or_default()
+fn class<'a>(meta: &'a ObjectMeta, name: Option<&'a str>) -> &'a str {
+    meta.annotations.get(BETA_STORAGE_CLASS_ANNOTATION).or(name).unwrap_or_default()
 }
 
 /// `RWO,ROX`, each once. Mirrors `GetAccessModesAsString`.

@@ -1,8 +1,8 @@
 //! PersistentVolumes. Mirrors pkg/registry/core/persistentvolume/strategy.go (v1.36).
 
-use k8s_openapi::api::core::v1::{PersistentVolume as Api, PersistentVolumeStatus};
+use k8s_openapi::api::core::v1::PersistentVolume as Api;
 use seatrial_api::field::ErrorList;
-use seatrial_api::{ApiError, PersistentVolume, Time};
+use seatrial_api::{ApiError, PersistentVolume, Str, Time, VolumeStatus};
 
 use crate::admission::{AdmissionState, PV_PROTECTION_FINALIZER, protect_object_in_use};
 use crate::store::Store;
@@ -19,12 +19,11 @@ impl Strategy for PersistentVolume {
     }
 
     fn prepare_for_create(&mut self) {
-        let status = PersistentVolumeStatus {
-            phase: Some("Pending".to_owned()),
-            last_phase_transition_time: self.meta.creation_timestamp.map(Into::into),
-            ..PersistentVolumeStatus::default()
+        self.body.status = VolumeStatus {
+            phase: Str::new_static("Pending"),
+            last_phase_transition_time: self.meta.creation_timestamp,
+            ..VolumeStatus::default()
         };
-        self.body.status = Some(status.into());
     }
 
     fn prepare_for_update(&mut self, old: &Self) {
@@ -33,19 +32,16 @@ impl Strategy for PersistentVolume {
 
     fn prepare_for_status_update(&mut self, old: &Self) {
         self.body.spec.clone_from(&old.body.spec);
+        self.body.claim_ref.clone_from(&old.body.claim_ref);
     }
 
     /// A phase that changed has the time of now, unless the writer has set another.
     fn stamp_status_update(&mut self, old: &Self, now: Time) {
-        let old = old.body.status.clone().unwrap_or_default();
-        let new = self.body.status.get_or_insert_default();
-        let (time, before) = (&new.last_phase_transition_time, &old.last_phase_transition_time);
-        if new.phase == old.phase {
-            if time.is_none() && before.is_some() {
-                new.last_phase_transition_time.clone_from(before);
-            }
-        } else if time.is_none() || time == before {
-            new.last_phase_transition_time = Some(now.into());
+        let (new, before) = (&mut self.body.status, old.body.status.last_phase_transition_time);
+        if new.phase == old.body.status.phase {
+            new.last_phase_transition_time = new.last_phase_transition_time.or(before);
+        } else if new.last_phase_transition_time.is_none() || new.last_phase_transition_time == before {
+            new.last_phase_transition_time = Some(now);
         }
     }
 

@@ -1,12 +1,14 @@
 //! PersistentVolumeClaims. Mirrors pkg/registry/core/persistentvolumeclaim/strategy.go and pkg/api/persistentvolumeclaim
 //! (v1.36).
 
+use std::sync::LazyLock;
+
 use k8s_openapi::api::core::v1::{
     PersistentVolumeClaim as Api, PersistentVolumeClaimSpec, PersistentVolumeClaimStatus, TypedLocalObjectReference,
     TypedObjectReference,
 };
 use seatrial_api::field::ErrorList;
-use seatrial_api::{ApiError, PersistentVolumeClaim};
+use seatrial_api::{ApiError, ClaimStatus, PersistentVolumeClaim, Shared};
 
 use crate::admission::{
     AdmissionState, PVC_PROTECTION_FINALIZER, check_claim, check_claim_resize, protect_object_in_use,
@@ -15,6 +17,12 @@ use crate::admission::{
 use crate::store::Store;
 use crate::strategy::Strategy;
 use crate::{defaults, validation};
+
+/// The status of every new claim.
+static NEW: LazyLock<Shared<ClaimStatus>> = LazyLock::new(|| {
+    let phase = Some("Pending".to_owned());
+    ClaimStatus::new(PersistentVolumeClaimStatus { phase, ..PersistentVolumeClaimStatus::default() }).into()
+});
 
 impl Strategy for PersistentVolumeClaim {
     const RETURN_DELETED_OBJECT: bool = true;
@@ -26,23 +34,22 @@ impl Strategy for PersistentVolumeClaim {
     }
 
     fn prepare_for_create(&mut self) {
-        let phase = Some("Pending".to_owned());
-        self.body.status = Some(PersistentVolumeClaimStatus { phase, ..PersistentVolumeClaimStatus::default() }.into());
+        self.body.status.clone_from(&NEW);
         normalize(self, false);
     }
 
     fn prepare_for_update(&mut self, old: &Self) {
         self.body.status.clone_from(&old.body.status);
-        let had_source = old.body.spec.as_ref().is_some_and(|spec| spec.data_source.is_some());
-        normalize(self, had_source);
+        normalize(self, old.body.spec.api().data_source.is_some());
     }
 
     fn prepare_for_status_update(&mut self, old: &Self) {
         self.body.spec.clone_from(&old.body.spec);
+        self.body.volume_name.clone_from(&old.body.volume_name);
     }
 
-    fn admit_create(&mut self, store: &Store, _state: &mut AdmissionState) -> Result<(), ApiError> {
-        set_default_storage_class(self, store);
+    fn admit_create(&mut self, store: &Store, state: &mut AdmissionState) -> Result<(), ApiError> {
+        set_default_storage_class(self, store, &mut state.with_class);
         protect_object_in_use(&mut self.meta, PVC_PROTECTION_FINALIZER);
         Ok(())
     }
@@ -71,9 +78,9 @@ impl Strategy for PersistentVolumeClaim {
 
 /// A claim without a source, as nearly all are, goes on sharing its spec.
 fn normalize(claim: &mut PersistentVolumeClaim, had_source: bool) {
-    let spec = claim.body.spec.get_or_insert_default();
+    let spec = claim.body.spec.api();
     if spec.data_source.is_some() || spec.data_source_ref.is_some() {
-        normalize_data_sources(spec, had_source);
+        claim.body.change_spec(|spec| normalize_data_sources(spec, had_source));
     }
 }
 

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use seatrial_api::{ApiError, PersistentVolume, PersistentVolumeClaim, Pod};
 use seatrial_machinery::volumes::{
-    ANN_BOUND_BY_CONTROLLER, ANN_SELECTED_NODE, WAIT_FOR_FIRST_CONSUMER, claim_key, claim_ref, claim_uid,
-    class_of_volume, has_access_modes, has_other_attributes_class, has_other_volume_mode, is_too_small,
-    is_volume_bound_to_claim, volume_name,
+    ANN_BOUND_BY_CONTROLLER, ANN_SELECTED_NODE, WAIT_FOR_FIRST_CONSUMER, claim_key, claim_ref, class_of_volume,
+    has_access_modes, has_other_attributes_class, has_other_volume_mode, is_too_small, is_volume_bound_to_claim,
+    volume_name,
 };
 use seatrial_machinery::{EventText, ObjectRef, SyncContext, class_of_claim, default_storage_class};
 
 use super::bind::bind;
 use super::controller::PersistentVolumeController;
+use super::made::Made;
 use super::provision::provision_claim;
 use super::status::{CLAIM_LOST, CLAIM_PENDING, update_claim_status, update_claim_status_with_event};
 
@@ -26,15 +27,17 @@ const MISBOUND: &str = "Two claims are bound to the same volume, this one is bou
 impl PersistentVolumeController {
     /// A claim whose binding was never finished.
     pub(super) fn sync_unbound_claim(
+        &mut self,
         cx: &mut SyncContext<'_>,
         claim: &Arc<PersistentVolumeClaim>,
     ) -> Result<(), ApiError> {
         if !volume_name(claim).is_empty() {
-            return sync_prebound_claim(cx, claim);
+            return self.sync_prebound_claim(cx, claim);
         }
         let waits_for_pod = waits_for_pod(cx, claim);
-        if let Some(volume) = cx.informers.volumes.best_match(claim, waits_for_pod).cloned() {
-            return bind(cx, &volume, claim);
+        let informers = cx.informers;
+        if let Some(volume) = informers.volumes.best_match(claim, waits_for_pod) {
+            return bind(cx, &mut self.made, volume, claim);
         }
         if assign_default_storage_class(cx, claim)? {
             return Ok(());
@@ -42,59 +45,75 @@ impl PersistentVolumeController {
         if waits_for_pod && !claim.meta.annotations.contains_key(ANN_SELECTED_NODE) {
             say_what_is_waited_for(cx, claim);
         } else if !class_of_claim(claim).is_empty() {
-            return provision_claim(cx, claim);
+            return provision_claim(cx, &mut self.made, claim);
         } else {
             cx.client.event(&ObjectRef::of(&**claim), &EventText::normal(FAILED_BINDING, NO_VOLUMES));
         }
-        update_claim_status(cx, claim, CLAIM_PENDING, None).map(drop)
+        update_claim_status(cx, &mut self.made, claim, CLAIM_PENDING, None).map(drop)
     }
 
     /// A claim whose binding was finished once: it is Bound, or Lost.
     pub(super) fn sync_bound_claim(
+        &mut self,
         cx: &mut SyncContext<'_>,
         claim: &Arc<PersistentVolumeClaim>,
     ) -> Result<(), ApiError> {
-        let lost = |cx: &mut SyncContext<'_>, text| update_claim_status_with_event(cx, claim, CLAIM_LOST, text);
+        let made = &mut self.made;
         let name = volume_name(claim);
         if name.is_empty() {
-            return lost(cx, ("ClaimLost", LOST_REFERENCE));
+            return lost(cx, made, claim, ("ClaimLost", LOST_REFERENCE));
         }
-        match cx.informers.persistent_volumes.get("", name).cloned() {
-            None => lost(cx, ("ClaimLost", LOST_VOLUME)),
-            Some(volume) if claim_ref(&volume).is_none() || claim.meta.uid.is(claim_uid(&volume)) => {
-                bind(cx, &volume, claim)
+        let informers = cx.informers;
+        match informers.persistent_volumes.get("", name) {
+            None => lost(cx, made, claim, ("ClaimLost", LOST_VOLUME)),
+            Some(volume) if claim_ref(volume).is_none_or(|named| named.uid == claim.meta.uid) => {
+                bind(cx, made, volume, claim)
             }
-            Some(_) => lost(cx, ("ClaimMisbound", MISBOUND)),
+            Some(_) => lost(cx, made, claim, ("ClaimMisbound", MISBOUND)),
         }
+    }
+
+    /// A claim that names its volume.
+    fn sync_prebound_claim(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        claim: &Arc<PersistentVolumeClaim>,
+    ) -> Result<(), ApiError> {
+        let (name, made) = (volume_name(claim).as_str(), &mut self.made);
+        let (about, informers) = (ObjectRef::of(&**claim), cx.informers);
+        let Some(volume) = informers.persistent_volumes.get("", name) else {
+            return update_claim_status(cx, made, claim, CLAIM_PENDING, None).map(drop);
+        };
+        if claim_ref(volume).is_none() {
+            let Some(why) = why_volume_does_not_satisfy(volume, claim) else { return bind(cx, made, volume, claim) };
+            let message = format!("Cannot bind to requested volume {name:?}: {why}");
+            cx.client.event(&about, &EventText::warning("VolumeMismatch", &message));
+            return update_claim_status(cx, made, claim, CLAIM_PENDING, None).map(drop);
+        }
+        if is_volume_bound_to_claim(volume, claim) {
+            return bind(cx, made, volume, claim);
+        }
+        if claim.meta.annotations.contains_key(ANN_BOUND_BY_CONTROLLER) {
+            let (own, other) = (format!("{}/{}", claim.meta.namespace, claim.meta.name), claim_key(volume));
+            let other = other.map(|key| key.to_string()).unwrap_or_default();
+            return Err(ApiError::unknown(format!(
+                "invalid binding of claim {own:?} to volume {name:?}: volume already claimed by {other:?}"
+            )));
+        }
+        let message = format!("volume {name:?} already bound to a different claim.");
+        cx.client.event(&about, &EventText::warning(FAILED_BINDING, &message));
+        update_claim_status(cx, made, claim, CLAIM_PENDING, None).map(drop)
     }
 }
 
-/// A claim that names its volume.
-fn sync_prebound_claim(cx: &mut SyncContext<'_>, claim: &Arc<PersistentVolumeClaim>) -> Result<(), ApiError> {
-    let name = volume_name(claim);
-    let about = ObjectRef::of(&**claim);
-    let Some(volume) = cx.informers.persistent_volumes.get("", name).cloned() else {
-        return update_claim_status(cx, claim, CLAIM_PENDING, None).map(drop);
-    };
-    if claim_ref(&volume).is_none() {
-        let Some(why) = why_volume_does_not_satisfy(&volume, claim) else { return bind(cx, &volume, claim) };
-        let message = format!("Cannot bind to requested volume {name:?}: {why}");
-        cx.client.event(&about, &EventText::warning("VolumeMismatch", &message));
-        return update_claim_status(cx, claim, CLAIM_PENDING, None).map(drop);
-    }
-    if is_volume_bound_to_claim(&volume, claim) {
-        return bind(cx, &volume, claim);
-    }
-    if claim.meta.annotations.contains_key(ANN_BOUND_BY_CONTROLLER) {
-        let (own, other) = (format!("{}/{}", claim.meta.namespace, claim.meta.name), claim_key(&volume));
-        let other = other.map(|key| key.to_string()).unwrap_or_default();
-        return Err(ApiError::unknown(format!(
-            "invalid binding of claim {own:?} to volume {name:?}: volume already claimed by {other:?}"
-        )));
-    }
-    let message = format!("volume {name:?} already bound to a different claim.");
-    cx.client.event(&about, &EventText::warning(FAILED_BINDING, &message));
-    update_claim_status(cx, claim, CLAIM_PENDING, None).map(drop)
+/// A claim has no volume any more.
+fn lost(
+    cx: &mut SyncContext<'_>,
+    made: &mut Made,
+    claim: &Arc<PersistentVolumeClaim>,
+    text: (&str, &str),
+) -> Result<(), ApiError> {
+    update_claim_status_with_event(cx, made, claim, CLAIM_LOST, text)
 }
 
 /// Why a claim cannot have the volume it names; selectors and nodes do not matter. Mirrors `checkVolumeSatisfyClaim`.
@@ -121,14 +140,13 @@ fn waits_for_pod(cx: &SyncContext<'_>, claim: &PersistentVolumeClaim) -> bool {
 
 /// A claim that was made when there was no default class gets the one there is now. Mirrors `assignDefaultStorageClass`.
 fn assign_default_storage_class(cx: &mut SyncContext<'_>, claim: &PersistentVolumeClaim) -> Result<bool, ApiError> {
-    let is_open = claim.body.spec.as_ref().is_none_or(|spec| spec.storage_class_name.is_none());
-    if !is_open || !class_of_claim(claim).is_empty() {
+    if claim.body.spec.api().storage_class_name.is_some() || !class_of_claim(claim).is_empty() {
         return Ok(false);
     }
     let classes = cx.informers.storage_classes.list(None);
     let Some(class) = default_storage_class(classes.into_iter().map(|class| &**class)) else { return Ok(false) };
     let mut changed = claim.clone();
-    changed.body.spec.get_or_insert_default().storage_class_name = Some(class.meta.name.to_string());
+    changed.body.change_spec(|spec| spec.storage_class_name = Some(class.meta.name.to_string()));
     cx.client.update(changed)?;
     Ok(true)
 }
@@ -147,7 +165,6 @@ fn say_what_is_waited_for(cx: &mut SyncContext<'_>, claim: &PersistentVolumeClai
 /// Mirrors `findNonScheduledPodsByPVC`.
 fn unscheduled_pods(cx: &SyncContext<'_>, claim: &PersistentVolumeClaim) -> Vec<String> {
     let is_waiting = |pod: &&Arc<Pod>| pod.node_name.is_empty() && !pod.status.phase.is_terminal();
-    let names = cx.informers.pods_by_claim.names(&claim.meta.namespace, &claim.meta.name);
-    let pods = names.filter_map(|name| cx.informers.pods.get(&claim.meta.namespace, name));
+    let pods = cx.informers.pods_with_claim(&claim.meta.namespace, &claim.meta.name);
     pods.filter(is_waiting).map(|pod| pod.meta.name.to_string()).collect()
 }

@@ -5,12 +5,14 @@
 //! volume, or lost it, since only with those something may come of it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use seatrial_api::{ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Resource};
+use seatrial_api::{ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Resource, Slot};
 use seatrial_machinery::volumes::{ANN_BIND_COMPLETED, claim_key, claim_phase, claim_uid, volume_name};
-use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
+use seatrial_machinery::{Controller, Delivery, EventContext, NumberSet, Queue, SimTime, SyncContext};
 
+use super::made::Made;
 use super::status::CLAIM_LOST;
 
 /// How often claims without a volume are looked at.
@@ -20,8 +22,9 @@ const RESYNC_PERIOD: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub struct PersistentVolumeController {
     pub(super) queue: Queue,
-    /// Claims whose binding was never finished, and those that have lost their volume.
-    unbound: BTreeSet<NamespacedName>,
+    pub(super) made: Made,
+    /// Claims whose binding was never finished, and those that have lost their volume, by their slots.
+    unbound: NumberSet,
     /// Claims whose volume was taken from them by somebody, to be looked at once.
     bereft: BTreeSet<NamespacedName>,
     has_resync: bool,
@@ -38,8 +41,8 @@ impl Controller for PersistentVolumeController {
     fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match (delivery.old_as::<PersistentVolume>(), delivery.new_as::<PersistentVolume>()) {
             (old, Some(volume)) => {
-                let before = old.and_then(|old| claim_key(old));
-                if let Some(claim) = before.filter(|_| old.is_some_and(|old| claim_uid(old) != claim_uid(volume))) {
+                let was_taken = old.is_some_and(|old| claim_uid(old) != claim_uid(volume));
+                if let Some(claim) = old.filter(|_| was_taken).and_then(|old| claim_key(old)) {
                     self.bereft.insert(claim);
                     self.plan_resync(cx.clock.now());
                 }
@@ -55,17 +58,20 @@ impl Controller for PersistentVolumeController {
         }
         match (delivery.old_as::<PersistentVolumeClaim>(), delivery.new_as::<PersistentVolumeClaim>()) {
             (_, Some(claim)) => {
-                let key = claim.namespaced_name();
-                let is_lost = claim_phase(claim) == CLAIM_LOST;
-                if claim.meta.annotations.contains_key(ANN_BIND_COMPLETED) && !is_lost {
-                    self.unbound.remove(&key);
-                } else if self.unbound.insert(key.clone()) {
-                    self.plan_resync(cx.clock.now());
+                if let Some(slot) = claim.meta.slot.index() {
+                    let is_lost = claim_phase(claim) == CLAIM_LOST;
+                    if claim.meta.annotations.contains_key(ANN_BIND_COMPLETED) && !is_lost {
+                        self.unbound.remove(slot);
+                    } else if self.unbound.insert(slot) {
+                        self.plan_resync(cx.clock.now());
+                    }
                 }
-                self.queue.add(key, cx.cause);
+                self.queue.add(claim.namespaced_name(), cx.cause);
             }
             (Some(claim), None) => {
-                self.unbound.remove(&claim.namespaced_name());
+                if let Some(slot) = claim.meta.slot.index() {
+                    self.unbound.remove(slot);
+                }
                 let volume = volume_name(claim);
                 if !volume.is_empty() {
                     self.queue.add(NamespacedName::new("", volume), cx.cause);
@@ -81,15 +87,15 @@ impl Controller for PersistentVolumeController {
             return Ok(());
         }
         if key.namespace.is_empty() {
-            let Some(volume) = cx.informers.persistent_volumes.get("", &key.name).cloned() else { return Ok(()) };
-            return self.sync_volume(cx, &volume);
+            let volume = cx.informers.persistent_volumes.get("", &key.name);
+            return volume.map_or(Ok(()), |volume| self.sync_volume(cx, volume));
         }
-        let claim = cx.informers.persistent_volume_claims.get(&key.namespace, &key.name).cloned();
+        let claim = cx.informers.persistent_volume_claims.get(&key.namespace, &key.name);
         let Some(claim) = claim else { return Ok(()) };
         if claim.meta.annotations.contains_key(ANN_BIND_COMPLETED) {
-            Self::sync_bound_claim(cx, &claim)
+            self.sync_bound_claim(cx, claim)
         } else {
-            Self::sync_unbound_claim(cx, &claim)
+            self.sync_unbound_claim(cx, claim)
         }
     }
 }
@@ -97,7 +103,10 @@ impl Controller for PersistentVolumeController {
 impl PersistentVolumeController {
     fn resync(&mut self, cx: &SyncContext<'_>) {
         self.has_resync = false;
-        for key in self.unbound.iter().cloned().chain(std::mem::take(&mut self.bereft)) {
+        let claim_at = |slot| cx.informers.persistent_volume_claims.at(Slot::at(slot));
+        let mut unbound: Vec<NamespacedName> = self.unbound.iter().filter_map(claim_at).map(key_of_claim).collect();
+        unbound.sort_unstable();
+        for key in unbound.into_iter().chain(std::mem::take(&mut self.bereft)) {
             self.queue.add(key, 0);
         }
         if !self.unbound.is_empty() {
@@ -115,4 +124,8 @@ impl PersistentVolumeController {
         let delay = Duration::from_nanos(period - now_nanos % period);
         self.queue.add_after_in_background(NamespacedName::default(), delay, now);
     }
+}
+
+fn key_of_claim(claim: &Arc<PersistentVolumeClaim>) -> NamespacedName {
+    claim.namespaced_name()
 }

@@ -5,6 +5,7 @@
 mod bind;
 mod claims;
 mod controller;
+mod made;
 mod provision;
 mod reclaim;
 mod status;

@@ -6,8 +6,10 @@
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, PersistentVolumeClaim, Str};
-use seatrial_machinery::volumes::{ANN_BETA_STORAGE_PROVISIONER, ANN_STORAGE_PROVISIONER};
+use seatrial_machinery::volumes::ANN_STORAGE_PROVISIONER;
 use seatrial_machinery::{EventText, ObjectRef, Piece, SyncContext, class_of_claim};
+
+use super::made::Made;
 
 /// In-tree plugins and the drivers that took over from them.
 const MIGRATED: [(&str, &str); 7] = [
@@ -25,10 +27,14 @@ const IN_TREE_PREFIX: &str = "kubernetes.io/";
 ///
 /// # Errors
 /// What the API server answered.
-pub(super) fn provision_claim(cx: &mut SyncContext<'_>, claim: &Arc<PersistentVolumeClaim>) -> Result<(), ApiError> {
+pub(super) fn provision_claim(
+    cx: &mut SyncContext<'_>,
+    made: &mut Made,
+    claim: &Arc<PersistentVolumeClaim>,
+) -> Result<(), ApiError> {
     match provisioner_of(cx, claim) {
         Ok(provisioner) => {
-            let claim = set_claim_provisioner(cx, claim, &provisioner)?;
+            let claim = set_claim_provisioner(cx, made, claim, &provisioner)?;
             let pieces = [
                 Piece::Text("Waiting for a volume to be created either by the external provisioner '"),
                 Piece::Text(&provisioner),
@@ -47,7 +53,7 @@ pub(super) fn provision_claim(cx: &mut SyncContext<'_>, claim: &Arc<PersistentVo
 }
 
 /// Who provisions for a claim's class, or why nobody does. Mirrors `findProvisionablePlugin`.
-fn provisioner_of(cx: &SyncContext<'_>, claim: &PersistentVolumeClaim) -> Result<String, String> {
+fn provisioner_of(cx: &SyncContext<'_>, claim: &PersistentVolumeClaim) -> Result<Str, String> {
     let name = class_of_claim(claim);
     let class = cx.informers.storage_classes.get("", name);
     let class = class.ok_or_else(|| format!("storageclass.storage.k8s.io {name:?} not found"))?;
@@ -55,27 +61,26 @@ fn provisioner_of(cx: &SyncContext<'_>, claim: &PersistentVolumeClaim) -> Result
 }
 
 /// Mirrors `FindProvisionablePluginByName` and `GetCSINameFromInTreeName`.
-pub(super) fn plugin_named(provisioner: &str) -> Result<String, String> {
+pub(super) fn plugin_named(provisioner: &str) -> Result<Str, String> {
     if let Some((_, driver)) = MIGRATED.iter().find(|(name, _)| *name == provisioner) {
-        return Ok((*driver).to_owned());
+        return Ok(Str::new_static(driver));
     }
     match provisioner.starts_with(IN_TREE_PREFIX) {
         true => Err(format!("no volume plugin matched name: {provisioner}")),
-        false => Ok(provisioner.to_owned()),
+        false => Ok(provisioner.into()),
     }
 }
 
 fn set_claim_provisioner(
     cx: &mut SyncContext<'_>,
+    made: &mut Made,
     claim: &Arc<PersistentVolumeClaim>,
-    provisioner: &str,
+    provisioner: &Str,
 ) -> Result<Arc<PersistentVolumeClaim>, ApiError> {
-    if claim.meta.annotations.get(ANN_STORAGE_PROVISIONER) == Some(provisioner) {
+    if claim.meta.annotations.get(ANN_STORAGE_PROVISIONER) == Some(provisioner.as_str()) {
         return Ok(Arc::clone(claim));
     }
     let mut changed = PersistentVolumeClaim::clone(claim);
-    let named = [ANN_BETA_STORAGE_PROVISIONER, ANN_STORAGE_PROVISIONER];
-    let annotations = named.map(|key| (Str::new_static(key), Str::from(provisioner)));
-    changed.meta.annotations = claim.meta.annotations.with_all(annotations);
+    changed.meta.annotations = made.asking_annotations(&claim.meta.annotations, provisioner);
     cx.client.update(changed)
 }

@@ -21,8 +21,7 @@ pub(super) fn is_policy(volume: &PersistentVolume, policy: &str) -> bool {
 }
 
 fn policy_of(volume: &PersistentVolume) -> &str {
-    let spec = volume.body.spec.as_ref();
-    spec.and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref()).unwrap_or("Retain")
+    volume.body.spec.api().persistent_volume_reclaim_policy.as_deref().unwrap_or("Retain")
 }
 
 /// Does what the policy says.
@@ -74,11 +73,11 @@ pub(super) fn deleter_of(volume: &PersistentVolume) -> Deleter {
             Some(_) => Deleter::Refuses(format!("no volume plugin matched name: {provisioner}")),
         };
     }
-    let spec = volume.body.spec.as_ref();
-    if spec.is_some_and(|spec| spec.csi.is_some()) {
+    let spec = volume.body.spec.api();
+    if spec.csi.is_some() {
         return Deleter::External;
     }
-    let Some(path) = spec.and_then(|spec| spec.host_path.as_ref()).map(|source| source.path.as_str()) else {
+    let Some(path) = spec.host_path.as_ref().map(|source| source.path.as_str()) else {
         let name = volume.meta.name.as_str();
         return Deleter::Refuses(format!(
             "error getting deleter volume plugin for volume {name:?}: no deletable volume plugin matched"
@@ -99,8 +98,8 @@ fn recycle_volume(cx: &mut SyncContext<'_>, volume: &Arc<PersistentVolume>) -> R
         cx.client.event(&about, &EventText::normal("VolumeFailedRecycle", &text));
         return Ok(());
     }
-    let spec = volume.body.spec.as_ref();
-    if !spec.is_some_and(|spec| spec.host_path.is_some() || spec.nfs.is_some()) {
+    let spec = volume.body.spec.api();
+    if spec.host_path.is_none() && spec.nfs.is_none() {
         return fail_volume(cx, volume, "VolumeFailedRecycle", NO_RECYCLER);
     }
     cx.client.event(&about, &EventText::normal("VolumeRecycled", "Volume recycled"));
@@ -116,7 +115,6 @@ fn recycle_volume(cx: &mut SyncContext<'_>, volume: &Arc<PersistentVolume>) -> R
 fn pods_that_use(cx: &SyncContext<'_>, volume: &PersistentVolume) -> Vec<String> {
     let Some(claim) = claim_key(volume) else { return Vec::new() };
     let is_alive = |pod: &&Arc<Pod>| !pod.status.phase.is_terminal();
-    let names = cx.informers.pods_by_claim.names(&claim.namespace, &claim.name);
-    let pods = names.filter_map(|name| cx.informers.pods.get(&claim.namespace, name));
+    let pods = cx.informers.pods_with_claim(&claim.namespace, &claim.name);
     pods.filter(is_alive).map(|pod| format!("{}/{}", pod.meta.namespace, pod.meta.name)).collect()
 }

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaimStatus, PersistentVolumeStatus};
-use seatrial_api::{ApiError, PersistentVolume, PersistentVolumeClaim, Shared};
+use seatrial_api::{ApiError, PersistentVolume, PersistentVolumeClaim, Str};
 use seatrial_machinery::volumes::{claim_phase, volume_phase};
 use seatrial_machinery::{EventText, ObjectRef, SyncContext};
+
+use super::made::Made;
 
 pub(super) const CLAIM_PENDING: &str = "Pending";
 pub(super) const CLAIM_BOUND: &str = "Bound";
@@ -23,44 +24,14 @@ pub(super) const VOLUME_FAILED: &str = "Failed";
 /// What the API server answered.
 pub(super) fn update_claim_status(
     cx: &mut SyncContext<'_>,
+    made: &mut Made,
     claim: &Arc<PersistentVolumeClaim>,
-    phase: &str,
+    phase: &'static str,
     volume: Option<&PersistentVolume>,
 ) -> Result<Arc<PersistentVolumeClaim>, ApiError> {
-    let none = PersistentVolumeClaimStatus::default();
-    let old = claim.body.status.as_deref().unwrap_or(&none);
-    let spec = volume.map(|volume| volume.body.spec.as_deref());
-    let modes = spec.flatten().and_then(|spec| spec.access_modes.as_ref());
-    let (mut capacity, mut class) = (None, old.current_volume_attributes_class_name.as_ref());
-    if let Some(spec) = spec {
-        (capacity, class) = match old.capacity.as_ref() {
-            // Once bound, the size is the resizer's to tell.
-            Some(told) if old.phase.as_deref() != Some(CLAIM_PENDING) => (Some(told), class),
-            _ => (
-                spec.and_then(|spec| spec.capacity.as_ref()),
-                spec.and_then(|spec| spec.volume_attributes_class_name.as_ref()),
-            ),
-        };
-    }
-    let is_same = old.phase.as_deref() == Some(phase)
-        && old.access_modes.as_ref() == modes
-        && old.capacity.as_ref() == capacity
-        && old.current_volume_attributes_class_name.as_ref() == class;
-    if is_same {
-        return Ok(Arc::clone(claim));
-    }
-    let new = PersistentVolumeClaimStatus {
-        phase: Some(phase.to_owned()),
-        access_modes: modes.cloned(),
-        capacity: capacity.cloned(),
-        current_volume_attributes_class_name: class.cloned(),
-        allocated_resource_statuses: old.allocated_resource_statuses.clone(),
-        allocated_resources: old.allocated_resources.clone(),
-        conditions: old.conditions.clone(),
-        modify_volume_status: old.modify_volume_status.clone(),
-    };
+    let Some(status) = made.status(claim, phase, volume) else { return Ok(Arc::clone(claim)) };
     let mut changed = PersistentVolumeClaim::clone(claim);
-    changed.body.status = Some(new.into());
+    changed.body.status = status;
     cx.client.update_status(changed)
 }
 
@@ -70,12 +41,13 @@ pub(super) fn update_claim_status(
 /// What the API server answered.
 pub(super) fn update_claim_status_with_event(
     cx: &mut SyncContext<'_>,
+    made: &mut Made,
     claim: &Arc<PersistentVolumeClaim>,
-    phase: &str,
+    phase: &'static str,
     (reason, message): (&str, &str),
 ) -> Result<(), ApiError> {
     let is_new = claim_phase(claim) != phase;
-    let written = update_claim_status(cx, claim, phase, None)?;
+    let written = update_claim_status(cx, made, claim, phase, None)?;
     if is_new {
         cx.client.event(&ObjectRef::of(&*written), &EventText::warning(reason, message));
     }
@@ -89,20 +61,15 @@ pub(super) fn update_claim_status_with_event(
 pub(super) fn update_volume_phase(
     cx: &mut SyncContext<'_>,
     volume: &Arc<PersistentVolume>,
-    phase: &str,
+    phase: &'static str,
     message: &str,
 ) -> Result<Arc<PersistentVolume>, ApiError> {
     if volume_phase(volume) == phase {
         return Ok(Arc::clone(volume));
     }
     let mut changed = PersistentVolume::clone(volume);
-    let old = changed.body.status.take();
-    changed.body.status = Some(Shared::new(PersistentVolumeStatus {
-        phase: Some(phase.to_owned()),
-        message: (!message.is_empty()).then(|| message.to_owned()),
-        reason: old.as_ref().and_then(|status| status.reason.clone()),
-        last_phase_transition_time: old.and_then(|status| status.last_phase_transition_time.clone()),
-    }));
+    changed.body.status.phase = Str::new_static(phase);
+    changed.body.status.message = message.into();
     cx.client.update_status(changed)
 }
 

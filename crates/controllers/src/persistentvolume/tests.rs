@@ -287,7 +287,7 @@ fn plugins_of_old_are_drivers_now_and_the_rest_of_the_tree_is_gone() {
         ("example.com/disk", Ok("example.com/disk")),
     ];
     for (name, want) in rows {
-        assert_eq!(plugin_named(name), want.map(str::to_owned).map_err(str::to_owned), "{name}");
+        assert_eq!(plugin_named(name), want.map(seatrial_api::Str::from).map_err(str::to_owned), "{name}");
     }
 }
 
@@ -327,5 +327,5 @@ fn a_claim_of_old_gets_the_default_class_and_a_volume() {
     assert_eq!(fixture.state(&claim_key("data")), format!("Bound pvc-{uid}"));
     assert_eq!(fixture.state(&claim_key("blank")), "Pending");
     let claim: Arc<PersistentVolumeClaim> = Arc::clone(fixture.server.get("default", "data").expect("the claim"));
-    assert_eq!(claim.body.spec.as_ref().and_then(|s| s.storage_class_name.as_deref()), Some("newer"));
+    assert_eq!(claim.body.spec.api().storage_class_name.as_deref(), Some("newer"));
 }

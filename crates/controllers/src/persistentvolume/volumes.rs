@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use seatrial_api::{ApiError, PersistentVolume, PersistentVolumeClaim, Resource};
 use seatrial_machinery::volumes::{
-    ANN_DYNAMICALLY_PROVISIONED, claim_key, claim_uid, has_other_volume_mode, volume_name, volume_phase,
+    ANN_DYNAMICALLY_PROVISIONED, claim_ref, claim_uid, has_other_volume_mode, volume_name, volume_phase,
 };
 use seatrial_machinery::{EventText, ObjectRef, SyncContext};
 
@@ -22,25 +22,26 @@ impl PersistentVolumeController {
         volume: &Arc<PersistentVolume>,
     ) -> Result<(), ApiError> {
         let uid = claim_uid(volume);
-        let Some(key) = claim_key(volume).filter(|_| !uid.is_empty()) else {
+        let Some(named_claim) = claim_ref(volume).filter(|_| !uid.is_nil()) else {
             // Nobody's, or kept for a claim that is not there yet.
             return update_volume_phase(cx, volume, VOLUME_AVAILABLE, "").map(drop);
         };
-        let claim = cx.informers.persistent_volume_claims.get(&key.namespace, &key.name).cloned();
+        let informers = cx.informers;
+        let claim = informers.persistent_volume_claims.get(&named_claim.namespace, &named_claim.name);
         // A claim of the name that is another one is as good as none.
-        let Some(claim) = claim.filter(|claim| claim.meta.uid.is(uid)) else {
+        let Some(claim) = claim.filter(|claim| claim.meta.uid == *uid) else {
             return release(cx, volume);
         };
-        let named = volume_name(&claim);
+        let named = volume_name(claim);
         if named.is_empty() {
-            if has_other_volume_mode(volume, &claim) {
-                say_modes_differ(cx, volume, &claim);
+            if has_other_volume_mode(volume, claim) {
+                say_modes_differ(cx, volume, claim);
             } else {
                 self.queue.add(claim.namespaced_name(), 0);
             }
             return Ok(());
         }
-        if named == volume.meta.name {
+        if *named == volume.meta.name {
             return update_volume_phase(cx, volume, VOLUME_BOUND, "").map(drop);
         }
         let was_provisioned = volume.meta.annotations.contains_key(ANN_DYNAMICALLY_PROVISIONED);

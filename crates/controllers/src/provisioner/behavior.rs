@@ -27,6 +27,11 @@ impl Default for Operation {
 }
 
 impl Operation {
+    /// Whether it is done at once, every time.
+    pub(super) fn is_instant(&self) -> bool {
+        self.after == Some(Duration::ZERO) && self.failure.is_none()
+    }
+
     /// The text of a failure after so many of them.
     pub(super) fn failure_after(&self, failed: u32) -> Option<&str> {
         self.failure.as_deref().filter(|_| self.failure_count.is_none_or(|count| failed < count))

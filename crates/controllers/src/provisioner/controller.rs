@@ -11,10 +11,11 @@ use seatrial_api::quantity::{Format, Quantity};
 use seatrial_api::{
     ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Pod, PodPhase, Resource, Str,
 };
-use seatrial_machinery::volumes::{ANN_DYNAMICALLY_PROVISIONED, capacity_of, class_of_volume, volume_name};
+use seatrial_machinery::volumes::{ANN_DYNAMICALLY_PROVISIONED, class_of_volume, volume_name};
 use seatrial_machinery::{Aspects, Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
 
 use super::behavior::{Operation, Place, ProvisionerBehavior};
+use super::pattern::Patterns;
 
 /// The first wait after a failure, and the longest.
 const RETRY_INTERVAL_START: Duration = Duration::from_secs(1);
@@ -50,6 +51,7 @@ pub struct VolumeProvisioner {
     pub(super) queue: Queue,
     pub(super) behaviors: Vec<Arc<ProvisionerBehavior>>,
     default_behavior: Arc<ProvisionerBehavior>,
+    pub(super) patterns: Patterns,
     attempts: FxHashMap<NamespacedName, Attempt>,
     /// What nobody is there for.
     pub(super) ignored: BTreeSet<NamespacedName>,
@@ -90,14 +92,14 @@ impl Controller for VolumeProvisioner {
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
         if key.namespace.is_empty() {
-            let Some(volume) = cx.informers.persistent_volumes.get("", &key.name).cloned() else { return Ok(()) };
-            return self.sync_volume(cx, &volume);
+            let volume = cx.informers.persistent_volumes.get("", &key.name);
+            return volume.map_or(Ok(()), |volume| self.sync_volume(cx, volume));
         }
-        let claim = cx.informers.persistent_volume_claims.get(&key.namespace, &key.name).cloned();
+        let claim = cx.informers.persistent_volume_claims.get(&key.namespace, &key.name);
         let Some(claim) = claim else { return Ok(()) };
-        match volume_name(&claim).is_empty() {
-            true => self.sync_claim(cx, &claim),
-            false => self.sync_size(cx, &claim),
+        match volume_name(claim).is_empty() {
+            true => self.sync_claim(cx, claim),
+            false => self.sync_size(cx, claim),
         }
     }
 }
@@ -152,9 +154,12 @@ impl VolumeProvisioner {
     }
 
     fn count(&mut self, volume: &PersistentVolume, by: impl Fn(&Quantity, &Quantity) -> Quantity) {
-        let Some(size) = capacity_of(volume) else { return };
-        let used = self.used.entry(class_of_volume(volume).into()).or_insert_with(nothing);
-        *used = by(used, &size);
+        let Some(size) = volume.body.spec.capacity() else { return };
+        let class = class_of_volume(volume);
+        match self.used.get_mut(class) {
+            Some(used) => *used = by(used, &size),
+            None => drop(self.used.insert(class.into(), by(&nothing(), &size))),
+        }
     }
 
     /// How much of a class's storage is taken.
@@ -168,14 +173,13 @@ impl VolumeProvisioner {
         old: Option<&Arc<PersistentVolumeClaim>>,
         claim: &Arc<PersistentVolumeClaim>,
     ) {
-        let key = claim.namespaced_name();
         let is_bound = !volume_name(claim).is_empty();
         if is_bound && old.is_some_and(|old| volume_name(old).is_empty()) {
             // What was under way for the claim was to make a volume.
-            self.attempts.remove(&key);
+            self.forget(claim);
         }
         if Self::wants_volume(claim) || (is_bound && Self::wants_more(claim)) {
-            self.queue.add(key, cx.cause);
+            self.queue.add(claim.namespaced_name(), cx.cause);
         }
     }
 
@@ -193,6 +197,10 @@ impl VolumeProvisioner {
 
     /// Begins an operation, or looks how far it is; a failure is tried again after a second, then twice as long each time.
     pub(super) fn advance(&mut self, now: SimTime, key: &NamespacedName, operation: &Operation) -> Progress {
+        if self.attempts.is_empty() && operation.is_instant() {
+            // Nothing was under way, and nothing has to be remembered.
+            return Progress::Done { at_once: true };
+        }
         let attempt = self.attempts.entry(key.clone()).or_default();
         if attempt.retry_at.is_some_and(|at| now < at) {
             return Progress::Waits;
@@ -239,14 +247,15 @@ impl VolumeProvisioner {
     }
 
     /// Forgets what was under way.
-    pub(super) fn forget(&mut self, key: &NamespacedName) {
-        self.attempts.remove(key);
+    pub(super) fn forget(&mut self, claim: &PersistentVolumeClaim) {
+        if !self.attempts.is_empty() {
+            self.attempts.remove(&claim.namespaced_name());
+        }
     }
 }
 
 fn shares_spec(a: &PersistentVolume, b: &PersistentVolume) -> bool {
-    let specs = a.body.spec.as_ref().zip(b.body.spec.as_ref());
-    specs.is_some_and(|(a, b)| a.ptr_eq(b)) && class_of_volume(a) == class_of_volume(b)
+    a.body.spec.ptr_eq(&b.body.spec) && class_of_volume(a) == class_of_volume(b)
 }
 
 fn is_provisioned(volume: &PersistentVolume) -> bool {

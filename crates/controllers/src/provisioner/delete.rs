@@ -25,7 +25,7 @@ impl VolumeProvisioner {
             return Ok(());
         }
         let provisioner = volume.meta.annotations.get(ANN_DYNAMICALLY_PROVISIONED).unwrap_or_default();
-        let claim = claim_ref(volume).and_then(|claim| claim.name.as_deref()).unwrap_or_default();
+        let claim = claim_ref(volume).map_or("", |claim| &claim.name);
         let behavior = self.behavior_of(&Place { class: class_of_volume(volume), provisioner, claim });
         if behavior.is_absent {
             self.ignored.insert(volume.namespaced_name());
@@ -49,7 +49,7 @@ impl VolumeProvisioner {
 }
 
 fn reclaim_policy(volume: &PersistentVolume) -> &str {
-    volume.body.spec.as_ref().and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref()).unwrap_or_default()
+    volume.body.spec.api().persistent_volume_reclaim_policy.as_deref().unwrap_or_default()
 }
 
 /// What is behind a volume is deleted before the volume, where it is to be deleted at all: only then the volume has the

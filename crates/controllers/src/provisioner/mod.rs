@@ -6,6 +6,7 @@
 mod behavior;
 mod controller;
 mod delete;
+mod pattern;
 mod provision;
 mod resize;
 #[cfg(test)]

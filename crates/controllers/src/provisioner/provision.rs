@@ -2,30 +2,25 @@
 //!
 //! Mirrors `provisionClaimOperation` of sig-storage-lib-external-provisioner and `Provision` of external-provisioner.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1 as corev1;
 use seatrial_api::quantity::Quantity;
 use seatrial_api::{
-    ApiError, Finalizers, ObjectMeta, Parts, PersistentVolume, PersistentVolumeClaim, Plain, Resource, StorageClass,
-    Str, StrMap,
+    ApiError, ObjectMeta, PersistentVolume, PersistentVolumeClaim, Plain, Resource, StorageClass, Str, VolumeBody,
+    VolumeStatus,
 };
 use seatrial_machinery::volumes::{
-    ANN_DYNAMICALLY_PROVISIONED, ANN_SELECTED_NODE, WAIT_FOR_FIRST_CONSUMER, reference_to, storage_provisioner,
-    volume_name,
+    ANN_SELECTED_NODE, WAIT_FOR_FIRST_CONSUMER, reference_to, storage_provisioner, volume_name,
 };
-use seatrial_machinery::{EventText, ObjectRef, Piece, SyncContext, class_of_claim, requested_storage};
+use seatrial_machinery::{EventText, ObjectRef, Piece, SyncContext, class_of_claim};
 
-use super::behavior::{Place, ProvisionerBehavior, RECORDED_PROVISIONER};
+use super::behavior::{Place, ProvisionerBehavior};
 use super::controller::{Progress, VolumeProvisioner};
 
 /// Keeps a volume until its storage is deleted.
 pub(super) const FINALIZER: &str = "external-provisioner.volume.kubernetes.io/finalizer";
 const PROVISIONING_FAILED: &str = "ProvisioningFailed";
-
-/// How long the name of a driver may be.
-const DRIVER_NAME_LENGTH_MAX: usize = 63;
 
 impl VolumeProvisioner {
     /// Whether a claim asks somebody for a volume.
@@ -41,13 +36,14 @@ impl VolumeProvisioner {
     ) -> Result<(), ApiError> {
         let Some(provisioner) = storage_provisioner(claim) else { return Ok(()) };
         let class_name = class_of_claim(claim);
-        let Some(class) = cx.informers.storage_classes.get("", class_name).cloned() else { return Ok(()) };
+        let informers = cx.informers;
+        let Some(class) = informers.storage_classes.get("", class_name) else { return Ok(()) };
         let selected = claim.meta.annotations.get(ANN_SELECTED_NODE).unwrap_or_default();
         if class.body.volume_binding_mode.as_deref() == Some(WAIT_FOR_FIRST_CONSUMER) && selected.is_empty() {
-            self.forget(&claim.namespaced_name());
+            self.forget(claim);
             return Ok(());
         }
-        let name: Str = format!("pvc-{}", claim.meta.uid).into();
+        let name = claim.meta.uid.with_text(|uid| Str::concat(&["pvc-", uid]));
         let behavior = self.behavior_of(&Place { class: class_name, provisioner, claim: &claim.meta.name });
         let (key, now) = (claim.namespaced_name(), cx.clock().now());
         if behavior.is_absent {
@@ -83,7 +79,7 @@ impl VolumeProvisioner {
                     self.retry_later(now, &key);
                     return Ok(());
                 }
-                let volume = self.volume_for(cx, (claim, &class, provisioner), name, &behavior);
+                let volume = self.volume_for(cx, (claim, class, provisioner), name, &behavior);
                 let made = cx.client.create(volume)?;
                 let pieces = [Piece::Text("Successfully provisioned volume "), Piece::Arg(&made.meta.name)];
                 cx.client.event(&ObjectRef::of(&**claim), &EventText::normal_pieces("ProvisioningSucceeded", &pieces));
@@ -107,55 +103,36 @@ impl VolumeProvisioner {
     }
 
     fn volume_for(
-        &self,
+        &mut self,
         cx: &SyncContext<'_>,
-        (claim, class, provisioner): (&PersistentVolumeClaim, &StorageClass, &str),
+        (claim, class, provisioner): (&PersistentVolumeClaim, &Arc<StorageClass>, &str),
         name: Str,
         behavior: &ProvisionerBehavior,
     ) -> PersistentVolume {
-        let none = corev1::PersistentVolumeClaimSpec::default();
-        let wanted = claim.body.spec.as_deref().unwrap_or(&none);
-        let requests = wanted.resources.as_ref().and_then(|resources| resources.requests.as_ref());
-        let storage =
-            |all: &BTreeMap<String, _>| all.get_key_value("storage").map(|(k, v)| (k.clone(), Clone::clone(v)));
-        let spec = corev1::PersistentVolumeSpec {
-            access_modes: wanted.access_modes.clone(),
-            capacity: requests.map(|all| storage(all).into_iter().collect()),
-            claim_ref: Some(reference_to(claim)),
-            csi: Some(corev1::CSIPersistentVolumeSource {
-                driver: driver_of(provisioner),
-                volume_handle: name.to_string(),
-                ..Default::default()
-            }),
-            mount_options: class.body.mount_options.clone(),
-            node_affinity: behavior.topology.as_ref().and_then(|key| self.reach_of(cx, claim, class, key)),
-            persistent_volume_reclaim_policy: class.body.reclaim_policy.clone().or(Some("Delete".to_owned())),
-            storage_class_name: Some(class.meta.name.to_string()),
-            volume_attributes_class_name: wanted.volume_attributes_class_name.clone(),
-            volume_mode: wanted.volume_mode.clone().or(Some("Filesystem".to_owned())),
-            ..Default::default()
-        };
-        let finalizers = (provisioner != RECORDED_PROVISIONER).then(|| Str::new_static(FINALIZER));
+        let place = behavior.topology.as_ref().and_then(|key| Some((key, self.reach_of(cx, claim, class, key)?)));
+        let place = place.as_ref().map(|(key, value)| (key.as_str(), value.as_str()));
+        let pattern = self.patterns.of(&claim.body.spec, class, provisioner, place);
         let meta = ObjectMeta {
             name,
-            annotations: StrMap::EMPTY.with(Str::new_static(ANN_DYNAMICALLY_PROVISIONED), provisioner.into()),
-            finalizers: Finalizers::from_iter(finalizers),
+            annotations: pattern.annotations.clone(),
+            finalizers: pattern.finalizers.clone(),
             ..ObjectMeta::default()
         };
-        Plain { meta, body: Parts { spec: Some(spec.into()), status: None } }
+        let claim_ref = Some(reference_to(claim).into());
+        Plain { meta, body: VolumeBody { spec: pattern.spec.clone(), claim_ref, status: VolumeStatus::default() } }
     }
 
-    /// From where a volume can be reached: the place of the pod's node, or else one that the class allows.
+    /// Where a volume can be reached: the place of the pod's node, or else one that the class allows.
     fn reach_of(
         &self,
         cx: &SyncContext<'_>,
         claim: &PersistentVolumeClaim,
         class: &StorageClass,
         key: &str,
-    ) -> Option<corev1::VolumeNodeAffinity> {
+    ) -> Option<String> {
         let selected = claim.meta.annotations.get(ANN_SELECTED_NODE).unwrap_or_default();
-        let value = match cx.informers.nodes.get("", selected) {
-            Some(node) => node.meta.labels.get(key)?.to_owned(),
+        match cx.informers.nodes.get("", selected) {
+            Some(node) => node.meta.labels.get(key).map(str::to_owned),
             None => {
                 let allowed = class.body.allowed_topologies.iter().flatten();
                 let allowed = allowed.flat_map(|term| term.match_label_expressions.iter().flatten());
@@ -166,43 +143,14 @@ impl VolumeProvisioner {
                 // Volumes are spread over the places as they come.
                 let count = u64::try_from(places.len()).ok().filter(|count| *count > 0)?;
                 let pick = usize::try_from(claim.meta.uid.as_u64() % count).unwrap_or(0);
-                places.into_iter().nth(pick)?.to_owned()
+                places.into_iter().nth(pick).map(str::to_owned)
             }
-        };
-        let requirement = corev1::NodeSelectorRequirement {
-            key: key.to_owned(),
-            operator: "In".to_owned(),
-            values: Some(vec![value]),
-        };
-        let term = corev1::NodeSelectorTerm { match_expressions: Some(vec![requirement]), match_fields: None };
-        Some(corev1::VolumeNodeAffinity { required: Some(corev1::NodeSelector { node_selector_terms: vec![term] }) })
+        }
     }
-}
-
-/// The name of the driver: the provisioner's, made into a name that a volume may have.
-pub(super) fn driver_of(provisioner: &str) -> String {
-    if is_driver_name(provisioner) {
-        return provisioner.to_owned();
-    }
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '.' };
-    let name: String = provisioner.chars().map(allowed).take(DRIVER_NAME_LENGTH_MAX).collect();
-    let parts = name.split('.').map(|part| part.trim_matches('-')).filter(|part| !part.is_empty());
-    parts.collect::<Vec<_>>().join(".")
-}
-
-/// Whether a provisioner's name is one that a volume may have, as nearly all are.
-fn is_driver_name(provisioner: &str) -> bool {
-    let is_label = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    provisioner.len() <= DRIVER_NAME_LENGTH_MAX && provisioner.split('.').all(is_label)
 }
 
 fn request_of(claim: &PersistentVolumeClaim) -> Option<Quantity> {
-    claim.body.spec.as_ref().and_then(|spec| requested_storage(spec))
+    claim.body.spec.requested_storage()
 }
 
 fn say_it_begins(cx: &mut SyncContext<'_>, claim: &PersistentVolumeClaim) {

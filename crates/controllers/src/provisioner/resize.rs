@@ -9,9 +9,9 @@ use k8s_openapi::api::core::v1 as corev1;
 use seatrial_api::quantity::Quantity;
 use seatrial_api::{ApiError, Kind, PersistentVolume, PersistentVolumeClaim, Pod, PodPhase, Resource};
 use seatrial_machinery::volumes::{
-    ANN_DYNAMICALLY_PROVISIONED, capacity_of, class_of_volume, is_volume_bound_to_claim, volume_name,
+    ANN_DYNAMICALLY_PROVISIONED, class_of_volume, is_volume_bound_to_claim, volume_name,
 };
-use seatrial_machinery::{EventText, ObjectRef, SyncContext, class_of_claim, requested_storage};
+use seatrial_machinery::{EventText, ObjectRef, SyncContext, class_of_claim};
 
 use super::behavior::Place;
 use super::controller::{Progress, VolumeProvisioner};
@@ -26,9 +26,7 @@ const WAITING_FOR_POD: &str = "Waiting for user to (re-)start a pod to finish fi
 impl VolumeProvisioner {
     /// Whether a bound claim asks for more than it has.
     pub(super) fn wants_more(claim: &PersistentVolumeClaim) -> bool {
-        let status = claim.body.status.as_ref();
-        let has = status.and_then(|s| Quantity::try_from(s.capacity.as_ref()?.get(STORAGE)?).ok());
-        let wants = claim.body.spec.as_ref().and_then(|spec| requested_storage(spec));
+        let (has, wants) = (claim.body.status.capacity(), claim.body.spec.requested_storage());
         has.zip(wants).is_some_and(|(has, wants)| wants.cmp_value(&has).is_gt())
     }
 
@@ -41,9 +39,8 @@ impl VolumeProvisioner {
         let key = claim.namespaced_name();
         let volume = cx.informers.persistent_volumes.get("", volume_name(claim)).cloned();
         let volume = volume.filter(|volume| is_volume_bound_to_claim(volume, claim) && Self::wants_more(claim));
-        let Some((volume, wanted)) = volume.zip(claim.body.spec.as_ref().and_then(|spec| requested_storage(spec)))
-        else {
-            self.forget(&key);
+        let Some((volume, wanted)) = volume.zip(claim.body.spec.requested_storage()) else {
+            self.forget(claim);
             self.waits_for_node.remove(&key);
             return Ok(());
         };
@@ -54,7 +51,7 @@ impl VolumeProvisioner {
         if provisioner.is_empty() || !may_grow(cx, claim) {
             return Ok(());
         }
-        if capacity_of(&volume).is_some_and(|size| size.cmp_value(&wanted).is_ge()) {
+        if volume.body.spec.capacity().is_some_and(|size| size.cmp_value(&wanted).is_ge()) {
             return self.grow_file_system(cx, claim, &volume);
         }
         let about = ObjectRef::of(&**claim);
@@ -90,7 +87,7 @@ impl VolumeProvisioner {
         volume: &PersistentVolume,
         wanted: &Quantity,
     ) -> Result<(), ApiError> {
-        if volume.body.spec.as_ref().and_then(|spec| spec.volume_mode.as_deref()) == Some("Block") {
+        if volume.body.spec.api().volume_mode.as_deref() == Some("Block") {
             finish(cx, claim, volume)?;
             let text = EventText::normal("VolumeResizeSuccessful", "Resize volume succeeded");
             cx.client.event(&ObjectRef::of(&**claim), &text);
@@ -109,8 +106,7 @@ impl VolumeProvisioner {
         claim: &Arc<PersistentVolumeClaim>,
         volume: &PersistentVolume,
     ) -> Result<(), ApiError> {
-        let names = cx.informers.pods_by_claim.names(&claim.meta.namespace, &claim.meta.name);
-        let mut pods = names.filter_map(|name| cx.informers.pods.get(&claim.meta.namespace, name));
+        let mut pods = cx.informers.pods_with_claim(&claim.meta.namespace, &claim.meta.name);
         let Some(pod) = pods.find(|pod| pod.status.phase == PodPhase::Running).cloned() else {
             self.waits_for_node.insert(claim.namespaced_name());
             return Ok(());
@@ -149,7 +145,7 @@ fn set_capacity(
     size: &Quantity,
 ) -> Result<Arc<PersistentVolume>, ApiError> {
     let mut changed = volume.clone();
-    changed.body.spec.get_or_insert_default().capacity = Some(sized(size));
+    changed.body.change_spec(|spec| spec.capacity = Some(sized(size)));
     cx.client.update(changed)
 }
 
@@ -161,19 +157,20 @@ fn mark(
     condition: Option<(&str, &str)>,
 ) -> Result<Arc<PersistentVolumeClaim>, ApiError> {
     let mut changed = PersistentVolumeClaim::clone(claim);
-    let status = changed.body.status.get_or_insert_default();
-    if let Some((word, size)) = state {
-        status.allocated_resources = Some(sized(size));
-        status.allocated_resource_statuses = Some(BTreeMap::from([(STORAGE.to_owned(), word.to_owned())]));
-    }
-    status.conditions = condition.map(|(type_, message)| {
-        vec![corev1::PersistentVolumeClaimCondition {
-            type_: type_.to_owned(),
-            status: "True".to_owned(),
-            last_transition_time: Some(cx.clock().time().into()),
-            message: (!message.is_empty()).then(|| message.to_owned()),
-            ..Default::default()
-        }]
+    changed.body.change_status(|status| {
+        if let Some((word, size)) = state {
+            status.allocated_resources = Some(sized(size));
+            status.allocated_resource_statuses = Some(BTreeMap::from([(STORAGE.to_owned(), word.to_owned())]));
+        }
+        status.conditions = condition.map(|(type_, message)| {
+            vec![corev1::PersistentVolumeClaimCondition {
+                type_: type_.to_owned(),
+                status: "True".to_owned(),
+                last_transition_time: Some(cx.clock().time().into()),
+                message: (!message.is_empty()).then(|| message.to_owned()),
+                ..Default::default()
+            }]
+        });
     });
     cx.client.update_status(changed)
 }
@@ -185,8 +182,9 @@ fn finish(
     volume: &PersistentVolume,
 ) -> Result<(), ApiError> {
     let mut changed = PersistentVolumeClaim::clone(claim);
-    let status = changed.body.status.get_or_insert_default();
-    status.capacity = volume.body.spec.as_ref().and_then(|spec| spec.capacity.clone());
-    (status.allocated_resource_statuses, status.conditions) = (None, None);
+    changed.body.change_status(|status| {
+        status.capacity.clone_from(&volume.body.spec.api().capacity);
+        (status.allocated_resource_statuses, status.conditions) = (None, None);
+    });
     cx.client.update_status(changed).map(drop)
 }

@@ -174,7 +174,7 @@ fn a_driver_has_a_name_that_volumes_may_have() {
         ("", ""),
     ];
     for (provisioner, driver) in rows {
-        assert_eq!(super::provision::driver_of(provisioner), driver, "{provisioner}");
+        assert_eq!(super::pattern::driver_of(provisioner), driver, "{provisioner}");
     }
-    assert_eq!(super::provision::driver_of(&"x".repeat(200)).len(), 63);
+    assert_eq!(super::pattern::driver_of(&"x".repeat(200)).len(), 63);
 }

@@ -61,7 +61,7 @@ impl Controller for PvcProtectionController {
 impl PvcProtectionController {
     fn enqueue_claims(&mut self, cx: &EventContext<'_>, pod: &Pod) {
         for (name, _) in pod.claims() {
-            self.queue.add(NamespacedName::new(&pod.meta.namespace, &*name), cx.cause);
+            self.queue.add(NamespacedName { namespace: pod.meta.namespace.clone(), name }, cx.cause);
         }
     }
 }
@@ -78,9 +78,9 @@ pub(crate) fn with(meta: &ObjectMeta, finalizer: &'static str) -> Finalizers {
 
 /// Whether a pod that has a node names the claim, whatever its phase. Mirrors `isBeingUsed`.
 fn is_being_used(cx: &SyncContext<'_>, claim: &PersistentVolumeClaim) -> bool {
-    let names = cx.informers.pods_by_claim.names(&claim.meta.namespace, &claim.meta.name);
-    let mut pods = names.filter_map(|name| cx.client.server().store().get_as::<Pod>(&claim.meta.namespace, name));
-    pods.any(|pod| pod_uses_claim(pod, claim))
+    let mut pods = cx.informers.pods_with_claim(&claim.meta.namespace, &claim.meta.name);
+    let live = |pod: &Pod| cx.client.server().store().get_as::<Pod>(&pod.meta.namespace, &pod.meta.name);
+    pods.any(|pod| live(pod).is_some_and(|pod| pod_uses_claim(pod, claim)))
 }
 
 /// Mirrors `podUsesPVC`: kubelets start no pod with a claim that is being deleted, so only pods with a node count.

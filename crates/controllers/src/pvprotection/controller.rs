@@ -34,7 +34,7 @@ impl Controller for PvProtectionController {
             Err(error) if error.is_not_found() => return Ok(()),
             Err(error) => return Err(error),
         };
-        let is_bound = volume.body.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound");
+        let is_bound = volume.body.status.phase == "Bound";
         let protected = volume.meta.has_finalizer(PV_PROTECTION_FINALIZER);
         let finalizers = match (volume.meta.is_deleting(), protected) {
             (true, true) if !is_bound => without(&volume.meta, PV_PROTECTION_FINALIZER),

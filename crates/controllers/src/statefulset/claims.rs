@@ -4,16 +4,29 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1 as corev1;
 use seatrial_api::{
-    ApiError, Finalizers, ObjectMeta, OwnerReference, OwnerReferences, Parts, PersistentVolumeClaim, Plain, Pod,
-    Resource, Shared, StatefulSet, Str, StrMap, Uid, own_claim_name,
+    ApiError, ClaimBody, ClaimSpec, Finalizers, ObjectMeta, OwnerReference, OwnerReferences, PersistentVolumeClaim,
+    Plain, Pod, Resource, Shared, StatefulSet, Str, StrMap, Uid, own_claim_name,
 };
 use seatrial_machinery::{EventText, ObjectRef, Piece, SyncContext, new_controller_ref};
 
 use super::utils::{end_ordinal, member_ordinal, spec_of, start_ordinal};
 
 const RETAIN: &str = "Retain";
+
+/// What a set says of its pods' claims.
+#[derive(Debug)]
+pub(super) struct Claims {
+    pub(super) templates: Vec<ClaimTemplate>,
+    policy: Policy,
+}
+
+impl Claims {
+    /// What a set says.
+    pub(super) fn of(set: &StatefulSet) -> Arc<Self> {
+        Arc::new(Self { templates: ClaimTemplate::all_of(set), policy: Policy::of(set) })
+    }
+}
 
 /// A claim template as the claims of all pods have it in common.
 #[derive(Debug)]
@@ -23,12 +36,14 @@ pub(super) struct ClaimTemplate {
     labels: StrMap,
     annotations: StrMap,
     finalizers: Finalizers,
-    spec: Option<Shared<corev1::PersistentVolumeClaimSpec>>,
+    spec: Shared<ClaimSpec>,
+    /// The volume that all claims name, or none.
+    volume_name: Str,
 }
 
 impl ClaimTemplate {
     /// The claim templates of a set.
-    pub(super) fn all_of(set: &StatefulSet) -> Arc<[Self]> {
+    fn all_of(set: &StatefulSet) -> Vec<Self> {
         let spec = spec_of(set);
         let templates = spec.volume_claim_templates.iter().flatten().map(|template| {
             let mut labels = StrMap::from_api(template.metadata.labels.clone());
@@ -40,28 +55,30 @@ impl ClaimTemplate {
                 labels,
                 annotations: StrMap::from_api(template.metadata.annotations.clone()),
                 finalizers: template.metadata.finalizers.iter().flatten().map(|f| f.as_str().into()).collect(),
-                spec: template.spec.clone().map(Shared::new),
+                spec: ClaimSpec::new(template.spec.clone().unwrap_or_default()).into(),
+                volume_name: template.spec.as_ref().and_then(|s| s.volume_name.as_deref()).unwrap_or_default().into(),
             }
         });
         templates.collect()
     }
 
     /// The name of a pod's claim. Mirrors `getPersistentVolumeClaimName`.
-    pub(super) fn claim_name(&self, pod: &str) -> String {
+    pub(super) fn claim_name(&self, pod: &str) -> Str {
         own_claim_name(&self.name, pod)
     }
 
     /// The claim of a pod as it is made. Mirrors `getPersistentVolumeClaims`.
-    fn claim(&self, namespace: &Str, name: String) -> PersistentVolumeClaim {
+    fn claim(&self, namespace: &Str, name: Str) -> PersistentVolumeClaim {
         let meta = ObjectMeta {
-            name: name.into(),
+            name,
             namespace: namespace.clone(),
             labels: self.labels.clone(),
             annotations: self.annotations.clone(),
             finalizers: self.finalizers.clone(),
             ..ObjectMeta::default()
         };
-        Plain { meta, body: Parts { spec: self.spec.clone(), status: None } }
+        let (spec, volume_name) = (self.spec.clone(), self.volume_name.clone());
+        Plain { meta, body: ClaimBody { spec, volume_name, ..ClaimBody::default() } }
     }
 }
 
@@ -72,11 +89,11 @@ impl ClaimTemplate {
 pub(super) fn create_persistent_volume_claims(
     cx: &mut SyncContext<'_>,
     set: &StatefulSet,
-    templates: &[ClaimTemplate],
+    claims: &Claims,
     pod: &str,
 ) -> Result<(), ApiError> {
     let mut failures = Vec::new();
-    for template in templates {
+    for template in &claims.templates {
         let name = template.claim_name(pod);
         match cx.informers.persistent_volume_claims.get(&set.meta.namespace, &name) {
             Some(there) if there.meta.is_deleting() => failures.push(format!("pvc {name} is being deleted")),
@@ -103,7 +120,7 @@ fn record_claim_event(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &str, cl
     let (about, set_name) = (ObjectRef::of(set), &set.meta.name);
     match error {
         None => {
-            let whose = format!("{claim} Pod {pod}");
+            let whose = Str::concat(&[claim, " Pod ", pod]);
             let pieces = [
                 Piece::Text("Create Claim "),
                 Piece::Arg(&whose),
@@ -128,6 +145,7 @@ enum Wanted {
     Pod,
 }
 
+#[derive(Debug)]
 struct Policy {
     deletes_with_set: bool,
     deletes_with_scale: bool,
@@ -158,16 +176,11 @@ fn is_in_range(set: &StatefulSet, ordinal: i32) -> bool {
 }
 
 /// Whether a claim still belongs to an earlier pod of the name. Mirrors `PodClaimIsStale`.
-pub(super) fn pod_claim_is_stale(
-    cx: &SyncContext<'_>,
-    set: &StatefulSet,
-    templates: &[ClaimTemplate],
-    pod: &str,
-) -> bool {
-    if !Policy::of(set).deletes_with_scale {
+pub(super) fn pod_claim_is_stale(cx: &SyncContext<'_>, set: &StatefulSet, claims: &Claims, pod: &str) -> bool {
+    if !claims.policy.deletes_with_scale {
         return false;
     }
-    templates.iter().any(|template| {
+    claims.templates.iter().any(|template| {
         let claim = cx.informers.persistent_volume_claims.get(&set.meta.namespace, &template.claim_name(pod));
         claim.is_some_and(|c| c.meta.owner_references.iter().any(|r| r.kind == "Pod" && r.name == *pod))
     })
@@ -177,20 +190,20 @@ pub(super) fn pod_claim_is_stale(
 fn claims_to_update(
     cx: &mut SyncContext<'_>,
     set: &StatefulSet,
-    templates: &[ClaimTemplate],
+    claims: &Claims,
     pod: &Pod,
 ) -> Vec<PersistentVolumeClaim> {
     let Some(ordinal) = member_ordinal(&set.meta.name, &pod.meta.name) else { return Vec::new() };
-    let policy = Policy::of(set);
+    let policy = &claims.policy;
     let wanted = policy.wanted(is_in_range(set, ordinal));
     let mut changed = Vec::new();
-    for template in templates {
+    for template in &claims.templates {
         let name = template.claim_name(&pod.meta.name);
         // A claim that was only just made is seen, as it is by the time upstream has made its pod.
-        let Ok(claim) = cx.client.get_live::<PersistentVolumeClaim>(&set.meta.namespace, &name) else { continue };
-        if wanted == Wanted::Nobody && claim.meta.owner_references.is_empty() {
-            continue;
-        }
+        let live = cx.client.server().store().get_as::<PersistentVolumeClaim>(&set.meta.namespace, &name);
+        let needs_look =
+            |c: &&Arc<_>| wanted != Wanted::Nobody || !PersistentVolumeClaim::meta(c).owner_references.is_empty();
+        let Some(claim) = live.filter(needs_look).map(Arc::clone) else { continue };
         let references = owners(set, pod, &claim, wanted);
         let Some(references) = references else {
             if policy.deletes_with_set || policy.deletes_with_scale {
@@ -257,10 +270,10 @@ fn owners(set: &StatefulSet, pod: &Pod, claim: &PersistentVolumeClaim, wanted: W
 pub(super) fn claims_match_retention_policy(
     cx: &mut SyncContext<'_>,
     set: &StatefulSet,
-    templates: &[ClaimTemplate],
+    claims: &Claims,
     pod: &Pod,
 ) -> bool {
-    claims_to_update(cx, set, templates, pod).is_empty()
+    claims_to_update(cx, set, claims, pod).is_empty()
 }
 
 /// Gives a pod's claims the owners that the policy wants. Mirrors `UpdatePodClaimForRetentionPolicy`.
@@ -270,10 +283,10 @@ pub(super) fn claims_match_retention_policy(
 pub(super) fn update_pod_claim_for_retention_policy(
     cx: &mut SyncContext<'_>,
     set: &StatefulSet,
-    templates: &[ClaimTemplate],
+    claims: &Claims,
     pod: &Pod,
 ) -> Result<(), ApiError> {
-    for claim in claims_to_update(cx, set, templates, pod) {
+    for claim in claims_to_update(cx, set, claims, pod) {
         let name = claim.namespaced_name().name;
         cx.client.update(claim).map_err(|error| {
             ApiError::unknown(format!("could not update claim {name} for delete policy ownerRefs: {error}"))

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use seatrial_api::{ApiError, Pod, PodPhase, StatefulSet};
 use seatrial_machinery::SyncContext;
 
-use super::claims::{
-    ClaimTemplate, claims_match_retention_policy, pod_claim_is_stale, update_pod_claim_for_retention_policy,
-};
+use super::claims::{Claims, claims_match_retention_policy, pod_claim_is_stale, update_pod_claim_for_retention_policy};
 use super::controller::StatefulSetController;
 use super::pod_control::{
     create_missing_persistent_volume_claims, create_stateful_pod, delete_stateful_pod, new_versioned_stateful_set_pod,
@@ -38,7 +36,7 @@ enum Next {
 pub(super) struct Update<'s> {
     pub(super) set: &'s Arc<StatefulSet>,
     pub(super) revisions: Revisions,
-    claims: Arc<[ClaimTemplate]>,
+    claims: Arc<Claims>,
     monotonic: bool,
     min_ready_seconds: i32,
 }
@@ -55,7 +53,7 @@ impl StatefulSetController {
         let revisions = self.get_stateful_set_revisions(cx, set, &history)?;
         pods.prepare(set, &revisions.update.meta.name);
         let (monotonic, min_ready_seconds) = (is_monotonic(set), min_ready_seconds(set));
-        let update = Update { set, revisions, claims: pods.claim_templates(), monotonic, min_ready_seconds };
+        let update = Update { set, revisions, claims: pods.claims(), monotonic, min_ready_seconds };
         let mut counts = Counts::of(&update, pods, cx.clock().time());
         let result = self.run(cx, &update, pods, &mut counts);
         let updated = self.update_stateful_set_status(cx, &update, counts);
@@ -115,11 +113,17 @@ impl StatefulSetController {
         update: &Update<'_>,
         pods: &mut SetPods,
     ) -> Result<Next, ApiError> {
-        let (due, start): (Vec<i32>, _) = (pods.due.iter().copied().collect(), start_ordinal(update.set));
+        let start = start_ordinal(update.set);
         let index = |ordinal: i32| usize::try_from(i64::from(ordinal) - i64::from(start)).unwrap_or(0);
-        in_batches(due.into_iter().map(|ordinal| (index(ordinal), ordinal)), |ordinal| {
-            self.process_replica(cx, update, pods, ordinal)
-        })
+        let (mut batches, mut from) = (Batches::default(), i32::MIN);
+        // A sync only takes places off that it has looked at.
+        while let Some(ordinal) = pods.next_due(from).filter(|ordinal| batches.take(index(*ordinal))) {
+            let result = self.process_replica(cx, update, pods, ordinal);
+            batches.note(index(ordinal), result);
+            let Some(next) = ordinal.checked_add(1) else { break };
+            from = next;
+        }
+        batches.result()
     }
 
     /// Mirrors `processReplica`.
@@ -146,7 +150,7 @@ impl StatefulSetController {
             create_missing_persistent_volume_claims(cx, set, claims, &pod)?;
         }
         if !is_unavailable(&pod, update.min_ready_seconds, cx.clock().time()) {
-            pods.unavailable.remove(&ordinal);
+            pods.set_available(ordinal);
         } else if update.monotonic {
             return Ok(Next::Stop);
         }
@@ -164,9 +168,9 @@ impl StatefulSetController {
     /// Makes the pod of an empty place.
     fn fill(&mut self, cx: &mut SyncContext<'_>, update: &Update<'_>, ordinal: i32) -> Result<Next, ApiError> {
         let revision = update.revision_for(ordinal);
-        let (template, spec) = self.revisions.template_of(revision, update.set);
-        let prototype = self.prototypes.get(&template, &**update.set);
-        let pod = new_versioned_stateful_set_pod(update.set, (&prototype, spec), &revision.meta.name, ordinal);
+        let shared = self.revisions.parts_of(revision, update.set);
+        let prototype = self.prototypes.get(&shared.template, &**update.set);
+        let pod = new_versioned_stateful_set_pod(update.set, &prototype, &shared, ordinal);
         if pod_claim_is_stale(cx, update.set, &update.claims, &pod.meta.name) {
             return Ok(Next::Stop);
         }
@@ -175,24 +179,44 @@ impl StatefulSetController {
     }
 }
 
-/// Does something for each item until a batch fails, whose other items still have their turn; an item is in the batch of
-/// its place among all there are. What steps say is left aside.
-fn in_batches<T>(
-    items: impl Iterator<Item = (usize, T)>,
-    mut step: impl FnMut(T) -> Result<Next, ApiError>,
-) -> Result<Next, ApiError> {
-    let mut failed: Option<(ApiError, usize)> = None;
-    for (index, item) in items {
-        if failed.as_ref().is_some_and(|(_, end)| index >= *end) {
-            break;
-        }
-        if let Err(error) = step(item)
-            && failed.is_none()
+/// Items have their turn until a batch fails, whose other items still have theirs; an item is in the batch of its place among
+/// all there are. What steps say is left aside.
+#[derive(Debug, Default)]
+struct Batches {
+    /// The first failure, and where its batch ends.
+    failed: Option<(ApiError, usize)>,
+}
+
+impl Batches {
+    /// Whether the item at a place has its turn.
+    fn take(&self, index: usize) -> bool {
+        self.failed.as_ref().is_none_or(|(_, end)| index < *end)
+    }
+
+    /// The item at a place had its turn.
+    fn note(&mut self, index: usize, result: Result<Next, ApiError>) {
+        if let Err(error) = result
+            && self.failed.is_none()
         {
-            failed = Some((error, batch_end(index)));
+            self.failed = Some((error, batch_end(index)));
         }
     }
-    failed.map_or(Ok(Next::GoOn), |(error, _)| Err(error))
+
+    fn result(self) -> Result<Next, ApiError> {
+        self.failed.map_or(Ok(Next::GoOn), |(error, _)| Err(error))
+    }
+}
+
+/// Does something for each pod, in batches.
+fn in_batches(pods: &[Arc<Pod>], mut step: impl FnMut(&Arc<Pod>) -> Result<Next, ApiError>) -> Result<Next, ApiError> {
+    let mut batches = Batches::default();
+    for (index, pod) in pods.iter().enumerate() {
+        if !batches.take(index) {
+            break;
+        }
+        batches.note(index, step(pod));
+    }
+    batches.result()
 }
 
 /// Where the batch of a place ends: batches are of 1, 2, 4 ... 256, 500, 500 ... places.
@@ -245,8 +269,8 @@ fn run_condemned(cx: &mut SyncContext<'_>, update: &Update<'_>, pods: &mut SetPo
         pods.condemned_due.clear();
         return Ok(next);
     }
-    in_batches(due.iter().enumerate(), |pod| fix(cx, pod))?;
-    in_batches(due.iter().enumerate(), |pod| process_condemned(cx, update, pods, pod))?;
+    in_batches(&due, |pod| fix(cx, pod))?;
+    in_batches(&due, |pod| process_condemned(cx, update, pods, pod))?;
     pods.condemned_due.clear();
     Ok(Next::GoOn)
 }
@@ -296,7 +320,7 @@ fn roll(
         if is_unavailable(&pod, update.min_ready_seconds, now) {
             return Ok(());
         }
-        pods.unavailable.remove(&ordinal);
+        pods.set_available(ordinal);
         last = ordinal - 1;
     }
     Ok(())

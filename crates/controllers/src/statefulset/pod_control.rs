@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as corev1;
-use seatrial_api::{ApiError, Kind, ObjectKey, Pod, PodHostname, PodSpec, PodTemplateSpec, StatefulSet, Str};
-use seatrial_machinery::{DeleteOptions, EventText, ObjectRef, Piece, SyncContext};
+use seatrial_api::{ApiError, Kind, ObjectKey, Pod, PodHostname, PodSpec, PodTemplateSpec, StatefulSet, Str, StrMap};
+use seatrial_machinery::{DeleteOptions, EventText, ObjectRef, Piece, SyncContext, with_decimal};
 
 use super::claims::{
-    ClaimTemplate, claims_match_retention_policy, create_persistent_volume_claims,
-    update_pod_claim_for_retention_policy,
+    Claims, claims_match_retention_policy, create_persistent_volume_claims, update_pod_claim_for_retention_policy,
 };
+use super::revisions::PodParts;
 use super::utils::{
     POD_INDEX_LABEL, POD_NAME_LABEL, REVISION_LABEL, identity_matches, identity_name, member_ordinal, pod_name, spec_of,
 };
@@ -36,23 +36,27 @@ pub(super) fn stateful_pod_spec(set: &StatefulSet, template: &PodTemplateSpec) -
     PodSpec::new(spec).with_hostname(PodHostname::Name)
 }
 
+/// The labels that the pods of a revision share; those that tell pods apart have no value yet.
+pub(super) fn stateful_pod_labels(template: &PodTemplateSpec, revision: &Str) -> StrMap {
+    template.labels.with_all([
+        (Str::new_static(POD_NAME_LABEL), Str::default()),
+        (Str::new_static(POD_INDEX_LABEL), Str::default()),
+        (Str::new_static(REVISION_LABEL), revision.clone()),
+    ])
+}
+
 /// A pod of a set that is not there yet, from what all pods of its revision share. Mirrors `newVersionedStatefulSetPod`.
 pub(super) fn new_versioned_stateful_set_pod(
     set: &StatefulSet,
-    (prototype, spec): (&Pod, Arc<PodSpec>),
-    revision: &Str,
+    prototype: &Pod,
+    shared: &PodParts,
     ordinal: i32,
 ) -> Pod {
-    let name = Str::from(pod_name(set, ordinal));
-    let labels = [
-        (Str::new_static(POD_NAME_LABEL), name.clone()),
-        (Str::new_static(POD_INDEX_LABEL), ordinal.to_string().into()),
-        (Str::new_static(REVISION_LABEL), revision.clone()),
-    ];
+    let (name, index) = with_decimal(ordinal, |index| (pod_name(set, index), Str::from(index)));
     let mut pod = prototype.clone();
-    pod.meta.labels = pod.meta.labels.with_all(labels);
+    pod.meta.labels = shared.labels.with_values([(POD_NAME_LABEL, name.clone()), (POD_INDEX_LABEL, index)]);
     pod.meta.name = name;
-    pod.spec = spec;
+    pod.spec = Arc::clone(&shared.spec);
     pod
 }
 
@@ -79,15 +83,15 @@ fn volumes(set: &StatefulSet, of_template: Option<Vec<corev1::Volume>>) -> Optio
 }
 
 /// Whether a pod mounts the claims of its ordinal. Mirrors `storageMatches`.
-pub(super) fn storage_matches(set: &StatefulSet, templates: &[ClaimTemplate], pod: &Pod) -> bool {
+pub(super) fn storage_matches(set: &StatefulSet, claims: &Claims, pod: &Pod) -> bool {
     let Some(name) = identity_name(&set.meta.name, &pod.meta.name) else { return false };
     let volumes = pod.spec.api().volumes.as_deref().unwrap_or_default();
-    templates.iter().all(|template| {
+    claims.templates.iter().all(|template| {
         let volume = volumes.iter().rfind(|v| template.name == v.name);
         let source = volume.and_then(|v| v.persistent_volume_claim.as_ref());
         source.is_some_and(|source| match source.claim_name.as_str() {
             "" => *name == *pod.meta.name,
-            claim => claim == template.claim_name(&name),
+            claim => template.claim_name(&name) == *claim,
         })
     })
 }
@@ -99,11 +103,11 @@ pub(super) fn storage_matches(set: &StatefulSet, templates: &[ClaimTemplate], po
 pub(super) fn create_stateful_pod(
     cx: &mut SyncContext<'_>,
     set: &StatefulSet,
-    templates: &[ClaimTemplate],
+    claims: &Claims,
     pod: Pod,
 ) -> Result<(), ApiError> {
     let name = pod.meta.name.clone();
-    if let Err(error) = create_persistent_volume_claims(cx, set, templates, &name) {
+    if let Err(error) = create_persistent_volume_claims(cx, set, claims, &name) {
         record_pod_event(cx, set, CREATE, &name, Some(&error));
         return Err(error);
     }
@@ -114,7 +118,7 @@ pub(super) fn create_stateful_pod(
             Err(error)
         }
         Ok(made) => {
-            let updated = update_pod_claim_for_retention_policy(cx, set, templates, &made);
+            let updated = update_pod_claim_for_retention_policy(cx, set, claims, &made);
             record_pod_event(cx, set, CREATE, &name, updated.as_ref().err());
             updated
         }
@@ -129,11 +133,11 @@ pub(super) fn create_stateful_pod(
 pub(super) fn create_missing_persistent_volume_claims(
     cx: &mut SyncContext<'_>,
     set: &StatefulSet,
-    templates: &[ClaimTemplate],
+    claims: &Claims,
     pod: &Pod,
 ) -> Result<(), ApiError> {
-    create_persistent_volume_claims(cx, set, templates, &pod.meta.name)?;
-    update_pod_claim_for_retention_policy(cx, set, templates, pod)
+    create_persistent_volume_claims(cx, set, claims, &pod.meta.name)?;
+    update_pod_claim_for_retention_policy(cx, set, claims, pod)
         .inspect_err(|error| record_pod_event(cx, set, UPDATE, &pod.meta.name, Some(error)))
 }
 
@@ -144,28 +148,28 @@ pub(super) fn create_missing_persistent_volume_claims(
 pub(super) fn update_stateful_pod(
     cx: &mut SyncContext<'_>,
     set: &StatefulSet,
-    templates: &[ClaimTemplate],
+    claims: &Claims,
     pod: &Pod,
 ) -> Result<(), ApiError> {
     let name = pod.meta.name.clone();
     let Some(ordinal) = member_ordinal(&set.meta.name, &name) else { return Ok(()) };
-    let own_name = pod_name(set, ordinal);
+    let own_name = with_decimal(ordinal, |index| pod_name(set, index));
     let mut new = pod.clone();
     if !identity_matches(set, pod) {
         new.meta.labels.insert(POD_NAME_LABEL, name.as_str());
         new.meta.labels.insert(POD_INDEX_LABEL, ordinal.to_string());
     }
-    if !storage_matches(set, templates, pod) {
+    if !storage_matches(set, claims, pod) {
         let mut spec = pod.spec.api().clone();
         spec.volumes = volumes(set, spec.volumes);
         new.spec = Arc::new(PodSpec::new(spec).with_hostname(pod.spec.hostname()));
-        if let Err(error) = create_persistent_volume_claims(cx, set, templates, &own_name) {
+        if let Err(error) = create_persistent_volume_claims(cx, set, claims, &own_name) {
             record_pod_event(cx, set, UPDATE, &name, Some(&error));
             return Err(error);
         }
     }
-    if !claims_match_retention_policy(cx, set, templates, pod)
-        && let Err(error) = update_pod_claim_for_retention_policy(cx, set, templates, pod)
+    if !claims_match_retention_policy(cx, set, claims, pod)
+        && let Err(error) = update_pod_claim_for_retention_policy(cx, set, claims, pod)
     {
         record_pod_event(cx, set, UPDATE, &name, Some(&error));
         return Err(error);

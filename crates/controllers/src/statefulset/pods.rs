@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use seatrial_api::{LabelSelector, Pod, StatefulSet, Str, Time};
+use seatrial_machinery::NumberSet;
 
-use super::claims::ClaimTemplate;
+use super::claims::Claims;
 use super::utils::{
     end_ordinal, is_running_and_ready, is_unavailable, member_ordinal, min_ready_seconds, pod_revision, spec_of,
     start_ordinal,
@@ -64,14 +65,19 @@ impl Tally {
 }
 
 /// The pods of one set.
+///
+/// A place is an ordinal in range, counted from the first one: pods there lie in a list, and sets of places are bits.
 #[derive(Debug)]
 pub(super) struct SetPods {
     namespace: Str,
     name: Str,
     selector: LabelSelector,
-    pods: BTreeMap<i32, Arc<Pod>>,
-    /// What the pods' claims have in common; made anew with the generation.
-    claims: Arc<[ClaimTemplate]>,
+    /// What the set says of its pods' claims; made anew with the generation.
+    claims: Arc<Claims>,
+    /// The pods in range, by their places.
+    places: Vec<Option<Arc<Pod>>>,
+    /// The pods out of range, by their ordinals.
+    outside: BTreeMap<i32, Arc<Pod>>,
     /// Owned pods that the set no longer selects.
     unmatched: BTreeMap<i32, Arc<Pod>>,
     tally: Tally,
@@ -80,14 +86,14 @@ pub(super) struct SetPods {
     start: i32,
     end: i32,
     /// Places to look at: something happened to their pods or claims since they were looked at, or they have no pod.
-    pub(super) due: BTreeSet<i32>,
+    due: NumberSet,
     /// Those of them at which no more happened than that the pod's status was written: it is what it should be, and so are
     /// its claims.
-    checked: BTreeSet<i32>,
+    checked: NumberSet,
     /// Places whose pods may not be available, or are not there.
-    pub(super) unavailable: BTreeSet<i32>,
+    unavailable: NumberSet,
     /// Places whose pods are not of the update revision.
-    outdated: BTreeSet<i32>,
+    outdated: NumberSet,
     /// Pods out of range, and those of them to look at.
     condemned: BTreeSet<i32>,
     pub(super) condemned_due: BTreeSet<i32>,
@@ -100,17 +106,18 @@ impl SetPods {
             namespace: set.meta.namespace.clone(),
             name: set.meta.name.clone(),
             selector: LabelSelector::from_api(spec_of(set).selector.clone()),
-            pods: BTreeMap::new(),
-            claims: ClaimTemplate::all_of(set),
+            claims: Claims::of(set),
+            places: Vec::new(),
+            outside: BTreeMap::new(),
             unmatched: BTreeMap::new(),
             tally: Tally::default(),
             made_for: None,
             start: 0,
             end: -1,
-            due: BTreeSet::new(),
-            checked: BTreeSet::new(),
-            unavailable: BTreeSet::new(),
-            outdated: BTreeSet::new(),
+            due: NumberSet::default(),
+            checked: NumberSet::default(),
+            unavailable: NumberSet::default(),
+            outdated: NumberSet::default(),
             condemned: BTreeSet::new(),
             condemned_due: BTreeSet::new(),
         };
@@ -128,29 +135,59 @@ impl SetPods {
         &self.selector
     }
 
+    /// The place of an ordinal, if it is in range.
+    #[inline]
+    fn place_of(&self, ordinal: i32) -> Option<usize> {
+        let is_in_range = (self.start..=self.end).contains(&ordinal);
+        is_in_range.then(|| usize::try_from(i64::from(ordinal) - i64::from(self.start)).ok()).flatten()
+    }
+
+    /// The ordinal of a place.
+    fn ordinal_at(&self, place: usize) -> i32 {
+        // Places are made from ordinals, so that they have one.
+        self.start.saturating_add(i32::try_from(place).unwrap_or(i32::MAX))
+    }
+
     /// A pod that the set owns is new, or changed.
     pub(super) fn put(&mut self, pod: &Arc<Pod>) {
         let Some(ordinal) = member_ordinal(&self.name, &pod.meta.name) else { return };
-        if let Some(place) = self.pods.get_mut(&ordinal).filter(|old| differs_in_status_alone(old, pod)) {
-            let old = std::mem::replace(place, Arc::clone(pod));
+        let place = self.place_of(ordinal);
+        let there = match place {
+            Some(place) => self.places.get_mut(place).and_then(Option::as_mut),
+            None => self.outside.get_mut(&ordinal),
+        };
+        if let Some(there) = there.filter(|old| differs_in_status_alone(old, pod)) {
+            let old = std::mem::replace(there, Arc::clone(pod));
             self.tally.recount(&old, pod);
             return self.note_status(ordinal);
         }
         self.take(ordinal);
         if self.selector.matches(&pod.meta.labels) {
             self.tally.count(pod, 1);
-            self.pods.insert(ordinal, Arc::clone(pod));
+            self.insert(ordinal, Arc::clone(pod));
         } else {
             self.unmatched.insert(ordinal, Arc::clone(pod));
         }
         self.note(ordinal);
     }
 
+    fn insert(&mut self, ordinal: i32, pod: Arc<Pod>) {
+        match self.place_of(ordinal) {
+            Some(place) => {
+                if place >= self.places.len() {
+                    self.places.resize(place + 1, None);
+                }
+                self.places[place] = Some(pod);
+            }
+            None => drop(self.outside.insert(ordinal, pod)),
+        }
+    }
+
     /// A pod is gone, or no longer the set's.
     pub(super) fn remove(&mut self, pod: &Pod) {
         let Some(ordinal) = member_ordinal(&self.name, &pod.meta.name) else { return };
         let is_same = |other: &Arc<Pod>| other.meta.uid == pod.meta.uid;
-        if self.pods.get(&ordinal).or(self.unmatched.get(&ordinal)).is_some_and(is_same) {
+        if self.get(ordinal).or(self.unmatched.get(&ordinal)).is_some_and(is_same) {
             self.take(ordinal);
             self.note(ordinal);
         }
@@ -158,47 +195,58 @@ impl SetPods {
 
     fn take(&mut self, ordinal: i32) {
         self.unmatched.remove(&ordinal);
-        if let Some(old) = self.pods.remove(&ordinal) {
+        let old = match self.place_of(ordinal) {
+            Some(place) => self.places.get_mut(place).and_then(Option::take),
+            None => self.outside.remove(&ordinal),
+        };
+        if let Some(old) = old {
             self.tally.count(&old, -1);
         }
     }
 
     /// The status of the pod at a place was written.
     fn note_status(&mut self, ordinal: i32) {
-        if !(self.start..=self.end).contains(&ordinal) || self.made_for.is_none() {
-            return self.note(ordinal);
-        }
+        let Some(place) = self.place_of(ordinal).filter(|_| self.made_for.is_some()) else { return self.note(ordinal) };
         // A place that was looked at is as it should be.
-        if self.due.insert(ordinal) {
-            self.checked.insert(ordinal);
+        if self.due.insert(place) {
+            self.checked.insert(place);
         }
-        self.unavailable.insert(ordinal);
+        self.unavailable.insert(place);
     }
 
     /// Whether all that is to be looked at is the status of the pod at a place.
     pub(super) fn is_checked(&self, ordinal: i32) -> bool {
-        self.checked.contains(&ordinal)
+        self.place_of(ordinal).is_some_and(|place| self.checked.contains(place))
     }
 
     /// A place was looked at, and is as it should be.
     pub(super) fn set_done(&mut self, ordinal: i32) {
-        self.due.remove(&ordinal);
-        self.checked.remove(&ordinal);
+        if let Some(place) = self.place_of(ordinal) {
+            self.due.remove(place);
+            self.checked.remove(place);
+        }
+    }
+
+    /// The pod at a place is available.
+    pub(super) fn set_available(&mut self, ordinal: i32) {
+        if let Some(place) = self.place_of(ordinal) {
+            self.unavailable.remove(place);
+        }
     }
 
     /// Something happened at a place.
     pub(super) fn note(&mut self, ordinal: i32) {
-        self.checked.remove(&ordinal);
         let Some((_, update)) = &self.made_for else { return };
-        let pod = self.pods.get(&ordinal);
+        let pod = self.get(ordinal);
         let is_outdated = pod.is_some_and(|pod| pod_revision(pod) != *update);
-        if (self.start..=self.end).contains(&ordinal) {
-            self.due.insert(ordinal);
-            self.unavailable.insert(ordinal);
+        if let Some(place) = self.place_of(ordinal) {
+            self.checked.remove(place);
+            self.due.insert(place);
+            self.unavailable.insert(place);
             if is_outdated {
-                self.outdated.insert(ordinal);
+                self.outdated.insert(place);
             } else {
-                self.outdated.remove(&ordinal);
+                self.outdated.remove(place);
             }
         } else if pod.is_some() {
             self.condemned.insert(ordinal);
@@ -216,33 +264,43 @@ impl SetPods {
             return;
         }
         if self.made_for.as_ref().is_none_or(|(generation, _)| *generation != set.meta.generation) {
-            self.claims = ClaimTemplate::all_of(set);
+            self.claims = Claims::of(set);
         }
         self.made_for = Some((set.meta.generation, update.clone()));
-        (self.start, self.end) = (start_ordinal(set), end_ordinal(set));
-        for places in [
-            &mut self.due,
-            &mut self.checked,
-            &mut self.unavailable,
-            &mut self.outdated,
-            &mut self.condemned,
-            &mut self.condemned_due,
-        ] {
+        self.move_range(start_ordinal(set), end_ordinal(set));
+        for places in [&mut self.due, &mut self.checked, &mut self.unavailable, &mut self.outdated] {
             places.clear();
         }
-        let outside = self.pods.keys().copied().filter(|ordinal| !(self.start..=self.end).contains(ordinal));
-        let all: Vec<i32> = (self.start..=self.end).chain(outside).collect();
-        all.into_iter().for_each(|ordinal| self.note(ordinal));
+        self.condemned.clear();
+        self.condemned_due.clear();
+        let outside: Vec<i32> = self.outside.keys().copied().collect();
+        (self.start..=self.end).chain(outside).for_each(|ordinal| self.note(ordinal));
     }
 
-    /// What the pods' claims have in common.
-    pub(super) fn claim_templates(&self) -> Arc<[ClaimTemplate]> {
+    /// Pods lie elsewhere where other ordinals are in range.
+    fn move_range(&mut self, start: i32, end: i32) {
+        if (self.start, self.end) == (start, end) {
+            return;
+        }
+        let inside = std::mem::take(&mut self.places);
+        let inside: Vec<(i32, Arc<Pod>)> =
+            inside.into_iter().enumerate().filter_map(|(place, pod)| Some((self.ordinal_at(place), pod?))).collect();
+        let outside = std::mem::take(&mut self.outside);
+        (self.start, self.end) = (start, end);
+        inside.into_iter().chain(outside).for_each(|(ordinal, pod)| self.insert(ordinal, pod));
+    }
+
+    /// What the set says of its pods' claims.
+    pub(super) fn claims(&self) -> Arc<Claims> {
         Arc::clone(&self.claims)
     }
 
-    /// The pod of a place.
+    /// The pod with an ordinal.
     pub(super) fn get(&self, ordinal: i32) -> Option<&Arc<Pod>> {
-        self.pods.get(&ordinal)
+        match self.place_of(ordinal) {
+            Some(place) => self.places.get(place)?.as_ref(),
+            None => self.outside.get(&ordinal),
+        }
     }
 
     /// Owned pods that the set no longer selects.
@@ -250,10 +308,19 @@ impl SetPods {
         self.unmatched.values()
     }
 
-    /// The next place from one on that is to be looked at, or may stop a set that goes one by one.
+    /// The next place from an ordinal on that is to be looked at.
+    pub(super) fn next_due(&self, from: i32) -> Option<i32> {
+        self.next_of(&self.due, from)
+    }
+
+    /// The next place from an ordinal on that is to be looked at, or may stop a set that goes one by one.
     pub(super) fn next_in_order(&self, from: i32) -> Option<i32> {
-        let next = |places: &BTreeSet<i32>| places.range(from..).next().copied();
-        [next(&self.due), next(&self.unavailable)].into_iter().flatten().min()
+        [self.next_of(&self.due, from), self.next_of(&self.unavailable, from)].into_iter().flatten().min()
+    }
+
+    fn next_of(&self, places: &NumberSet, from: i32) -> Option<i32> {
+        let place = usize::try_from(i64::from(from) - i64::from(self.start)).unwrap_or(0);
+        places.first_from(place).map(|place| self.ordinal_at(place))
     }
 
     /// The highest place up to one, but not below another, whose pod is outdated or may not be available.
@@ -261,12 +328,10 @@ impl SetPods {
         if first > last {
             return None;
         }
-        // Mostly the last place of all is the one.
-        let last_of = |places: &BTreeSet<i32>| match places.last() {
-            Some(place) if *place > last => places.range(first..=last).next_back().copied(),
-            place => place.copied().filter(|place| *place >= first),
-        };
-        [last_of(&self.outdated), last_of(&self.unavailable)].into_iter().flatten().max()
+        let place = usize::try_from(i64::from(last) - i64::from(self.start)).ok()?;
+        let last_of = |places: &NumberSet| places.last_to(place).map(|place| self.ordinal_at(place));
+        let found = [last_of(&self.outdated), last_of(&self.unavailable)].into_iter().flatten().max();
+        found.filter(|ordinal| *ordinal >= first)
     }
 
     /// Whether there are pods out of range, or were when they were looked at last.
@@ -276,14 +341,14 @@ impl SetPods {
 
     /// The condemned pod with the highest ordinal.
     pub(super) fn last_condemned(&self) -> Option<&Arc<Pod>> {
-        self.pods.get(self.condemned.last()?)
+        self.get(*self.condemned.last()?)
     }
 
     /// Whether this is the first pod that is not available: no replica is, and it is the lowest of the condemned.
     pub(super) fn is_first_unavailable(&self, pod: &Pod, min_ready_seconds: i32, now: Time) -> bool {
         let unavailable = |p: &Arc<Pod>| is_unavailable(p, min_ready_seconds, now);
-        let replica_is = self.unavailable.iter().any(|o| self.pods.get(o).is_none_or(unavailable));
-        let mut condemned = self.condemned.iter().filter_map(|o| self.pods.get(o));
+        let replica_is = self.unavailable.iter().any(|place| self.get(self.ordinal_at(place)).is_none_or(unavailable));
+        let mut condemned = self.condemned.iter().filter_map(|o| self.get(*o));
         !replica_is && condemned.find(|p| unavailable(p)).is_some_and(|p| p.meta.uid == pod.meta.uid)
     }
 

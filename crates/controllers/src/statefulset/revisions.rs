@@ -20,7 +20,7 @@ use seatrial_machinery::{ControllerRefManager, SyncContext};
 use serde_json::{Value, json};
 
 use super::controller::StatefulSetController;
-use super::pod_control::stateful_pod_spec;
+use super::pod_control::{stateful_pod_labels, stateful_pod_spec};
 use super::pods::SetPods;
 use super::utils::spec_of;
 
@@ -29,10 +29,19 @@ use super::utils::spec_of;
 pub(super) struct RevisionCache {
     /// By set: the generation that was looked at, and its revision's data.
     data: FxHashMap<Uid, (i64, Arc<Data>)>,
-    /// By revision and set: the template in it, and the spec of the set's pods.
-    templates: BTreeMap<(Uid, Uid), (Arc<PodTemplateSpec>, Arc<PodSpec>)>,
+    /// By revision and set: what the set's pods share.
+    parts: BTreeMap<(Uid, Uid), Arc<PodParts>>,
     /// By revision: its data.
     texts: FxHashMap<Uid, Arc<str>>,
+}
+
+/// What the pods of a set share that are made from a revision.
+#[derive(Debug)]
+pub(super) struct PodParts {
+    pub(super) template: Arc<PodTemplateSpec>,
+    pub(super) spec: Arc<PodSpec>,
+    /// See [`stateful_pod_labels`].
+    pub(super) labels: StrMap,
 }
 
 /// A set's revision as it would be stored.
@@ -46,7 +55,7 @@ impl RevisionCache {
     /// A set is gone.
     pub(super) fn forget(&mut self, set: &Uid) {
         self.data.remove(set);
-        self.templates.retain(|(_, of), _| of != set);
+        self.parts.retain(|(_, of), _| of != set);
     }
 
     /// Mirrors `getPatch`: the template, to replace whatever is there.
@@ -69,22 +78,17 @@ impl RevisionCache {
         self.texts.entry(revision.meta.uid.clone()).or_insert_with(|| canonical_json(data_of(revision)).into())
     }
 
-    /// The template in a revision, and the spec of a set's pods that are made from it. Mirrors `ApplyRevision`.
-    pub(super) fn template_of(
-        &mut self,
-        revision: &ControllerRevision,
-        set: &StatefulSet,
-    ) -> (Arc<PodTemplateSpec>, Arc<PodSpec>) {
+    /// What a set's pods share that are made from a revision. Mirrors `ApplyRevision`.
+    pub(super) fn parts_of(&mut self, revision: &ControllerRevision, set: &StatefulSet) -> Arc<PodParts> {
         let of = || {
             let template = data_of(revision).pointer("/spec/template").cloned().unwrap_or_default();
             let api: corev1::PodTemplateSpec = serde_json::from_value(template).unwrap_or_default();
             let template = PodTemplateSpec::from_api(api);
-            let spec = stateful_pod_spec(set, &template);
-            (Arc::new(template), Arc::new(spec))
+            let spec = Arc::new(stateful_pod_spec(set, &template));
+            let labels = stateful_pod_labels(&template, &revision.meta.name);
+            Arc::new(PodParts { template: Arc::new(template), spec, labels })
         };
-        let (template, spec) =
-            self.templates.entry((revision.meta.uid.clone(), set.meta.uid.clone())).or_insert_with(of);
-        (Arc::clone(template), Arc::clone(spec))
+        Arc::clone(self.parts.entry((revision.meta.uid.clone(), set.meta.uid.clone())).or_insert_with(of))
     }
 }
 
@@ -177,7 +181,7 @@ impl StatefulSetController {
         for revision in &history[..history.len().saturating_sub(limit)] {
             let key = ObjectKey::new(Kind::ControllerRevision, &revision.meta.namespace, &revision.meta.name);
             cx.client.delete(&key, &Default::default())?;
-            self.revisions.templates.remove(&(revision.meta.uid.clone(), set.meta.uid.clone()));
+            self.revisions.parts.remove(&(revision.meta.uid.clone(), set.meta.uid.clone()));
             self.revisions.texts.remove(&revision.meta.uid);
         }
         Ok(())

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use k8s_openapi::api::apps::v1::StatefulSetSpec;
-use seatrial_api::{Pod, PodPhase, StatefulSet, Time};
+use seatrial_api::{Pod, PodPhase, StatefulSet, Str, Time};
 
 /// The label with the pod's own name. Mirrors `StatefulSetPodNameLabel`.
 pub(super) const POD_NAME_LABEL: &str = "statefulset.kubernetes.io/pod-name";
@@ -47,18 +47,25 @@ pub(super) fn min_ready_seconds(set: &StatefulSet) -> i32 {
     set.body.spec.as_ref().and_then(|s| s.min_ready_seconds).unwrap_or(0)
 }
 
-/// The name of a pod of a set. Mirrors `getPodName`.
-pub(super) fn pod_name(set: &StatefulSet, ordinal: i32) -> String {
-    format!("{}-{ordinal}", set.meta.name)
+/// The name of the pod of a set with an ordinal. Mirrors `getPodName`.
+pub(super) fn pod_name(set: &StatefulSet, ordinal: &str) -> Str {
+    Str::concat(&[&set.meta.name, "-", ordinal])
 }
 
 /// The set's name and the ordinal in a pod's name. Mirrors `getParentNameAndOrdinal`.
 pub(super) fn parent_name_and_ordinal(pod: &str) -> Option<(&str, i32)> {
-    let (parent, ordinal) = pod.rsplit_once('-')?;
-    if ordinal.is_empty() || !ordinal.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
+    // From the last digit on: a digit that makes the number too large counts for as much as any that does.
+    let (mut ordinal, mut weight, mut start) = (0u64, 1u64, pod.len());
+    for byte in pod.bytes().rev() {
+        if !byte.is_ascii_digit() {
+            let is_split = byte == b'-' && start < pod.len();
+            return is_split.then(|| Some((&pod[..start - 1], i32::try_from(ordinal).ok()?))).flatten();
+        }
+        ordinal = ordinal.saturating_add(weight.saturating_mul(u64::from(byte - b'0')));
+        weight = weight.saturating_mul(10);
+        start -= 1;
     }
-    Some((parent, ordinal.parse().ok()?))
+    None
 }
 
 /// The ordinal of a pod, if its name is one of the set's. Mirrors `getOrdinal` and `isMemberOf`.
@@ -117,6 +124,14 @@ mod tests {
             ("web-", None),
             ("web-1a", None),
             ("web-99999999999", None),
+            ("web-2147483647", Some(("web", i32::MAX))),
+            ("web-2147483648", None),
+            ("web-000000000000000000000000000001", Some(("web", 1))),
+            ("web-100000000000000000000000000000", None),
+            ("web--1", Some(("web-", 1))),
+            ("-1", Some(("", 1))),
+            ("12", None),
+            ("", None),
         ];
         for (name, want) in rows {
             assert_eq!(parent_name_and_ordinal(name), want, "{name}");

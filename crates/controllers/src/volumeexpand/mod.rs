@@ -5,9 +5,7 @@
 use seatrial_api::quantity::Quantity;
 use seatrial_api::{ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Resource};
 use seatrial_machinery::volumes::{claim_phase, is_volume_bound_to_claim, volume_name};
-use seatrial_machinery::{
-    Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext, requested_storage,
-};
+use seatrial_machinery::{Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
 
 const EXTERNAL: &str = "waiting for an external controller to expand this PVC";
 
@@ -36,23 +34,23 @@ impl Controller for VolumeExpandController {
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
-        let claim = cx.informers.persistent_volume_claims.get(&key.namespace, &key.name).cloned();
+        let claim = cx.informers.persistent_volume_claims.get(&key.namespace, &key.name);
         let Some(claim) = claim else { return Ok(()) };
-        let volume = cx.informers.persistent_volumes.get("", volume_name(&claim));
-        let is_bound = |volume: &PersistentVolume| is_volume_bound_to_claim(volume, &claim);
-        if is_more(request(&claim), capacity(&claim)) && volume.is_some_and(|volume| is_bound(volume)) {
-            cx.client.event(&ObjectRef::of(&*claim), &EventText::normal("ExternalExpanding", EXTERNAL));
+        let volume = cx.informers.persistent_volumes.get("", volume_name(claim));
+        let is_bound = |volume: &PersistentVolume| is_volume_bound_to_claim(volume, claim);
+        if is_more(request(claim), capacity(claim)) && volume.is_some_and(|volume| is_bound(volume)) {
+            cx.client.event(&ObjectRef::of(&**claim), &EventText::normal("ExternalExpanding", EXTERNAL));
         }
         Ok(())
     }
 }
 
 fn request(claim: &PersistentVolumeClaim) -> Option<Quantity> {
-    claim.body.spec.as_ref().and_then(|spec| requested_storage(spec))
+    claim.body.spec.requested_storage()
 }
 
 fn capacity(claim: &PersistentVolumeClaim) -> Option<Quantity> {
-    Quantity::try_from(claim.body.status.as_ref()?.capacity.as_ref()?.get("storage")?).ok()
+    claim.body.status.capacity()
 }
 
 fn is_more(a: Option<Quantity>, b: Option<Quantity>) -> bool {

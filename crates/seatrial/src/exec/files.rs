@@ -248,17 +248,16 @@ fn has_below(tree: &Tree, path: &str) -> bool {
 }
 
 fn is_retained(volume: &PersistentVolume) -> bool {
-    let policy = volume.body.spec.as_ref().and_then(|s| s.persistent_volume_reclaim_policy.as_deref());
-    policy.unwrap_or("Retain") == "Retain"
+    volume.body.spec.api().persistent_volume_reclaim_policy.as_deref().unwrap_or("Retain") == "Retain"
 }
 
 /// Where the bytes of a volume live: what two objects name alike is one and the same disk.
 pub(crate) fn place_of(volume: &PersistentVolume) -> Place {
-    let spec = volume.body.spec.as_ref();
-    let place = spec.and_then(|spec| match (&spec.csi, &spec.nfs) {
-        (Some(csi), _) => Some(format!("{}:{}", csi.driver, csi.volume_handle)),
+    let spec = volume.body.spec.api();
+    let place = match (&spec.csi, &spec.nfs) {
+        (Some(csi), _) => Some(format!("{}:{}", csi.driver, volume.csi_handle())),
         (None, Some(nfs)) => Some(format!("{}:{}", nfs.server, nfs.path)),
         _ => None,
-    });
+    };
     Place::Volume(place.unwrap_or_else(|| volume.meta.uid.to_string()))
 }

@@ -161,11 +161,7 @@ impl Cluster {
         if claim.kind() != Kind::PersistentVolumeClaim {
             return Vec::new();
         }
-        let uses = |pod: &Pod| {
-            let volumes = pod.spec.api().volumes.iter().flatten();
-            let mut claims = volumes.filter_map(|v| v.persistent_volume_claim.as_ref());
-            claims.any(|source| *source.claim_name == *meta.name)
-        };
+        let uses = |pod: &Pod| pod.claims().any(|(name, is_own)| !is_own && name == meta.name);
         let owns =
             |pod: &Pod| meta.owner_references.iter().any(|owner| owner.kind == "Pod" && owner.uid == pod.meta.uid);
         let pods = self.api_server().store().list_as::<Pod>(Some(&meta.namespace));
@@ -179,5 +175,33 @@ impl Cluster {
             pods.into_iter().filter(|p| p.meta.is_controlled_by(&owner.meta().uid)).map(|p| p.status.phase).collect();
         let count = |phase: PodPhase| mine.iter().filter(|p| **p == phase).count();
         [PodPhase::Running, PodPhase::Pending, PodPhase::Succeeded, PodPhase::Failed].map(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seatrial_api::Kind;
+
+    use crate::Cluster;
+
+    /// The pods of a set share a spec in which the names of their claims are left out.
+    #[test]
+    fn the_pods_of_a_set_use_their_claims() {
+        let mut cluster = Cluster::builder().nodes(1).build();
+        let manifest = "\
+{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: disk}, provisioner: sim.seatrial.dev/disk}
+---
+{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db}, spec: {replicas: 2, serviceName: db, selector: {matchLabels: {app: db}},
+  template: {metadata: {labels: {app: db}}, spec: {containers: [{name: c, image: 'db:1'}]}}, volumeClaimTemplates: [{metadata: {name: data},
+    spec: {accessModes: [ReadWriteOnce], storageClassName: disk, resources: {requests: {storage: 1Gi}}}}]}}";
+        cluster.create_yaml(manifest).expect("valid objects");
+        cluster.settle().expect("it settles");
+        for name in ["db-0", "db-1"] {
+            let claims = cluster.api_server().store();
+            let claim = claims.lookup(Kind::PersistentVolumeClaim, "default", &format!("data-{name}"));
+            let page = cluster.described(claim.expect("the claim of the pod")).expect("a page");
+            let user = page.lines().find_map(|line| line.strip_prefix("Used By:")).map(str::trim);
+            assert_eq!(user, Some(name), "{page}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Default classes, finalizers, and who may grow.
 
-use seatrial_api::{Kind, ObjectKey, Time};
+use seatrial_api::{ClaimSpec, Kind, ObjectKey, PersistentVolumeClaim, Shared, Time};
 use serde_json::{Value, json};
 
 use crate::Body;
@@ -51,6 +51,34 @@ fn the_newest_default_class_is_given_to_claims_that_say_nothing() {
     assert_eq!(given.pointer("/metadata/finalizers"), Some(&json!(["kubernetes.io/pvc-protection"])));
     let explicit = claim(&mut server, "explicit", json!({"storageClassName": ""}));
     assert_eq!(explicit.pointer("/spec/storageClassName"), Some(&json!("")), "no class is a class of its own");
+}
+
+#[test]
+fn claims_that_share_a_spec_share_it_with_the_default_class_of_the_moment() {
+    let mut server = server();
+    class(&mut server, "old", true, NOW);
+    let spec = |size: &str| -> Shared<ClaimSpec> {
+        let spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}});
+        ClaimSpec::new(serde_json::from_value(spec).expect("a spec")).into()
+    };
+    let (one, two) = (spec("1Gi"), spec("2Gi"));
+    let create = |server: &mut ApiServer, name: &str, spec: &Shared<ClaimSpec>| {
+        let mut claim = PersistentVolumeClaim { meta: Default::default(), body: Default::default() };
+        (claim.meta.name, claim.meta.namespace) = (name.into(), "default".into());
+        claim.body.spec = spec.clone();
+        let made = server.create(&RequestInfo::new(NOW, "test"), claim).expect("a valid claim");
+        let class = made.body.spec.api().storage_class_name.clone().unwrap_or_default();
+        (made.body.spec.clone(), class, made.body.spec.requested_storage().map(|size| size.to_string()))
+    };
+    let made = ["a", "b"].map(|name| create(&mut server, name, &one));
+    assert!(made[0].0.ptr_eq(&made[1].0) && made[1].1 == "old");
+    let other = create(&mut server, "c", &two);
+    assert_eq!((other.1.as_str(), other.2.as_deref()), ("old", Some("2Gi")));
+    class(&mut server, "new", true, NOW.plus_seconds(5));
+    for (name, spec, size) in [("d", &two, "2Gi"), ("e", &one, "1Gi"), ("f", &one, "1Gi")] {
+        let made = create(&mut server, name, spec);
+        assert_eq!((made.1.as_str(), made.2.as_deref()), ("new", Some(size)), "{name}");
+    }
 }
 
 #[test]

@@ -80,26 +80,23 @@ fn disk(cluster: &Cluster, pod: &Pod, volume: &corev1::Volume) -> (Place, String
 
 fn volume_of_claim<'a>(cluster: &'a Cluster, pod: &Pod, claim: &str) -> Option<&'a PersistentVolume> {
     let claim = cluster.server.get::<PersistentVolumeClaim>(&pod.meta.namespace, claim).ok()?;
-    let name = claim.body.spec.as_ref()?.volume_name.clone()?;
-    cluster.server.get::<PersistentVolume>("", &name).ok().map(|volume| &**volume)
+    cluster.server.get::<PersistentVolume>("", &claim.body.volume_name).ok().map(|volume| &**volume)
 }
 
 fn disk_of(volume: &PersistentVolume, pod: &Pod, claim: &str) -> (Place, String, String, u64) {
-    let spec = volume.body.spec.as_ref();
-    let capacity = spec.and_then(|s| s.capacity.as_ref()).and_then(|c| c.get("storage")).and_then(|q| bytes(&q.0));
+    let spec = volume.body.spec.api();
+    let capacity = spec.capacity.as_ref().and_then(|c| c.get("storage")).and_then(|q| bytes(&q.0));
     let size = capacity.unwrap_or(NODE_DISK_BYTES);
     // A path on a node is what it is, whichever object names it.
-    let host = spec.and_then(|s| s.host_path.as_ref().map(|h| &h.path).or(s.local.as_ref().map(|l| &l.path)));
+    let host = spec.host_path.as_ref().map(|h| &h.path).or(spec.local.as_ref().map(|l| &l.path));
     if let Some(path) = host {
         return (Place::Node(pod.node_name.to_string()), clean(path), "/dev/sda1".to_owned(), size);
     }
     let place = place_of(volume);
-    let device = match spec.map(|s| (&s.csi, &s.nfs)) {
-        Some((_, Some(nfs))) => format!("{}:{}", nfs.server, nfs.path),
+    let device = match (&spec.csi, &spec.nfs) {
+        (_, Some(nfs)) => format!("{}:{}", nfs.server, nfs.path),
         // As file servers name what they export for a claim.
-        Some((Some(csi), None)) => {
-            format!("{}:/{}-{claim}-{}", csi.driver, pod.meta.namespace, csi.volume_handle)
-        }
+        (Some(csi), None) => format!("{}:/{}-{claim}-{}", csi.driver, pod.meta.namespace, volume.csi_handle()),
         _ => format!("/dev/{}", volume.meta.name),
     };
     (place, "/".to_owned(), device, size)

@@ -149,29 +149,26 @@ pub(super) fn go_list<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> Stri
     format!("[{}]", items.join(" "))
 }
 
-fn status_line(out: &mut TabWriter, meta: &ObjectMeta, phase: Option<&str>, around: &Surroundings<'_>) {
+fn status_line(out: &mut TabWriter, meta: &ObjectMeta, phase: &str, around: &Surroundings<'_>) {
     match meta.deletion.as_deref() {
         Some(deletion) => {
             let lasts = age(Some(deletion.timestamp), around.now);
             out.line(0, &format!("Status:\tTerminating (lasts {lasts})"));
         }
-        None => out.line(0, &format!("Status:\t{}", phase.unwrap_or_default())),
+        None => out.line(0, &format!("Status:\t{phase}")),
     }
 }
 
 /// The page of a PersistentVolume.
 pub(super) fn describe_volume(out: &mut TabWriter, pv: &PersistentVolume, around: &Surroundings<'_>) {
-    let no_spec = corev1::PersistentVolumeSpec::default();
-    let spec = pv.body.spec.as_deref().unwrap_or(&no_spec);
-    let status = pv.body.status.as_ref();
+    let (spec, status) = (pv.body.spec.api(), &pv.body.status);
     out.line(0, &format!("Name:\t{}", pv.meta.name));
     labels(out, 0, "Labels", &pv.meta.labels);
     annotations(out, 0, "Annotations", &pv.meta.annotations);
     out.line(0, &format!("Finalizers:\t{}", go_list(pv.meta.finalizers.iter())));
     out.line(0, &format!("StorageClass:\t{}", class_of_volume(pv)));
-    status_line(out, &pv.meta, status.and_then(|s| s.phase.as_deref()), around);
-    let claim = spec.claim_ref.as_ref();
-    let claim = claim.map(|c| format!("{}/{}", text(c.namespace.as_deref()), text(c.name.as_deref())));
+    status_line(out, &pv.meta, &status.phase, around);
+    let claim = pv.body.claim_ref.as_ref().map(|claim| format!("{}/{}", claim.namespace, claim.name));
     out.line(0, &format!("Claim:\t{}", claim.unwrap_or_default()));
     out.line(0, &format!("Reclaim Policy:\t{}", text(spec.persistent_volume_reclaim_policy.as_deref())));
     out.line(0, &format!("Access Modes:\t{}", access_modes(spec.access_modes.as_deref())));
@@ -181,9 +178,9 @@ pub(super) fn describe_volume(out: &mut TabWriter, pv: &PersistentVolume, around
     let capacity = spec.capacity.as_ref().and_then(|c| c.get("storage")).map_or("0", |q| q.0.as_str());
     out.line(0, &format!("Capacity:\t{capacity}"));
     node_affinity(out, spec.node_affinity.as_ref().and_then(|a| a.required.as_ref()));
-    out.line(0, &format!("Message:\t{}", text(status.and_then(|s| s.message.as_deref()))));
+    out.line(0, &format!("Message:\t{}", status.message));
     out.line(0, "Source:");
-    source_lines(out, spec);
+    source_lines(out, pv);
 }
 
 fn node_affinity(out: &mut TabWriter, required: Option<&corev1::NodeSelector>) {
@@ -204,7 +201,8 @@ fn node_affinity(out: &mut TabWriter, required: Option<&corev1::NodeSelector>) {
     }
 }
 
-fn source_lines(out: &mut TabWriter, spec: &corev1::PersistentVolumeSpec) {
+fn source_lines(out: &mut TabWriter, pv: &PersistentVolume) {
+    let spec = pv.body.spec.api();
     let (type_, rows) = if let Some(h) = &spec.host_path {
         (HOST_PATH, host_path_rows(h))
     } else if let Some(n) = &spec.nfs {
@@ -215,7 +213,7 @@ fn source_lines(out: &mut TabWriter, spec: &corev1::PersistentVolumeSpec) {
         let mut rows = vec![
             ("Driver", c.driver.clone()),
             ("FSType", text(c.fs_type.as_deref())),
-            ("VolumeHandle", c.volume_handle.clone()),
+            ("VolumeHandle", pv.csi_handle().to_owned()),
             ("ReadOnly", flag(c.read_only)),
         ];
         let attributes = c.volume_attributes.iter().flatten().map(|(key, value)| format!("{key}={value}"));
@@ -237,13 +235,11 @@ fn source_lines(out: &mut TabWriter, spec: &corev1::PersistentVolumeSpec) {
 
 /// The page of a PersistentVolumeClaim.
 pub(super) fn describe_claim(out: &mut TabWriter, claim: &PersistentVolumeClaim, around: &Surroundings<'_>) {
-    let (no_spec, no_status) = Default::default();
-    let spec = claim.body.spec.as_deref().unwrap_or(&no_spec);
-    let status: &corev1::PersistentVolumeClaimStatus = claim.body.status.as_deref().unwrap_or(&no_status);
+    let (spec, status) = (claim.body.spec.api(), claim.body.status.api());
     name_lines(out, &claim.meta);
     out.line(0, &format!("StorageClass:\t{}", class_of_claim(claim)));
-    status_line(out, &claim.meta, status.phase.as_deref(), around);
-    let volume = spec.volume_name.as_deref().unwrap_or_default();
+    status_line(out, &claim.meta, claim.body.status.phase(), around);
+    let volume = claim.body.volume_name.as_str();
     out.line(0, &format!("Volume:\t{volume}"));
     labels(out, 0, "Labels", &claim.meta.labels);
     annotations(out, 0, "Annotations", &claim.meta.annotations);

@@ -1,0 +1,130 @@
+//! Which pods name which claim. Stands for the informers' index of pods by claim.
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use seatrial_api::{Pod, Slot, hash_of_place, spread_hash};
+
+/// The slots of pods by the hashes of their claims' names; the names are in the pods.
+#[derive(Debug, Default)]
+pub struct PodsByClaim {
+    claims: HashTable<(u32, Slot)>,
+}
+
+impl PodsByClaim {
+    /// The slots of the pods that name a claim, and maybe of others, in no order.
+    fn slots(&self, namespace: &str, claim: &str) -> impl Iterator<Item = Slot> {
+        let hash = hash_of_place(namespace, claim);
+        self.claims.iter_hash(spread_hash(hash)).filter(move |(other, _)| *other == hash).map(|(_, slot)| *slot)
+    }
+
+    /// The pods that name a claim, in the order of their names. `pod_at` finds the pods that were applied.
+    pub fn pods<'a>(
+        &self,
+        namespace: &str,
+        claim: &str,
+        pod_at: impl Fn(Slot) -> Option<&'a Arc<Pod>>,
+    ) -> impl Iterator<Item = &'a Arc<Pod>> {
+        let names =
+            move |pod: &&Arc<Pod>| pod.meta.namespace == *namespace && pod.claims().any(|(name, _)| name == *claim);
+        let mut found = self.slots(namespace, claim).filter_map(pod_at).filter(names);
+        // Nearly every claim is one pod's.
+        let mut first = found.next();
+        let mut more: Vec<&Arc<Pod>> = found.collect();
+        if !more.is_empty() {
+            more.extend(first.take());
+            more.sort_unstable_by(|a, b| a.meta.name.cmp(&b.meta.name));
+            // A pod may name a claim twice.
+            more.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        }
+        first.into_iter().chain(more)
+    }
+
+    /// Takes a change of a pod over.
+    pub fn apply(&mut self, old: Option<&Pod>, new: Option<&Pod>) {
+        let of = |pod: Option<&'_ Pod>| pod.is_some_and(Pod::has_claims);
+        if !of(old) && !of(new) {
+            return;
+        }
+        if let (Some(old), Some(new)) = (old, new)
+            && Arc::ptr_eq(&old.spec, &new.spec)
+            && old.meta.slot == new.meta.slot
+        {
+            return;
+        }
+        if let Some(old) = old {
+            for (claim, _) in old.claims() {
+                let entry = (hash_of_place(&old.meta.namespace, &claim), old.meta.slot);
+                if let Ok(found) = self.claims.find_entry(spread_hash(entry.0), |other| *other == entry) {
+                    found.remove();
+                }
+            }
+        }
+        if let Some(new) = new {
+            for (claim, _) in new.claims() {
+                let hash = hash_of_place(&new.meta.namespace, &claim);
+                self.claims.insert_unique(spread_hash(hash), (hash, new.meta.slot), |(hash, _)| spread_hash(*hash));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use seatrial_api::{Resource, SlotMap};
+    use serde_json::json;
+
+    use super::*;
+    use crate::Rng;
+
+    fn pod(name: &str, slot: Slot, claims: &[String]) -> Arc<Pod> {
+        let volumes: Vec<_> = claims
+            .iter()
+            .enumerate()
+            .map(|(n, claim)| json!({"name": format!("v{n}"), "persistentVolumeClaim": {"claimName": claim}}))
+            .collect();
+        let pod =
+            json!({"metadata": {"name": name, "namespace": "default"}, "spec": {"containers": [], "volumes": volumes}});
+        let mut pod = Pod::from_api_object(serde_json::from_value(pod).expect("valid")).expect("valid");
+        pod.meta.slot = slot;
+        Arc::new(pod)
+    }
+
+    /// Random pods come, change and go; what is found is what a look at all of them finds.
+    #[test]
+    fn the_pods_of_a_claim_are_found_in_the_order_of_their_names() {
+        let mut rng = Rng::from_seed(5);
+        let (mut index, mut pods) = (PodsByClaim::default(), SlotMap::default());
+        let mut all: BTreeMap<String, Arc<Pod>> = BTreeMap::new();
+        for _ in 0..2_000 {
+            let place = rng.below(12) as usize;
+            let (name, slot) = (format!("p{}", (place * 5) % 12), Slot::at(place));
+            let old = all.get(&name).cloned();
+            if rng.below(4) == 0 {
+                index.apply(old.as_deref(), None);
+                pods.remove(slot);
+                all.remove(&name);
+            } else {
+                // The last two are named after the pod.
+                let claims: Vec<String> = (0..rng.below(4))
+                    .map(|n| if rng.below(2) == 0 { format!("c{}", rng.below(3)) } else { format!("v{n}-{name}") })
+                    .collect();
+                let new = pod(&name, slot, &claims);
+                index.apply(old.as_deref(), Some(&new));
+                pods.insert(slot, Arc::clone(&new));
+                all.insert(name, new);
+            }
+            for claim in ["c0", "c1", "c2", "v0-p5", "v1-p10", "none"] {
+                let uses = |pod: &&Arc<Pod>| pod.claims().any(|(name, _)| name == *claim);
+                let want: Vec<&str> = all.values().filter(uses).map(|pod| pod.meta.name.as_str()).collect();
+                let mut want = want;
+                want.sort_unstable();
+                let found = index.pods("default", claim, |slot| pods.get(slot));
+                assert_eq!(found.map(|pod| pod.meta.name.as_str()).collect::<Vec<_>>(), want, "{claim}");
+                assert_eq!(index.pods("other", claim, |slot| pods.get(slot)).count(), 0);
+            }
+        }
+    }
+}
