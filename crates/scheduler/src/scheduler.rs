@@ -215,8 +215,10 @@ impl Scheduler {
 
     /// The times at which the scheduler has to be woken, as far as they were not told yet.
     pub fn take_timers(&mut self) -> Vec<Timer> {
-        let mut timers = self.queue.take_timers();
-        timers.extend(self.waiting.take_timers());
+        let (mut timers, looks) = (self.queue.take_timers(), self.waiting.take_timers());
+        if !looks.is_empty() {
+            timers.extend(looks);
+        }
         timers
     }
 
