@@ -175,8 +175,10 @@ impl Kubelets {
 
     /// Hands out the timers that were asked for since the last time. What a burst needed of room is given back.
     pub fn take_timers(&mut self, tell: impl FnMut(KubeletTimer)) {
-        self.timers.drain(..).for_each(tell);
-        self.timers.shrink_to(TIMERS_ROOM_KEPT);
+        if !self.timers.is_empty() {
+            self.timers.drain(..).for_each(tell);
+            self.timers.shrink_to(TIMERS_ROOM_KEPT);
+        }
     }
 
     /// A timer has come due.

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time as ApiTime;
 use rustc_hash::FxHashMap;
 use seatrial_api::quantity::Quantity;
 use seatrial_api::{ApiError, Lease, LeaseBody, Node, ObjectMeta, Slot, StrMap, Time};
-use seatrial_machinery::{Client, SimTime};
+use seatrial_machinery::{Client, Phrase, SimTime};
 
 use crate::kubelets::{KubeletEvent, KubeletTimer, Kubelets};
 use crate::plan::ImageNumber;
@@ -41,6 +41,8 @@ pub struct NodeConfig {
 /// What is known of a node.
 #[derive(Debug)]
 pub(crate) struct NodeState {
+    /// The node's name, as its events give it.
+    pub(crate) name: Phrase,
     /// The node's address.
     pub(crate) ip: IpAddr,
     /// Whether the kubelet has stopped.
@@ -126,10 +128,11 @@ impl Nodes {
 }
 
 impl NodeState {
-    fn new(ip: IpAddr) -> Self {
+    fn new(name: &str, ip: IpAddr) -> Self {
         let (missed, images) = (Vec::new(), Images::default());
         let (failed, powered_off) = (false, false);
-        Self { ip, failed, failures: 0, powered_off, missed, images, pulling_until: SimTime::ZERO, lease: Slot::NONE }
+        let (name, pulling_until, lease) = (name.into(), SimTime::ZERO, Slot::NONE);
+        Self { name, ip, failed, failures: 0, powered_off, missed, images, pulling_until, lease }
     }
 }
 
@@ -158,7 +161,7 @@ impl Kubelets {
             self.has_heartbeat = true;
             self.schedule_heartbeat(client.clock().now());
         }
-        self.nodes.insert(&config.name, NodeState::new(ip));
+        self.nodes.insert(&config.name, NodeState::new(&config.name, ip));
         self.node_order.push(config.name);
         Ok(())
     }

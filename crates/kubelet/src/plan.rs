@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use seatrial_api::{
     ContainerId, ContainerIdentity, ContainerState, ContainerStatus, PodSpec, RareStr, SharedList, Str,
 };
+use seatrial_machinery::Phrase;
 
 use crate::images::parse_image_name;
 use crate::volumes::mounted_volumes;
@@ -31,7 +32,7 @@ pub(crate) struct ContainerPlan {
     pub(crate) identity: Arc<ContainerIdentity>,
     pub(crate) role: Role,
     /// As events name it.
-    pub(crate) field_path: String,
+    pub(crate) field_path: Phrase,
     /// The event about an image that is there already.
     pub(crate) present: String,
     /// The event about its end with that of its pod.
@@ -192,7 +193,7 @@ fn waiting_status(identity: &Arc<ContainerIdentity>, reason: &'static str) -> Co
 fn container_plan(c: &corev1::Container, role: Role, list: &str, images: &mut ImageNumbers) -> ContainerPlan {
     let image: Str = c.image.as_deref().unwrap_or_default().into();
     ContainerPlan {
-        field_path: format!("spec.{list}{{{}}}", c.name),
+        field_path: format!("spec.{list}{{{}}}", c.name).into(),
         present: format!(
             "Container image {:?} already present on machine and can be accessed by the pod",
             image.as_str()

@@ -7,7 +7,7 @@ use seatrial_api::{
     Condition, ConditionStatus, ContainerId, ContainerState, ContainerStatus, ContainerTerminated, Pod, PodPhase,
     PodStatus, SharedList, Str, pod_condition,
 };
-use seatrial_machinery::EventText;
+use seatrial_machinery::{EventText, NO_PHRASE};
 
 use crate::conditions::Facts;
 use crate::phase::{PhaseFacts, phase};
@@ -231,6 +231,6 @@ impl PodWorker {
     /// The event of a pod that ran for too long.
     pub(crate) fn deadline_event(&self, turn: &mut Turn<'_, '_>) {
         let text = EventText::normal(DEADLINE_EXCEEDED, DEADLINE_MESSAGE);
-        self.event(turn, "", &text);
+        self.event(turn, &NO_PHRASE, &text);
     }
 }

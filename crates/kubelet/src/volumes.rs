@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1 as corev1;
 use rustc_hash::FxHashMap;
 use seatrial_api::{ConfigMap, Kind, PersistentVolume, PersistentVolumeClaim, Secret, Str};
 use seatrial_machinery::volumes::{claim_phase, volume_name};
-use seatrial_machinery::{Client, EventText, ObjectRef, Piece, SimTime};
+use seatrial_machinery::{Client, EventText, NO_PHRASE, ObjectRef, Piece, SimTime};
 
 use crate::kubelets::KubeletEvent;
 use crate::worker::{PodWorker, Turn, WorkerEvent};
@@ -161,14 +161,14 @@ impl PodWorker {
         });
         for (name, why) in unmounted {
             let text = format!("MountVolume.SetUp failed for volume {:?} : {why}", name.as_str());
-            self.event(turn, "", &EventText::warning(FAILED_MOUNT, &text));
+            self.event(turn, &NO_PHRASE, &EventText::warning(FAILED_MOUNT, &text));
         }
         let deadline = since + ATTACH_AND_MOUNT_TIMEOUT;
         if let Some(why) = why_it_ends(&troubles, now >= deadline) {
             if let Some(mounting) = turn.volumes.mounting.get_mut(&self.number) {
                 mounting.since = None;
             }
-            self.event(turn, "", &EventText::warning(FAILED_MOUNT, &summary(&troubles, &why)));
+            self.event(turn, &NO_PHRASE, &EventText::warning(FAILED_MOUNT, &summary(&troubles, &why)));
             return Mounts::Failed;
         }
         // Nobody waits for a retry; what is missing comes from outside, and the pod may be deleted meanwhile.

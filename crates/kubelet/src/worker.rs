@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seatrial_api::{ConditionStatus, ContainerId, Kind, Pod, Time};
-use seatrial_machinery::{Client, EventText, ObjectRef, SimTime};
+use seatrial_machinery::{Client, EventText, ObjectRef, Phrase, SimTime};
 
 use crate::behavior::Behavior;
 use crate::conditions::Memo;
@@ -306,8 +306,8 @@ impl PodWorker {
         self.event(turn, &self.plan.containers[index].field_path, text);
     }
 
-    pub(crate) fn event(&self, turn: &mut Turn<'_, '_>, field_path: &str, text: &EventText<'_>) {
-        let about = ObjectRef { kind: Kind::Pod, meta: &turn.pod.meta, field_path, host: &self.pod.node_name };
+    pub(crate) fn event(&self, turn: &mut Turn<'_, '_>, field_path: &Phrase, text: &EventText<'_>) {
+        let about = ObjectRef { kind: Kind::Pod, meta: &turn.pod.meta, field_path, host: &turn.node.name };
         turn.client.event(&about, text);
     }
 

@@ -13,7 +13,7 @@ use seatrial_engine::SimTime;
 use crate::limits::{
     EVENT_AGGREGATE_INTERVAL, EVENT_AGGREGATE_MAX, EVENT_CACHE_ENTRIES, EVENT_SPAM_BURST, EVENT_SPAM_REFILL,
 };
-use crate::lru::Lru;
+use crate::lru::{BUCKET_BITS, Buckets, Lru};
 
 const AGGREGATE_INTERVAL_NS: u64 = EVENT_AGGREGATE_INTERVAL.as_nanos() as u64;
 
@@ -37,18 +37,24 @@ pub struct EventKey {
     pub message: u64,
 }
 
+/// The id of no text.
+pub(crate) const NO_TEXT_ID: u64 = 0;
+
 /// The id of a text.
 #[must_use]
 #[inline]
 pub fn text_id(text: &str) -> u64 {
-    hash_strings(&[text])
+    if text.is_empty() { NO_TEXT_ID } else { hash_strings(&[text]) }
 }
 
-/// The id of an event's source: a component and the host it runs on.
+/// The id of an event's source: a component and the id of the host it runs on.
 #[must_use]
 #[inline]
-pub fn source_id(component: &str, host: &str) -> u64 {
-    hash_strings(&[component, host])
+pub fn source_id(component: &str, host: u64) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(component.as_bytes());
+    hasher.write_u64(host);
+    hasher.finish()
 }
 
 /// The id of an event's object: kind, namespace, name, uid and apiVersion.
@@ -66,7 +72,8 @@ fn hash_strings(texts: &[&str]) -> u64 {
     hasher.finish()
 }
 
-/// The keys of the three caches. Each is made from the one before, which it therefore tells.
+/// The keys of the three caches. Each is made from the one before, which it therefore tells. All events of one source
+/// about one object lie in one bucket.
 #[derive(Clone, Copy, Debug)]
 struct Keys {
     spam: u64,
@@ -81,13 +88,15 @@ impl Keys {
         let mut hasher = FxHasher::default();
         hasher.write_u64(key.source);
         hasher.write_u64(key.object);
+        let bucket = hasher.finish() & BUCKET_BITS;
+        let in_bucket = |hasher: &FxHasher| hasher.finish() & !BUCKET_BITS | bucket;
         hasher.write_u64(key.event_type);
-        let spam = hasher.finish();
+        let spam = in_bucket(&hasher);
         hasher.write_u64(key.reason);
-        let aggregate = hasher.finish();
+        let aggregate = in_bucket(&hasher);
         hasher.write_u64(key.field_path);
         hasher.write_u64(key.message);
-        Keys { spam, aggregate, event: hasher.finish() }
+        Keys { spam, aggregate, event: in_bucket(&hasher) }
     }
 }
 
@@ -124,9 +133,10 @@ pub fn aggregate_message(message: &str) -> String {
 /// The correlator of one event recorder. Its memory is bounded by three caches of [`EVENT_CACHE_ENTRIES`].
 #[derive(Debug)]
 pub struct EventCorrelator {
-    aggregator: Lru<AggregateRecord>,
-    logger: Lru<EventLog>,
-    spam_filter: Lru<SpamRecord>,
+    buckets: Buckets,
+    aggregator: Lru<AggregateRecord, 0>,
+    logger: Lru<EventLog, 1>,
+    spam_filter: Lru<SpamRecord, 2>,
 }
 
 impl Default for EventCorrelator {
@@ -145,7 +155,8 @@ impl EventCorrelator {
     /// A correlator whose three caches hold so many entries each, at least one and at most [`EVENT_CACHE_ENTRIES`].
     #[must_use]
     pub fn with_capacity(entries: usize) -> EventCorrelator {
-        EventCorrelator { aggregator: Lru::new(entries), logger: Lru::new(entries), spam_filter: Lru::new(entries) }
+        let (aggregator, logger, spam_filter) = (Lru::new(entries), Lru::new(entries), Lru::new(entries));
+        EventCorrelator { buckets: Buckets::new(), aggregator, logger, spam_filter }
     }
 
     /// Says what to do with an event. `event` is any number by which the caller finds the event's name again should it
@@ -156,26 +167,27 @@ impl EventCorrelator {
     /// than of the logger's: what the filter has forgotten the aggregator has too, and what that has the logger.
     pub fn correlate(&mut self, key: &EventKey, event: u64, now: SimTime) -> Outcome {
         let keys = Keys::new(key);
-        let spam = self.spam_filter.find(keys.spam);
-        let record = spam.and_then(|_| self.aggregator.find(keys.aggregate));
+        let Self { buckets, aggregator, logger, spam_filter } = self;
+        let spam = spam_filter.find(buckets, keys.spam);
+        let record = spam.and_then(|_| aggregator.find(buckets, keys.aggregate));
 
         let aggregated = match record {
-            Some(number) => self.aggregator.renew(number),
-            None => self.aggregator.insert(keys.aggregate, AggregateRecord::new(now)),
+            Some(number) => aggregator.renew(buckets, number),
+            None => aggregator.insert(buckets, keys.aggregate, AggregateRecord::new(now)),
         }
         .event_aggregate(key.message, now);
         let cache_key = if aggregated { keys.aggregate } else { keys.event };
 
-        let log = match record.and_then(|_| self.logger.find(cache_key)) {
-            Some(number) => self.logger.renew(number),
-            None => self.logger.insert(cache_key, EventLog { count: 0, event, first: now }),
+        let log = match record.and_then(|_| logger.find(buckets, cache_key)) {
+            Some(number) => logger.renew(buckets, number),
+            None => logger.insert(buckets, cache_key, EventLog { count: 0, event, first: now }),
         };
         log.count = log.count.saturating_add(1);
         let EventLog { count, event, first } = *log;
 
         let is_accepted = match spam {
-            Some(number) => self.spam_filter.renew(number),
-            None => self.spam_filter.insert(keys.spam, SpamRecord::new(now)),
+            Some(number) => spam_filter.renew(buckets, number),
+            None => spam_filter.insert(buckets, keys.spam, SpamRecord::new(now)),
         }
         .try_accept(now);
         match is_accepted {
@@ -270,26 +282,25 @@ impl AggregateRecord {
 /// A token bucket, counted in time: a token is the time it takes to refill one.
 #[derive(Clone, Copy, Debug, Default)]
 struct SpamRecord {
-    credit_ns: u64,
-    last: SimTime,
+    /// When no token is missing any more, if none is taken until then.
+    full_at: SimTime,
 }
 
 impl SpamRecord {
     const TOKEN_NS: u64 = EVENT_SPAM_REFILL.as_nanos() as u64;
-    const CREDIT_NS_MAX: u64 = SpamRecord::TOKEN_NS * EVENT_SPAM_BURST as u64;
+    /// So long it takes at most until one token can be taken and no more than all are missing.
+    const MISSING_NS_MAX: u64 = SpamRecord::TOKEN_NS * (EVENT_SPAM_BURST as u64 - 1);
 
     fn new(now: SimTime) -> SpamRecord {
-        SpamRecord { credit_ns: SpamRecord::CREDIT_NS_MAX, last: now }
+        SpamRecord { full_at: now }
     }
 
     #[inline]
     fn try_accept(&mut self, now: SimTime) -> bool {
-        let refilled = self.credit_ns.saturating_add(now.0.saturating_sub(self.last.0));
-        self.last = now;
-        self.credit_ns = refilled.min(SpamRecord::CREDIT_NS_MAX);
-        let is_accepted = self.credit_ns >= SpamRecord::TOKEN_NS;
+        let full_at = self.full_at.max(now);
+        let is_accepted = full_at.0 - now.0 <= SpamRecord::MISSING_NS_MAX;
         if is_accepted {
-            self.credit_ns -= SpamRecord::TOKEN_NS;
+            self.full_at = SimTime(full_at.0.saturating_add(SpamRecord::TOKEN_NS));
         }
         is_accepted
     }
@@ -304,7 +315,7 @@ mod tests {
     }
 
     fn key(object: u64, event_type: &str, reason: &str) -> EventKey {
-        let source = source_id("replicaset-controller", "");
+        let source = source_id("replicaset-controller", NO_TEXT_ID);
         let [field_path, event_type, reason, message] = ["", event_type, reason, "m"].map(text_id);
         EventKey { source, object, field_path, event_type, reason, message }
     }
@@ -476,12 +487,12 @@ mod tests {
     #[test]
     fn two_entries_of_a_cache_share_a_line_of_the_processor_s() {
         let sizes = [size_of::<(u64, SpamRecord)>(), size_of::<(u64, AggregateRecord)>(), size_of::<(u64, EventLog)>()];
-        assert_eq!(sizes, [24, 32, 32]);
+        assert_eq!(sizes, [16, 32, 32]);
     }
 
     #[test]
     fn ids_keep_fields_apart() {
-        assert_ne!(source_id("kubelet", "a"), source_id("kubeleta", ""));
+        assert_ne!(source_id("kubelet", text_id("a")), source_id("kubeleta", text_id("")));
         assert_ne!(object_id("Pod", "ns", "a", "u", "v1"), object_id("Pod", "n", "sa", "u", "v1"));
         assert_eq!(aggregate_message("Created pod: a"), "(combined from similar events): Created pod: a");
     }

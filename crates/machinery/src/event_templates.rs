@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHasher};
 use seatrial_api::{EventSource, EventTemplate, Kind, Str};
 use seatrial_engine::StableHasher;
 
-use crate::event_correlator::{AGGREGATE_MESSAGE_PREFIX, EventKey, source_id};
+use crate::event_correlator::{AGGREGATE_MESSAGE_PREFIX, EventKey, source_id, text_id};
 use crate::event_text::{EventText, Message, Outline, Pattern};
 use crate::recorder::ObjectRef;
 
@@ -55,7 +55,8 @@ impl EventTemplates {
             && recent.fits(component, about)
         {
             let template = Arc::clone(&recent.template);
-            let arg = if template.host_is_arg { about.host.clone() } else { outline.arg.unwrap_or_default().into() };
+            let arg =
+                if template.host_is_arg { about.host.text().clone() } else { outline.arg.unwrap_or_default().into() };
             return (template, arg);
         }
         self.of_one(component, about, text, (key, outline))
@@ -114,16 +115,17 @@ impl EventTemplates {
         text: &EventText<'_>,
         (own, aggregated): (&str, bool),
     ) -> (Arc<EventTemplate>, Str) {
-        let host_is_arg = self.pattern.arg_at.is_none() && !about.host.is_empty();
-        let arg = if host_is_arg { about.host.clone() } else { own.into() };
-        let host = if host_is_arg { "" } else { about.host.as_str() };
+        let host = about.host.text();
+        let host_is_arg = self.pattern.arg_at.is_none() && !host.is_empty();
+        let arg = if host_is_arg { host.clone() } else { own.into() };
+        let host = if host_is_arg { "" } else { host.as_str() };
         let source = self.source(component, host, if aggregated { "" } else { component });
         let wanted = EventTemplate {
             kind: about.kind.info().kind.into(),
             api_version: about.kind.api_version().into(),
             about_namespace: about.meta.namespace.clone(),
             namespace: event_namespace(about),
-            field_path: about.field_path.into(),
+            field_path: about.field_path.text().clone(),
             source,
             reason: text.reason.into(),
             type_: Str::new_static(text.type_.as_str()),
@@ -146,7 +148,7 @@ impl EventTemplates {
 
     /// The source of a component's events, one for all of them.
     fn source(&mut self, component: &str, host: &str, reporting: &str) -> Arc<EventSource> {
-        let key = (source_id(component, host), reporting.is_empty());
+        let key = (source_id(component, text_id(host)), reporting.is_empty());
         if let Some(source) = self.sources.get(&key) {
             return Arc::clone(source);
         }
@@ -170,8 +172,8 @@ impl Recent {
             && self.kind == about.kind
             && template.about_namespace == about.meta.namespace
             && match template.host_is_arg {
-                true => !about.host.is_empty(),
-                false => template.source.host == *about.host,
+                true => !about.host.text().is_empty(),
+                false => template.source.host == *about.host.text(),
             }
     }
 }
@@ -209,8 +211,7 @@ mod tests {
     use seatrial_api::{BriefEvent, Event, ObjectMeta};
 
     use super::*;
-    use crate::event_correlator::text_id;
-    use crate::event_text::Piece;
+    use crate::event_text::{Phrase, Piece};
 
     fn of(
         templates: &mut EventTemplates,
@@ -222,7 +223,7 @@ mod tests {
         if let Some(latest) = latest {
             return templates.of_aggregate(component, about, text, latest);
         }
-        let [field_path, reason] = [about.field_path, text.reason].map(text_id);
+        let (field_path, reason) = (about.field_path.id(), text_id(text.reason));
         let event_type = text.type_ as u64;
         let key = EventKey { source: 0, object: 0, field_path, event_type, reason, message: 0 };
         templates.of(component, about, text, (&key, text.message.outline()))
@@ -254,9 +255,10 @@ mod tests {
             ..ObjectMeta::default()
         };
         let (web, api, other) = (meta("web", "default"), meta("api", "default"), meta("web", "other"));
-        let hosts = ["", "host", "node-a", "node-b"].map(Str::from);
-        let about = |meta, host: &str, field_path| {
-            let host = hosts.iter().find(|there| **there == host).expect("it is one of them");
+        let phrases = ["", "host", "node-a", "node-b", "spec"].map(Phrase::from);
+        let phrase = |text: &str| phrases.iter().find(|there| *there.text() == *text).expect("it is one of them");
+        let about = |meta, host: &str, field_path: &str| {
+            let (host, field_path) = (phrase(host), phrase(field_path));
             ObjectRef { kind: Kind::Pod, meta, field_path, host }
         };
         let pieces = [Piece::Text("on "), Piece::Arg("node-1"), Piece::Text(" is "), Piece::Name];

@@ -4,7 +4,40 @@ use std::hash::Hasher;
 
 use rustc_hash::FxHasher;
 
-use crate::event_correlator::text_id;
+use seatrial_api::Str;
+
+use crate::event_correlator::{NO_TEXT_ID, text_id};
+
+/// A text that many events have in common, with its number, which is made once.
+#[derive(Clone, Debug)]
+pub struct Phrase {
+    text: Str,
+    id: u64,
+}
+
+/// No text.
+pub static NO_PHRASE: Phrase = Phrase { text: Str::new_static(""), id: NO_TEXT_ID };
+
+impl Phrase {
+    /// The text.
+    #[inline]
+    pub fn text(&self) -> &Str {
+        &self.text
+    }
+
+    /// Its number: see [`text_id`].
+    #[inline]
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl<T: Into<Str>> From<T> for Phrase {
+    fn from(text: T) -> Self {
+        let text = text.into();
+        Self { id: text_id(&text), text }
+    }
+}
 
 /// Whether something went as it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

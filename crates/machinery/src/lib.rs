@@ -35,7 +35,7 @@ pub use client::Client;
 pub use clock::Clock;
 pub use controller::{Controller, EventContext, Outcome, SyncContext, Synced, process_next_work_item};
 pub use controller_ref_manager::{ControllerRefManager, new_controller_ref};
-pub use event_text::{EventText, EventType, Message, Piece, with_decimal};
+pub use event_text::{EventText, EventType, Message, NO_PHRASE, Phrase, Piece, with_decimal};
 pub use glob::glob;
 pub use informers::{Delivery, Informers};
 pub use lister::{Lister, OwnerIndex, key_of};

@@ -1,17 +1,21 @@
-//! A bounded map that drops what was used least recently. Keys are hashes.
+//! Bounded maps that drop what was used least recently, and share their buckets. Keys are hashes.
 //!
-//! Stands for groupcache's lru.Cache, which client-go keeps its events in. Entries lie in a ring in the order of their use: a
+//! Stand for groupcache's lru.Cache, which client-go keeps its events in. Entries lie in a ring in the order of their use: a
 //! use puts the entry in once more and leaves the one before stale, so that the oldest is forgotten by passing it by. No
-//! use touches an entry's neighbours, and what is written lies side by side.
+//! use touches an entry's neighbours, and what is written lies side by side. What is used together lies in one bucket,
+//! so that the processor waits for its memory once.
 
 use crate::limits::EVENT_CACHE_ENTRIES;
 
-/// How many places the ring has, and how many buckets there are: twice as many as entries, so that what is stale is left
+/// How many places a ring has, and how many buckets there are: twice as many as entries, so that what is stale is left
 /// out once in so many uses. A number that is known when the code is compiled needs no check where its low bits choose.
 const PLACES: usize = 2 * EVENT_CACHE_ENTRIES;
 
 const _: () =
     assert!(PLACES.is_power_of_two() && PLACES <= NUMBER as usize, "the numbers of all places are told apart");
+
+/// The bits of a key that choose its bucket: keys that are used together have the same ones.
+pub(crate) const BUCKET_BITS: u64 = PLACES as u64 - 1;
 
 /// A link leads to an entry: its low half is the end of the entry's number, most of the high half the start of its key, so
 /// that another key's entry, which the processor's cache may not hold, is not looked at.
@@ -20,20 +24,35 @@ const TAG: u32 = 0x7fff_0000;
 /// Of the link that belongs to an entry: its key has been used again, and the value is in a later entry.
 const STALE: u32 = 1 << 31;
 
+/// The links to the latest entry of each bucket, for each of the maps that share them.
+#[derive(Clone, Debug)]
+pub(crate) struct Buckets(Box<[Heads; PLACES]>);
+
+/// One more than there are maps, so that a bucket lies in one line of the processor's cache.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(16))]
+struct Heads([u32; 4]);
+
+impl Buckets {
+    pub(crate) fn new() -> Self {
+        Self(all(Heads::default()))
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Entry<V> {
     key: u64,
     value: V,
 }
 
+/// The map whose links are those at `AT` of each bucket.
+///
 /// Entries are numbered as they are put in, and numbers begin again at 0 after the last one. Those from `oldest` to
 /// `end` are known; a number that is none of theirs ends its bucket, since all before it are older still. So does one
 /// that is not older than the one before it: there the numbers have come round since the bucket was used.
 #[derive(Clone, Debug)]
-pub(crate) struct Lru<V> {
+pub(crate) struct Lru<V, const AT: usize> {
     capacity: usize,
-    /// The link to the latest entry of each bucket. The keys are hashes, so that their low bits choose.
-    buckets: Box<[u32; PLACES]>,
     /// The link from each entry to the one before it in its bucket.
     links: Box<[u32; PLACES]>,
     /// The low bits of an entry's number are its place.
@@ -44,12 +63,11 @@ pub(crate) struct Lru<V> {
     count: usize,
 }
 
-impl<V: Clone + Default> Lru<V> {
+impl<V: Clone + Default, const AT: usize> Lru<V, AT> {
     /// A map of at most `capacity` entries, at least one and at most [`EVENT_CACHE_ENTRIES`].
-    pub(crate) fn new(capacity: usize) -> Lru<V> {
-        Lru {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
             capacity: capacity.clamp(1, EVENT_CACHE_ENTRIES),
-            buckets: all(0),
             links: all(0),
             ring: all(Entry::default()),
             // Links of 0 lead to an entry that is too old.
@@ -61,8 +79,8 @@ impl<V: Clone + Default> Lru<V> {
 
     /// The number of a key's entry, good until the next use.
     #[inline]
-    pub(crate) fn find(&self, key: u64) -> Option<u32> {
-        let (mut link, mut age) = (self.buckets[place(key as u32)], 0);
+    pub(crate) fn find(&self, buckets: &Buckets, key: u64) -> Option<u32> {
+        let (mut link, mut age) = (buckets.0[place(key as u32)].0[AT], 0);
         let known = self.end.wrapping_sub(self.oldest);
         loop {
             let older = self.end.wrapping_sub(link) & NUMBER;
@@ -80,34 +98,35 @@ impl<V: Clone + Default> Lru<V> {
 
     /// The value that was found under a number, from now on the most recently used one.
     #[inline]
-    pub(crate) fn renew(&mut self, number: u32) -> &mut V {
+    pub(crate) fn renew(&mut self, buckets: &mut Buckets, number: u32) -> &mut V {
         if number.wrapping_add(1) == self.end {
             return &mut self.ring[place(number)].value;
         }
         self.links[place(number)] |= STALE;
         let entry = &mut self.ring[place(number)];
         let (key, value) = (entry.key, std::mem::take(&mut entry.value));
-        self.put(key, value)
+        self.put(buckets, key, value)
     }
 
     /// Puts in the value of a key that has none.
     #[inline]
-    pub(crate) fn insert(&mut self, key: u64, value: V) -> &mut V {
+    pub(crate) fn insert(&mut self, buckets: &mut Buckets, key: u64, value: V) -> &mut V {
         if self.count == self.capacity {
             self.forget_oldest();
         }
         self.count += 1;
-        self.put(key, value)
+        self.put(buckets, key, value)
     }
 
     #[inline]
-    fn put(&mut self, key: u64, value: V) -> &mut V {
+    fn put(&mut self, buckets: &mut Buckets, key: u64, value: V) -> &mut V {
         if self.end.wrapping_sub(self.oldest) as usize == PLACES {
-            self.make_room();
+            self.make_room(buckets);
         }
-        let (number, bucket) = (self.end, place(key as u32));
+        let number = self.end;
         self.end = number.wrapping_add(1);
-        self.links[place(number)] = std::mem::replace(&mut self.buckets[bucket], tag(key) | number & NUMBER);
+        let head = &mut buckets.0[place(key as u32)].0[AT];
+        self.links[place(number)] = std::mem::replace(head, tag(key) | number & NUMBER);
         let entry = &mut self.ring[place(number)];
         *entry = Entry { key, value };
         &mut entry.value
@@ -125,7 +144,7 @@ impl<V: Clone + Default> Lru<V> {
     /// Leaves the stale entries out. The ring is half empty at least afterwards, so that this costs each use little.
     #[cold]
     #[inline(never)]
-    fn make_room(&mut self) {
+    fn make_room(&mut self, buckets: &mut Buckets) {
         let known = (0..PLACES as u32).map(|n| place(self.oldest.wrapping_add(n)));
         let kept = known.filter(|place| self.links[*place] & STALE == 0);
         let kept: Vec<Entry<V>> = kept.map(|place| std::mem::take(&mut self.ring[place])).collect();
@@ -133,7 +152,7 @@ impl<V: Clone + Default> Lru<V> {
         self.oldest = self.end.wrapping_add(PLACES as u32);
         self.end = self.oldest;
         for Entry { key, value } in kept {
-            self.put(key, value);
+            self.put(buckets, key, value);
         }
     }
 }
@@ -162,14 +181,42 @@ mod tests {
 
     use super::*;
 
-    impl<V: Clone + Default> Lru<V> {
+    /// A map with buckets of its own.
+    struct Alone<V> {
+        buckets: Buckets,
+        lru: Lru<V, 1>,
+    }
+
+    impl<V: Clone + Default> Alone<V> {
+        fn new(capacity: usize) -> Self {
+            Self { buckets: Buckets::new(), lru: Lru::new(capacity) }
+        }
+
         fn get_or_insert_with(&mut self, key: u64, new: impl FnOnce() -> V) -> &mut V {
             match self.find(key) {
-                Some(number) => self.renew(number),
+                Some(number) => self.lru.renew(&mut self.buckets, number),
                 None => self.insert(key, new()),
             }
         }
 
+        fn find(&self, key: u64) -> Option<u32> {
+            self.lru.find(&self.buckets, key)
+        }
+
+        fn insert(&mut self, key: u64, value: V) -> &mut V {
+            self.lru.insert(&mut self.buckets, key, value)
+        }
+    }
+
+    impl<V: Clone + Default> std::ops::Deref for Alone<V> {
+        type Target = Lru<V, 1>;
+
+        fn deref(&self) -> &Lru<V, 1> {
+            &self.lru
+        }
+    }
+
+    impl<V: Clone + Default> Lru<V, 1> {
         fn keys(&self) -> Vec<u64> {
             let known = (0..self.end.wrapping_sub(self.oldest)).map(|n| self.end.wrapping_sub(n + 1));
             let places = known.map(place);
@@ -179,7 +226,7 @@ mod tests {
 
     #[test]
     fn least_recently_used_goes_first() {
-        let mut lru = Lru::new(3);
+        let mut lru = Alone::new(3);
         // key used, keys afterwards from newest to oldest
         let rows: &[(u64, &[u64])] = &[
             (1, &[1]),
@@ -204,9 +251,9 @@ mod tests {
     #[test]
     fn it_is_a_list_whose_used_keys_come_to_its_front() {
         for (capacity, key_count) in [(1, 3), (5, 8), (40, 45), (40, 39), (300, 1000), (4096, 4500)] {
-            let (mut lru, mut list) = (Lru::new(capacity), VecDeque::new());
+            let (mut lru, mut list) = (Alone::new(capacity), VecDeque::new());
             // The numbers of its entries begin again at 0 on the way.
-            (lru.oldest, lru.end) = (u32::MAX - 100, u32::MAX - 100);
+            (lru.lru.oldest, lru.lru.end) = (u32::MAX - 100, u32::MAX - 100);
             let mut rng = Rng::from_seed(capacity as u64);
             for use_ in 0..if capacity < 1000 { 5_000_u64 } else { 30_000 } {
                 // Some keys come again and again, and some differ in their high bits only, so that they share a bucket.
@@ -228,7 +275,7 @@ mod tests {
 
     #[test]
     fn numbers_that_come_round_lead_to_nothing_that_is_gone() {
-        let mut lru = Lru::new(40);
+        let mut lru = Alone::new(40);
         let (often, seldom) = (|n: u64| n << 8 | 1, |n: u64| n << 8 | 2);
         for n in 0..140_000 {
             // One bucket is used all the time and another so seldom that the numbers have come round in between.
@@ -248,7 +295,7 @@ mod tests {
 
     #[test]
     fn values_are_kept_and_forgotten_with_their_key() {
-        let mut lru = Lru::new(1);
+        let mut lru = Alone::new(1);
         *lru.get_or_insert_with(1, || 0) += 5;
         assert_eq!(*lru.get_or_insert_with(1, || 0), 5);
         lru.get_or_insert_with(2, || 0);

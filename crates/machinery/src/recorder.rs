@@ -12,7 +12,7 @@ use seatrial_engine::SimTime;
 use crate::clock::Clock;
 use crate::event_correlator::{EventCorrelator, EventKey, Outcome, aggregate_message, object_id, source_id, text_id};
 use crate::event_templates::{EventTemplates, event_namespace};
-use crate::event_text::EventText;
+use crate::event_text::{EventText, NO_PHRASE, Phrase};
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug)]
@@ -22,16 +22,13 @@ pub struct ObjectRef<'a> {
     /// The object's metadata.
     pub meta: &'a ObjectMeta,
     /// A part of the object, as in `spec.containers{web}`, or empty.
-    pub field_path: &'a str,
+    pub field_path: &'a Phrase,
     /// The node the component runs on, or empty.
-    pub host: &'a Str,
+    pub host: &'a Phrase,
 }
 
 /// Of how many texts it is remembered what their parts were, where that is checked.
 const CHECKED_MAX: usize = 1 << 16;
-
-/// The host of a component that runs on no node.
-static NO_HOST: Str = Str::new_static("");
 
 impl<'a> ObjectRef<'a> {
     /// The whole of an object.
@@ -43,7 +40,7 @@ impl<'a> ObjectRef<'a> {
     /// The whole of an object of a kind.
     #[inline]
     pub fn new(kind: Kind, meta: &'a ObjectMeta) -> Self {
-        Self { kind, meta, field_path: "", host: &NO_HOST }
+        Self { kind, meta, field_path: &NO_PHRASE, host: &NO_PHRASE }
     }
 }
 
@@ -76,9 +73,9 @@ impl EventRecorder {
             None => text_id(text.message.render(&about.meta.name, &mut self.text)),
         };
         let key = EventKey {
-            source: source_id(component, about.host),
+            source: source_id(component, about.host.id()),
             object: identity(about),
-            field_path: text_id(about.field_path),
+            field_path: about.field_path.id(),
             event_type: text.type_ as u64,
             reason: text_id(text.reason),
             message,
@@ -213,7 +210,8 @@ mod tests {
             uid: Uid::from_counter(0, 1),
             ..ObjectMeta::default()
         };
-        let about = ObjectRef { kind: Kind::Pod, meta: &meta, field_path: "", host: &"node-1".into() };
+        let host = Phrase::from("node-1");
+        let about = ObjectRef { host: &host, ..ObjectRef::new(Kind::Pod, &meta) };
         // When it comes, and whether what there is was removed before.
         for (count, (second, has_gone)) in [(0, false), (60, false), (4_000, true)].into_iter().enumerate() {
             if has_gone {

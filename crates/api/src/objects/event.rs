@@ -180,7 +180,7 @@ pub(crate) fn hexadecimal(number: u64) -> [u64; 2] {
         let letters = (half + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
         half + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'0' - 10)
     };
-    [number >> 32, number & 0xffff_ffff].map(|half| spread(half).swap_bytes())
+    [spread(number >> 32).swap_bytes(), spread(number & 0xffff_ffff).swap_bytes()]
 }
 
 impl BriefEvent {
@@ -204,7 +204,8 @@ impl BriefEvent {
     pub fn with_name_parts<T>(&self, call: impl FnOnce(&[u8], &[u8]) -> T) -> T {
         // The dot lies before the digits, so that each word of them is moved by a byte.
         let [first, second] = hexadecimal(self.stamp);
-        let words = [u64::from(b'.') | first << 8, first >> 56 | second << 8, second >> 56].map(u64::to_le_bytes);
+        let start = (u64::from(b'.') | first << 8).to_le_bytes();
+        let words = [start, (first >> 56 | second << 8).to_le_bytes(), (second >> 56).to_le_bytes()];
         let suffix = &words.as_flattened()[..SUFFIX_LENGTH_MAX];
         // All sixteen digits are written; leading zeros, which no real stamp has, are left out.
         let zeros = (self.stamp.leading_zeros() as usize / 4).min(15);

@@ -11,7 +11,7 @@ use seatrial_api::{ApiError, Kind, PersistentVolume, PersistentVolumeClaim, Pod,
 use seatrial_machinery::volumes::{
     ANN_DYNAMICALLY_PROVISIONED, class_of_volume, is_volume_bound_to_claim, volume_name,
 };
-use seatrial_machinery::{EventText, ObjectRef, SyncContext, class_of_claim};
+use seatrial_machinery::{EventText, ObjectRef, Phrase, SyncContext, class_of_claim};
 
 use super::behavior::Place;
 use super::controller::{Progress, VolumeProvisioner};
@@ -122,8 +122,9 @@ fn say_file_system_grew(cx: &mut SyncContext<'_>, pod: &Pod, claim: &PersistentV
     let name = volume.meta.name.as_str();
     let text = format!("MountVolume.NodeExpandVolume succeeded for volume {name:?} {}", pod.node_name);
     let text = EventText::normal("FileSystemResizeSuccessful", &text);
+    let host = Phrase::from(&pod.node_name);
     for (kind, meta) in [(Kind::Pod, &pod.meta), (Kind::PersistentVolumeClaim, &claim.meta)] {
-        let about = ObjectRef { kind, meta, field_path: "", host: &pod.node_name };
+        let about = ObjectRef { host: &host, ..ObjectRef::new(kind, meta) };
         cx.client.event_as("kubelet", &about, &text);
     }
 }
