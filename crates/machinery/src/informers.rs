@@ -228,13 +228,18 @@ impl Informers {
 
     /// Tells the cache of pods whose set a ReplicaSet is, and that it is about to choose among its pods.
     fn note_set(&mut self, Replaced { old, new }: Replaced<'_, ReplicaSet>) {
-        if let Some(old) = old.filter(|old| new.is_none_or(|new| new.meta.uid != old.meta.uid)) {
+        let same = old.filter(|old| new.is_some_and(|new| new.meta.uid == old.meta.uid));
+        if let Some(old) = old.filter(|_| same.is_none()) {
             self.pods.set_gone(&old.meta.uid);
         }
         let Some(new) = new else { return };
+        let is_known = same.is_some_and(|old| old.meta.owner_references.ptr_eq(&new.meta.owner_references));
+        let shrinks = old.is_some_and(|old| new.spec.replicas < old.spec.replicas);
+        if is_known && !shrinks {
+            return;
+        }
         let Some(owner) = new.meta.controller_of() else { return self.pods.set_gone(&new.meta.uid) };
         self.pods.set_known(&new.meta.uid, &owner.uid);
-        let shrinks = old.is_some_and(|old| new.spec.replicas < old.spec.replicas);
         if shrinks {
             let siblings = self.replica_sets_by_owner.owned_by(&owner.uid).iter().map(|rs| &rs.meta.uid);
             self.pods.keep_deletion_order(&owner.uid, &new.meta.uid, siblings);

@@ -172,17 +172,20 @@ impl<R: Resource> OwnerIndex<R> {
         }
     }
 
-    /// Puts an object in the place of the one before, where owner and order are the same.
+    /// Puts a newer version of an object in the place of the one before, where the owner is the same. The name and the time
+    /// of creation, which order them, are.
     fn replace(&mut self, old: &ObjectMeta, new: &Arc<R>) -> bool {
         let meta = new.meta();
-        let owner = |meta: &ObjectMeta| meta.controller_of().map(|o| o.uid.clone());
-        let Some(uid) = owner(meta) else { return false };
-        if !old.owner_references.ptr_eq(&meta.owner_references) && owner(old).as_ref() != Some(&uid) {
+        let Some(owner) = meta.controller_of() else { return false };
+        let is_same_owner = old.owner_references.ptr_eq(&meta.owner_references)
+            || old.controller_of().is_some_and(|before| before.uid == owner.uid);
+        if !is_same_owner || old.uid != meta.uid {
             return false;
         }
-        let slot = self.owned.get_mut(&uid).and_then(|list| list.iter_mut().find(|o| order(o.meta()) == order(meta)));
-        slot.is_some_and(|slot| {
-            *slot = Arc::clone(new);
+        let list = self.owned.get_mut(&owner.uid);
+        let place = list.and_then(|list| list.iter_mut().find(|o| o.meta().uid == meta.uid));
+        place.is_some_and(|place| {
+            *place = Arc::clone(new);
             true
         })
     }

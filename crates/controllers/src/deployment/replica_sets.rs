@@ -3,6 +3,7 @@
 //! Mirrors pkg/controller/deployment/sync.go (`getAllReplicaSetsAndSyncRevision`, `getNewReplicaSet`) (v1.36).
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use seatrial_api::schema::hash::compute_hash;
@@ -41,6 +42,8 @@ pub(super) struct ReplicaSets<'a> {
     new: Option<usize>,
     /// How far the number of their pods may be from `replicas`.
     pub(super) bounds: Bounds,
+    /// Their sums, once somebody has asked: each part of a sync does.
+    counts: Cell<Option<ReplicaCounts>>,
 }
 
 /// Sums over ReplicaSets.
@@ -58,10 +61,28 @@ pub(super) struct ReplicaCounts {
     pub(super) terminating: Option<i32>,
 }
 
+impl ReplicaCounts {
+    /// Those of no set.
+    const NONE: Self = Self { wanted: 0, replicas: 0, ready: 0, available: 0, terminating: Some(0) };
+
+    /// These and one more set's.
+    fn and(self, rs: &ReplicaSet) -> Self {
+        let says_nothing_yet = rs.status.observed_generation == 0;
+        let terminating = rs.status.terminating_replicas.or(says_nothing_yet.then_some(0));
+        Self {
+            wanted: self.wanted + rs.spec.replicas,
+            replicas: self.replicas + rs.status.replicas,
+            ready: self.ready + rs.status.ready_replicas,
+            available: self.available + rs.status.available_replicas,
+            terminating: self.terminating.zip(terminating).map(|(all, more)| all + more),
+        }
+    }
+}
+
 impl<'a> ReplicaSets<'a> {
     /// A list in which the new one lies at a place, if it is there.
     pub(super) fn new(list: Cow<'a, [Arc<ReplicaSet>]>, new: Option<usize>, bounds: Bounds) -> Self {
-        Self { list, new, bounds }
+        Self { list, new, bounds, counts: Cell::new(None) }
     }
 
     /// All of them, by creation time and name.
@@ -97,23 +118,26 @@ impl<'a> ReplicaSets<'a> {
 
     /// Sums over all of them. Mirrors `Get...ReplicaCountForReplicaSets`.
     pub(super) fn counts(&self) -> ReplicaCounts {
-        let mut counts = ReplicaCounts { terminating: Some(0), ..ReplicaCounts::default() };
-        for rs in self.list.iter() {
-            counts.wanted += rs.spec.replicas;
-            counts.replicas += rs.status.replicas;
-            counts.ready += rs.status.ready_replicas;
-            counts.available += rs.status.available_replicas;
-            let says_nothing_yet = rs.status.observed_generation == 0;
-            let terminating = rs.status.terminating_replicas.or(says_nothing_yet.then_some(0));
-            counts.terminating = counts.terminating.zip(terminating).map(|(all, more)| all + more);
+        if let Some(counts) = self.counts.get() {
+            return counts;
         }
+        let counts = self.list.iter().fold(ReplicaCounts::NONE, |counts, rs| counts.and(rs));
+        self.counts.set(Some(counts));
         counts
+    }
+
+    /// Takes the one with the Deployment's template in, which was made just now.
+    fn add_new(&mut self, created: Arc<ReplicaSet>) {
+        self.new = Some(self.list.len());
+        self.list.to_mut().push(created);
+        self.counts.set(None);
     }
 
     /// Takes a newer version of one of the sets over.
     pub(super) fn replace(&mut self, newer: &Arc<ReplicaSet>) {
         if let Some(place) = self.list.iter().position(|rs| rs.meta.uid == newer.meta.uid) {
             self.list.to_mut()[place] = Arc::clone(newer);
+            self.counts.set(None);
         }
     }
 }
@@ -163,8 +187,7 @@ impl DeploymentController {
             None if create == CreateIfNotExisted::No => {}
             None => {
                 let created = create_new_replica_set(cx, deployment, &sets, new_revision)?;
-                sets.new = Some(sets.list.len());
-                sets.list.to_mut().push(created);
+                sets.add_new(created);
             }
         }
         Ok(sets)

@@ -12,7 +12,7 @@ use seatrial_controllers::{
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
 use seatrial_machinery::{
-    Aspects, Client, Controller, Delivery, EventContext, EventRecorder, Informers, Outcome, Queue, SyncContext, Synced,
+    Aspects, Client, Controller, Delivery, EventContext, EventRecorder, Informers, Outcome, Queue, SyncContext,
     process_next_work_item,
 };
 
@@ -55,10 +55,19 @@ impl<'a> Turn<'a> {
     }
 }
 
+/// A sync, as the trace tells of it.
+#[derive(Clone, Copy)]
+pub(super) struct Done {
+    /// The record of what queued the key.
+    pub(super) cause: u64,
+    /// The outcome.
+    pub(super) code: u64,
+}
+
 /// A controller of whatever type. What it does tells how it stands afterwards.
 trait AnyController {
     fn handle(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) -> Standing;
-    fn process_next(&mut self, turn: Turn<'_>) -> (Option<Synced>, Standing);
+    fn process_next(&mut self, turn: Turn<'_>) -> (Option<Done>, Standing);
     fn queue(&mut self) -> &mut Queue;
     fn standing(&mut self) -> Standing;
 }
@@ -69,9 +78,9 @@ impl<C: Controller> AnyController for C {
         self.standing()
     }
 
-    fn process_next(&mut self, turn: Turn<'_>) -> (Option<Synced>, Standing) {
+    fn process_next(&mut self, turn: Turn<'_>) -> (Option<Done>, Standing) {
         let synced = process_next_work_item(self, &mut turn.context(C::NAME));
-        (synced, self.standing())
+        (synced.map(|synced| Done { cause: synced.cause, code: outcome_code(&synced.outcome) }), self.standing())
     }
 
     fn queue(&mut self) -> &mut Queue {
@@ -278,11 +287,11 @@ impl Controllers {
     }
 
     /// Lets the controller whose turn it is sync one key.
-    pub(super) fn process_next(&mut self, turn: usize, with: Turn<'_>) -> Option<Synced> {
+    pub(super) fn process_next(&mut self, turn: usize, with: Turn<'_>) -> Option<Done> {
         let controller = self.of(Self::ACTORS[turn])?;
-        let (synced, standing) = controller.process_next(with);
+        let (done, standing) = controller.process_next(with);
         self.note(turn, standing);
-        synced
+        done
     }
 
     /// A controller's timer came due.
@@ -340,7 +349,7 @@ fn sole_owner(delivery: &Delivery<'_>) -> Option<Owner> {
 }
 
 /// An outcome as the trace tells it: nothing, so many writes, or a failure.
-pub(super) fn outcome_code(outcome: &Outcome) -> u64 {
+fn outcome_code(outcome: &Outcome) -> u64 {
     match outcome {
         Outcome::Noop => 0,
         Outcome::Wrote(count) => u64::from(*count),

@@ -8,7 +8,7 @@ use seatrial_apiserver::{Change, ChangeType};
 use seatrial_engine::{EventQueue, SimTime};
 use seatrial_machinery::{Client, EventContext};
 
-use super::actors::{Stimulus, Timed, Turn, outcome_code};
+use super::actors::{Stimulus, Timed, Turn};
 use super::trace::{Actor, What};
 use super::{Cluster, Error, QUIET, SETTLE_TIMEOUT};
 use crate::runner::JournalEntry;
@@ -113,10 +113,9 @@ impl Cluster {
             informers: &self.informers,
             clock: self.clock,
         };
-        let Some(synced) = controllers.process_next(turn, with) else { return false };
+        let Some(done) = controllers.process_next(turn, with) else { return false };
         self.reconcile_count += 1;
-        let code = outcome_code(&synced.outcome);
-        let cause = self.trace.note(self.clock.now(), (actor, What::Reconcile), code, synced.cause);
+        let cause = self.trace.note(self.clock.now(), (actor, What::Reconcile), done.code, done.cause);
         self.deliver(actor, cause);
         true
     }
