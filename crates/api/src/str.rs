@@ -6,8 +6,10 @@ use std::ops::Deref;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
-use smol_str::SmolStr;
+use smol_str::{SmolStr, SmolStrBuilder};
 
+/// How long a text is at most that lies in place.
+const INLINE: usize = 23;
 /// How long a text is at most that is put together without an allocation of its own.
 const CONCAT_ROOM: usize = 128;
 
@@ -31,6 +33,11 @@ impl Str {
     /// Some texts one after the other. Nothing is allocated but what the whole needs.
     pub fn concat(parts: &[&str]) -> Self {
         let length = parts.iter().map(|part| part.len()).sum();
+        if length <= INLINE {
+            let mut builder = SmolStrBuilder::new();
+            parts.iter().for_each(|part| builder.push_str(part));
+            return Self(builder.finish());
+        }
         let mut room = [0; CONCAT_ROOM];
         let Some(whole) = room.get_mut(..length) else { return parts.concat().into() };
         let mut rest = &mut *whole;
@@ -203,8 +210,16 @@ mod tests {
     #[test]
     fn is_put_together_from_parts_and_numbers() {
         let long = "x".repeat(CONCAT_ROOM);
-        let rows: [&[&str]; 6] =
-            [&[], &[""], &["a"], &["data", "-", "db-0"], &["\u{e9}", "\u{1f600}"], &[&long, "-", "y"]];
+        let rows: [&[&str]; 8] = [
+            &["12345678901234567890123"],
+            &["1234567890", "1234567890", "1234"],
+            &[],
+            &[""],
+            &["a"],
+            &["data", "-", "db-0"],
+            &["\u{e9}", "\u{1f600}"],
+            &[&long, "-", "y"],
+        ];
         for parts in rows {
             assert_eq!(Str::concat(parts), parts.concat(), "{parts:?}");
         }

@@ -5,7 +5,7 @@
 //! pkg/controller/volume/attachdetach (v1.36).
 //! Differs: attaching takes no time and leaves no VolumeAttachment, and nodes do not tell of it in their status.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1 as corev1;
@@ -32,7 +32,7 @@ const ROOT_CA: &str = "kube-root-ca.crt";
 /// What the nodes have attached, and which pods wait for their volumes.
 #[derive(Debug, Default)]
 pub(crate) struct Volumes {
-    attached: BTreeMap<Str, Attachment>,
+    attached: FxHashMap<Str, Attachment>,
     /// By worker: what it has attached.
     of_worker: FxHashMap<u32, Vec<Str>>,
     mounting: FxHashMap<u32, Mounting>,
@@ -41,10 +41,19 @@ pub(crate) struct Volumes {
 /// A volume that is attached.
 #[derive(Debug, Default)]
 struct Attachment {
-    /// By node: the workers of the pods that use it, and the pods.
-    nodes: BTreeMap<Str, BTreeMap<u32, (Str, Str)>>,
+    /// Who uses it, by node and worker. Mostly that is one pod.
+    users: Vec<User>,
     /// Who goes on when it is detached.
     waiting: Vec<KubeletEvent>,
+}
+
+/// A pod that uses a volume on a node.
+#[derive(Debug)]
+struct User {
+    node: Str,
+    worker: u32,
+    namespace: Str,
+    name: Str,
 }
 
 /// A pod that waits for its volumes.
@@ -91,11 +100,8 @@ impl Volumes {
         let mut woken = Vec::new();
         for volume in self.of_worker.remove(&number).unwrap_or_default() {
             let Some(attachment) = self.attached.get_mut(&volume) else { continue };
-            for users in attachment.nodes.values_mut() {
-                users.remove(&number);
-            }
-            attachment.nodes.retain(|_, users| !users.is_empty());
-            if attachment.nodes.is_empty() {
+            attachment.users.retain(|user| user.worker != number);
+            if attachment.users.is_empty() {
                 woken.append(&mut attachment.waiting);
                 self.attached.remove(&volume);
             }
@@ -107,15 +113,18 @@ impl Volumes {
     fn attach(&mut self, volume: &Str, is_shared: bool, worker: &PodWorker) -> Result<bool, Vec<(Str, Str)>> {
         let (node, meta) = (&worker.pod.node_name, &worker.pod.meta);
         let attachment = self.attached.entry(volume.clone()).or_default();
-        let others = attachment.nodes.iter().filter(|(other, _)| *other != node);
-        let others: Vec<(Str, Str)> = others.flat_map(|(_, users)| users.values().cloned()).collect();
-        if !is_shared && !others.is_empty() {
+        let is_here = |user: &User| user.node == *node;
+        if !is_shared && !attachment.users.iter().all(is_here) {
             attachment.waiting.push(worker.event_of(WorkerEvent::Continue(worker.ticket + 1)));
-            return Err(others);
+            let others = attachment.users.iter().filter(|user| !is_here(user));
+            return Err(others.map(|user| (user.namespace.clone(), user.name.clone())).collect());
         }
-        let users = attachment.nodes.entry(node.clone()).or_default();
-        let is_new = users.is_empty();
-        users.insert(worker.number, (meta.namespace.clone(), meta.name.clone()));
+        let is_new = !attachment.users.iter().any(is_here);
+        let place = attachment.users.partition_point(|user| (&user.node, user.worker) < (node, worker.number));
+        if attachment.users.get(place).is_none_or(|user| !is_here(user) || user.worker != worker.number) {
+            let (namespace, name) = (meta.namespace.clone(), meta.name.clone());
+            attachment.users.insert(place, User { node: node.clone(), worker: worker.number, namespace, name });
+        }
         let of_worker = self.of_worker.entry(worker.number).or_default();
         if !of_worker.contains(volume) {
             of_worker.push(volume.clone());

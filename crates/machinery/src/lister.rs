@@ -1,6 +1,6 @@
 //! Listers: what a controller has heard of a kind.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -57,11 +57,13 @@ pub struct Lister<R> {
     objects: ObjectMap<Arc<R>>,
     /// Where the controllers lay that were asked for last, by their uids.
     guesses: [RefCell<Option<Guess>>; GUESSES],
+    /// Where the object lay that was asked for last as a usual one.
+    last: Cell<Slot>,
 }
 
 impl<R> Default for Lister<R> {
     fn default() -> Self {
-        Self { objects: ObjectMap::default(), guesses: Default::default() }
+        Self { objects: ObjectMap::default(), guesses: Default::default(), last: Cell::default() }
     }
 }
 
@@ -69,6 +71,16 @@ impl<R: Resource> Lister<R> {
     /// One object.
     pub fn get(&self, namespace: &str, name: &str) -> Option<&Arc<R>> {
         self.objects.get(namespace, name)
+    }
+
+    /// One object of a kind of which the same few are asked for by name again and again.
+    pub fn usual(&self, namespace: &str, name: &str) -> Option<&Arc<R>> {
+        if self.objects.is_at(self.last.get(), namespace, name) {
+            return self.objects.at(self.last.get());
+        }
+        let object = self.objects.get(namespace, name)?;
+        self.last.set(object.meta().slot);
+        Some(object)
     }
 
     /// The object that a sync is about. It was queued as that object's nearly always, and need not be searched by name.

@@ -83,8 +83,8 @@ impl Scheduler {
         }
         let known = self.cache.known.of(&pod, &mut self.cache.index, client);
         self.cache.tell_siblings_apart();
-        if let Err((plugin, why)) = self.look_at_claims(client, &pod) {
-            self.fail_before_filters(client, &pod, plugin, why);
+        if let Err(refusal) = self.look_at_claims(client, &pod) {
+            self.fail_before_filters(client, &pod, refusal);
             return true;
         }
         match self.schedule_pod(&pod, &known) {

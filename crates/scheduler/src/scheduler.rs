@@ -13,6 +13,7 @@ use crate::queue::{Queue, Timer};
 use crate::schedule_one::LastFailure;
 use crate::terms::PodTerms;
 use crate::volume_binding::{PodVolumes, VolumeCache};
+use crate::volume_scheduling::Refused;
 use crate::volume_waiting::WaitingPods;
 
 const NAME: &str = "default-scheduler";
@@ -27,6 +28,7 @@ pub struct Scheduler {
     /// How many nodes were filtered outside of the score cache.
     pub(crate) evaluated: u64,
     pub(crate) last_failure: Option<LastFailure>,
+    pub(crate) refused: Option<Refused>,
     pub(crate) volumes: VolumeCache,
     /// The claims of the pod that is being scheduled. Stands for `CycleState`.
     pub(crate) cycle: PodVolumes,
@@ -40,7 +42,18 @@ impl Scheduler {
     pub fn new(rng: Rng) -> Self {
         let (cache, queue) = (Cache::default(), Queue::default());
         let (volumes, cycle, waiting) = (VolumeCache::default(), PodVolumes::default(), WaitingPods::default());
-        Self { cache, queue, next_start: 0, evaluated: 0, last_failure: None, volumes, cycle, waiting, rng }
+        Self {
+            cache,
+            queue,
+            next_start: 0,
+            evaluated: 0,
+            last_failure: None,
+            refused: None,
+            volumes,
+            cycle,
+            waiting,
+            rng,
+        }
     }
 
     /// Hears of a change.

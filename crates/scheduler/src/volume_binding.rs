@@ -3,11 +3,13 @@
 //! Mirrors pkg/scheduler/framework/plugins/{volumebinding,volumerestrictions,volumezone} (v1.36).
 //! Differs: a pod whose claim another pod has for itself waits for that one; no pod is preempted for it.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use seatrial_api::scheduling::matches_node_selector;
-use seatrial_api::{PersistentVolume, PersistentVolumeClaim, Pod, StorageClass, Str};
+use seatrial_api::{PersistentVolume, PersistentVolumeClaim, Pod, Slot, StorageClass, Str};
 use seatrial_machinery::volumes::{
     ANN_SELECTED_NODE, NO_PROVISIONER, PodsByClaim, READ_WRITE_ONCE_POD, VolumeIndex, WAIT_FOR_FIRST_CONSUMER,
     bind_volume_to_claim, claim_phase, is_claim_fully_bound, volume_name,
@@ -36,9 +38,24 @@ pub(crate) struct VolumeCache {
     pub(crate) index: VolumeIndex,
     /// The pods on nodes by the claims they use.
     users: PodsByClaim,
+    /// Where the class lay that was asked for last: claims have few classes.
+    last_class: Cell<Slot>,
 }
 
 impl VolumeCache {
+    /// The class of a claim that gets its volume with the pod's node. Mirrors `IsDelayBindingMode`.
+    fn delaying_class<'a>(
+        &self,
+        client: &'a Client<'_>,
+        claim: &PersistentVolumeClaim,
+    ) -> Option<&'a Arc<StorageClass>> {
+        let name = class_of_claim(claim);
+        let known = client.live_at::<StorageClass>(self.last_class.get()).filter(|class| class.meta.name == *name);
+        let class = known.or_else(|| client.server().store().get_as::<StorageClass>("", name))?;
+        self.last_class.set(class.meta.slot);
+        (class.body.volume_binding_mode.as_deref() == Some(WAIT_FOR_FIRST_CONSUMER)).then_some(class)
+    }
+
     /// Takes a change of a pod over.
     pub(crate) fn pod_changed(&mut self, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
         let uses = |pod: &&Arc<Pod>| !pod.node_name.is_empty() && !pod.status.phase.is_terminal();
@@ -46,6 +63,8 @@ impl VolumeCache {
     }
 }
 
+/// The plugin that refuses a pod before any node is looked at, and why.
+pub(crate) type Refusal = (Plugin, Cow<'static, str>);
 /// A claim that waits for its pod, and its class.
 type Delayed = (Arc<PersistentVolumeClaim>, Arc<StorageClass>);
 
@@ -79,24 +98,26 @@ impl PodVolumes {
     }
 
     /// Looks at a pod's claims, or says why no node will do. Mirrors `PreFilter` of the plugins.
-    pub(crate) fn of(client: &Client<'_>, cache: &VolumeCache, pod: &Pod) -> Result<Self, (Plugin, String)> {
+    pub(crate) fn of(client: &Client<'_>, cache: &VolumeCache, pod: &Pod) -> Result<Self, Refusal> {
         let mut volumes = Self::default();
-        let claim_of = |name: &str| client.get_live::<PersistentVolumeClaim>(&pod.meta.namespace, name).ok();
-        let mut claims = Vec::new();
+        let store = client.server().store();
+        let claim_of = |name: &str| store.get_as::<PersistentVolumeClaim>(&pod.meta.namespace, name);
+        let mut claims: Vec<(&Arc<PersistentVolumeClaim>, bool)> = Vec::new();
         for (name, is_own) in pod.claims() {
             match claim_of(&name) {
                 Some(claim) => claims.push((claim, is_own)),
                 None if is_own => {
                     let text = "waiting for ephemeral volume controller to create the persistentvolumeclaim";
-                    return Err((Plugin::VolumeBinding, format!("{text} {name:?}")));
+                    return Err((Plugin::VolumeBinding, format!("{text} {name:?}").into()));
                 }
                 None => {
-                    return Err((Plugin::VolumeRestrictions, format!("persistentvolumeclaim {name:?} not found")));
+                    let text = format!("persistentvolumeclaim {name:?} not found");
+                    return Err((Plugin::VolumeRestrictions, text.into()));
                 }
             }
         }
         for (claim, is_own) in &claims {
-            check_claim(pod, claim, *is_own).map_err(|why| (Plugin::VolumeBinding, why))?;
+            check_claim(pod, claim, *is_own).map_err(|why| (Plugin::VolumeBinding, why.into()))?;
         }
         let mut has_unbound = false;
         for (claim, _) in claims {
@@ -105,21 +126,23 @@ impl PodVolumes {
                 let mut users = cache.users.pods(&claim.meta.namespace, &claim.meta.name, pod_at);
                 volumes.is_taken |= users.any(|user| user.meta.name != pod.meta.name);
             }
-            if is_claim_fully_bound(&claim) {
-                match client.get_live::<PersistentVolume>("", volume_name(&claim)) {
-                    Ok(volume) if is_placed(&volume) => volumes.placed.push(volume),
-                    Ok(_) => {}
-                    Err(_) => volumes.lacks_volume = true,
+            if is_claim_fully_bound(claim) {
+                match store.get_as::<PersistentVolume>("", volume_name(claim)) {
+                    Some(volume) if is_placed(volume) => volumes.placed.push(Arc::clone(volume)),
+                    Some(_) => {}
+                    None => volumes.lacks_volume = true,
                 }
                 continue;
             }
-            match delaying_class(client, &claim) {
-                Some(class) if volume_name(&claim).is_empty() => volumes.delayed.push((claim, class)),
+            match cache.delaying_class(client, claim) {
+                Some(class) if volume_name(claim).is_empty() => {
+                    volumes.delayed.push((Arc::clone(claim), Arc::clone(class)));
+                }
                 _ => has_unbound = true,
             }
         }
         if has_unbound {
-            return Err((Plugin::VolumeBinding, UNBOUND_IMMEDIATE.to_owned()));
+            return Err((Plugin::VolumeBinding, UNBOUND_IMMEDIATE.into()));
         }
         volumes
             .delayed
@@ -239,12 +262,6 @@ fn check_claim(pod: &Pod, claim: &PersistentVolumeClaim, is_own: bool) -> Result
         return Err(format!("PVC {namespace}/{name} was not created for pod {namespace}/{pod} (pod is not owner)"));
     }
     Ok(())
-}
-
-/// The class of a claim that gets its volume with the pod's node. Mirrors `IsDelayBindingMode`.
-fn delaying_class(client: &Client<'_>, claim: &PersistentVolumeClaim) -> Option<Arc<StorageClass>> {
-    let class = client.get_live::<StorageClass>("", class_of_claim(claim)).ok()?;
-    (class.body.volume_binding_mode.as_deref() == Some(WAIT_FOR_FIRST_CONSUMER)).then_some(class)
 }
 
 /// Whether a volume says from where it can be reached.

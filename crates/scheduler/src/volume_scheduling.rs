@@ -9,14 +9,31 @@ use seatrial_machinery::{Client, Delivery, EventContext, EventText, ObjectRef, S
 
 use crate::diagnosis::{Diagnosis, truncate_message};
 use crate::node_info::PodKind;
-use crate::plugin::Plugin;
+use crate::plugin::PluginSet;
 use crate::schedule_one::{REASON_UNSCHEDULABLE, report};
 use crate::scheduler::Scheduler;
-use crate::volume_binding::PodVolumes;
+use crate::volume_binding::{PodVolumes, Refusal};
 
 /// What upstream's chain of PostFilter plugins ends with where a PreFilter plugin refused all nodes: the first of them
 /// does not find what its own PreFilter would have left.
 const POST_FILTER_NOT_FOUND: &str = "not found";
+
+/// What was said last of a pod that was refused before any node was looked at: of its siblings the same is said.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    node_count: usize,
+    refusal: Refusal,
+    rejectors: PluginSet,
+    message: String,
+}
+
+impl Refused {
+    fn new(node_count: usize, refusal: Refusal) -> Self {
+        let diagnosis = Diagnosis::pre_filter(node_count, refusal.0, refusal.1.clone());
+        let message = format!("{} {POST_FILTER_NOT_FOUND}", diagnosis.message());
+        Self { node_count, refusal, rejectors: diagnosis.rejectors(), message }
+    }
+}
 
 impl Scheduler {
     /// How many volumes were looked at one by one for claims.
@@ -73,7 +90,7 @@ impl Scheduler {
     }
 
     /// Finds the pod's claims for the attempt to come. Mirrors `PreFilter` of the plugins of volumes.
-    pub(crate) fn look_at_claims(&mut self, client: &Client<'_>, pod: &Pod) -> Result<(), (Plugin, String)> {
+    pub(crate) fn look_at_claims(&mut self, client: &Client<'_>, pod: &Pod) -> Result<(), Refusal> {
         // Most pods have no claims, and neither had those before them.
         if !self.cycle.is_empty() {
             self.cycle = PodVolumes::default();
@@ -85,16 +102,20 @@ impl Scheduler {
     }
 
     /// No node will do for the pod's volumes. Mirrors what follows when a PreFilter plugin refuses.
-    pub(crate) fn fail_before_filters(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, plugin: Plugin, why: String) {
-        let diagnosis = Diagnosis::pre_filter(self.cache.nodes.len(), plugin, why);
-        if diagnosis.node_count == 0 {
+    pub(crate) fn fail_before_filters(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, refusal: Refusal) {
+        let node_count = self.cache.nodes.len();
+        if node_count == 0 {
+            let diagnosis = Diagnosis::pre_filter(node_count, refusal.0, refusal.1);
             return self.fail(client, pod, None, &Arc::new(diagnosis));
         }
-        self.queue.add_unschedulable(pod, None, diagnosis.rejectors(), client.clock().now());
-        let message = format!("{} {POST_FILTER_NOT_FOUND}", diagnosis.message());
-        let text = truncate_message(&message);
+        if self.refused.as_ref().is_none_or(|last| last.node_count != node_count || last.refusal != refusal) {
+            self.refused = Some(Refused::new(node_count, refusal));
+        }
+        let Some(Refused { rejectors, message, .. }) = &self.refused else { return };
+        self.queue.add_unschedulable(pod, None, *rejectors, client.clock().now());
+        let text = truncate_message(message);
         client.event(&ObjectRef::of(&**pod), &EventText::warning("FailedScheduling", &text));
-        report(client, pod, None, (REASON_UNSCHEDULABLE, &message));
+        report(client, pod, None, (REASON_UNSCHEDULABLE, message));
     }
 
     /// Takes the node for the pod and writes what binds its claims; the pod waits until they are bound.

@@ -207,6 +207,19 @@ impl Pod {
         }
     }
 
+    /// Whether the pod uses a claim; its name is put together nowhere.
+    pub fn uses_claim(&self, claim: &str) -> bool {
+        let is_joined = |first: &str, second: &str| {
+            claim.strip_prefix(first).and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| rest == second)
+        };
+        let volumes = self.spec.api().volumes.as_deref().filter(|_| self.has_claims()).unwrap_or_default();
+        volumes.iter().any(|volume| match &volume.persistent_volume_claim {
+            Some(source) if source.claim_name.is_empty() => is_joined(&volume.name, &self.meta.name),
+            Some(source) => source.claim_name == claim,
+            None => volume.ephemeral.is_some() && is_joined(&self.meta.name, &volume.name),
+        })
+    }
+
     /// Whether the pod uses claims.
     #[inline]
     pub fn has_claims(&self) -> bool {

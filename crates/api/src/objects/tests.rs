@@ -320,6 +320,23 @@ fn volumes_come_back_whoever_named_their_handle() {
 }
 
 #[test]
+fn a_pod_uses_the_claims_that_it_tells() {
+    let pod: corev1::Pod = serde_json::from_value(json!({"metadata": {"name": "db-0"}, "spec": {"containers": [], "volumes": [
+        {"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}, {"name": "x", "persistentVolumeClaim": {"claimName": "y"}},
+        {"name": "scratch", "ephemeral": {}}, {"name": "dir", "emptyDir": {}}]}}))
+    .expect("a pod");
+    let pod = Pod::from_api(pod).expect("a pod");
+    let told: Vec<_> = pod.claims().map(|(name, is_own)| (name.to_string(), is_own)).collect();
+    let want = [("data-db-0", false), ("y", false), ("db-0-scratch", true)];
+    assert_eq!(told, want.map(|(name, is_own)| (name.to_owned(), is_own)));
+    assert!(pod.has_claims() && told.iter().all(|(name, _)| pod.uses_claim(name)));
+    for other in ["", "data", "data-", "data-db-01", "datadb-0", "x", "x-db-0", "scratch-db-0", "db-0-dir", "dir-db-0"]
+    {
+        assert!(!pod.uses_claim(other), "{other}");
+    }
+}
+
+#[test]
 fn claims_come_back_with_their_volumes() {
     for volume in [None, Some("pv")] {
         let api: corev1::PersistentVolumeClaim = serde_json::from_value(json!({"metadata": {"name": "data"},

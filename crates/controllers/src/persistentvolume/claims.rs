@@ -134,7 +134,7 @@ pub(super) fn why_volume_does_not_satisfy(volume: &PersistentVolume, claim: &Per
 /// Whether the scheduler finds the claim's volume. A class that is not there waits for nobody. Mirrors `IsDelayBindingMode`.
 fn waits_for_pod(cx: &SyncContext<'_>, claim: &PersistentVolumeClaim) -> bool {
     let class = class_of_claim(claim);
-    let class = (!class.is_empty()).then(|| cx.informers.storage_classes.get("", class)).flatten();
+    let class = (!class.is_empty()).then(|| cx.informers.storage_classes.usual("", class)).flatten();
     class.is_some_and(|class| class.body.volume_binding_mode.as_deref() == Some(WAIT_FOR_FIRST_CONSUMER))
 }
 

@@ -66,7 +66,7 @@ impl Controller for PersistentVolumeController {
                         self.plan_resync(cx.clock.now());
                     }
                 }
-                self.queue.add(claim.namespaced_name(), cx.cause);
+                self.queue.add_object(&**claim, cx.cause);
             }
             (Some(claim), None) => {
                 if let Some(slot) = claim.meta.slot.index() {
@@ -90,7 +90,7 @@ impl Controller for PersistentVolumeController {
             let volume = cx.informers.persistent_volumes.get("", &key.name);
             return volume.map_or(Ok(()), |volume| self.sync_volume(cx, volume));
         }
-        let claim = cx.informers.persistent_volume_claims.get(&key.namespace, &key.name);
+        let claim = cx.informers.persistent_volume_claims.synced(cx, key);
         let Some(claim) = claim else { return Ok(()) };
         if claim.meta.annotations.contains_key(ANN_BIND_COMPLETED) {
             self.sync_bound_claim(cx, claim)

@@ -55,7 +55,7 @@ pub(super) fn provision_claim(
 /// Who provisions for a claim's class, or why nobody does. Mirrors `findProvisionablePlugin`.
 fn provisioner_of(cx: &SyncContext<'_>, claim: &PersistentVolumeClaim) -> Result<Str, String> {
     let name = class_of_claim(claim);
-    let class = cx.informers.storage_classes.get("", name);
+    let class = cx.informers.storage_classes.usual("", name);
     let class = class.ok_or_else(|| format!("storageclass.storage.k8s.io {name:?} not found"))?;
     plugin_named(&class.body.provisioner)
 }

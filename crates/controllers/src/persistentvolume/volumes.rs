@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, PersistentVolume, PersistentVolumeClaim, Resource};
+use seatrial_api::{ApiError, PersistentVolume, PersistentVolumeClaim};
 use seatrial_machinery::volumes::{
     ANN_DYNAMICALLY_PROVISIONED, claim_ref, claim_uid, has_other_volume_mode, volume_name, volume_phase,
 };
@@ -37,7 +37,7 @@ impl PersistentVolumeController {
             if has_other_volume_mode(volume, claim) {
                 say_modes_differ(cx, volume, claim);
             } else {
-                self.queue.add(claim.namespaced_name(), 0);
+                self.queue.add_object(&**claim, 0);
             }
             return Ok(());
         }

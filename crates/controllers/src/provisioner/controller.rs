@@ -95,7 +95,7 @@ impl Controller for VolumeProvisioner {
             let volume = cx.informers.persistent_volumes.get("", &key.name);
             return volume.map_or(Ok(()), |volume| self.sync_volume(cx, volume));
         }
-        let claim = cx.informers.persistent_volume_claims.get(&key.namespace, &key.name);
+        let claim = cx.informers.persistent_volume_claims.synced(cx, key);
         let Some(claim) = claim else { return Ok(()) };
         match volume_name(claim).is_empty() {
             true => self.sync_claim(cx, claim),
@@ -179,7 +179,7 @@ impl VolumeProvisioner {
             self.forget(claim);
         }
         if Self::wants_volume(claim) || (is_bound && Self::wants_more(claim)) {
-            self.queue.add(claim.namespaced_name(), cx.cause);
+            self.queue.add_object(&**claim, cx.cause);
         }
     }
 

@@ -37,7 +37,7 @@ impl VolumeProvisioner {
         let Some(provisioner) = storage_provisioner(claim) else { return Ok(()) };
         let class_name = class_of_claim(claim);
         let informers = cx.informers;
-        let Some(class) = informers.storage_classes.get("", class_name) else { return Ok(()) };
+        let Some(class) = informers.storage_classes.usual("", class_name) else { return Ok(()) };
         let selected = claim.meta.annotations.get(ANN_SELECTED_NODE).unwrap_or_default();
         if class.body.volume_binding_mode.as_deref() == Some(WAIT_FOR_FIRST_CONSUMER) && selected.is_empty() {
             self.forget(claim);

@@ -131,7 +131,7 @@ fn say_file_system_grew(cx: &mut SyncContext<'_>, pod: &Pod, claim: &PersistentV
 
 /// Whether the class lets volumes grow.
 fn may_grow(cx: &SyncContext<'_>, claim: &PersistentVolumeClaim) -> bool {
-    let class = cx.informers.storage_classes.get("", class_of_claim(claim));
+    let class = cx.informers.storage_classes.usual("", class_of_claim(claim));
     class.is_some_and(|class| class.body.allow_volume_expansion == Some(true))
 }
 

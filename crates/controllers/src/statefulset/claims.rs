@@ -186,17 +186,18 @@ pub(super) fn pod_claim_is_stale(cx: &SyncContext<'_>, set: &StatefulSet, claims
     })
 }
 
-/// A pod's claims whose owners are not as the retention policy wants them, as they should be.
+/// A pod's claims whose owners are not as the retention policy wants them, as they should be. `None` where nobody owns them
+/// and nobody is to: then nothing was said either.
 fn claims_to_update(
     cx: &mut SyncContext<'_>,
     set: &StatefulSet,
     claims: &Claims,
     pod: &Pod,
-) -> Vec<PersistentVolumeClaim> {
-    let Some(ordinal) = member_ordinal(&set.meta.name, &pod.meta.name) else { return Vec::new() };
+) -> Option<Vec<PersistentVolumeClaim>> {
+    let ordinal = member_ordinal(&set.meta.name, &pod.meta.name)?;
     let policy = &claims.policy;
     let wanted = policy.wanted(is_in_range(set, ordinal));
-    let mut changed = Vec::new();
+    let mut changed = None;
     for template in &claims.templates {
         let name = template.claim_name(&pod.meta.name);
         // A claim that was only just made is seen, as it is by the time upstream has made its pod.
@@ -204,6 +205,7 @@ fn claims_to_update(
         let needs_look =
             |c: &&Arc<_>| wanted != Wanted::Nobody || !PersistentVolumeClaim::meta(c).owner_references.is_empty();
         let Some(claim) = live.filter(needs_look).map(Arc::clone) else { continue };
+        let changed: &mut Vec<_> = changed.get_or_insert_default();
         let references = owners(set, pod, &claim, wanted);
         let Some(references) = references else {
             if policy.deletes_with_set || policy.deletes_with_scale {
@@ -273,10 +275,11 @@ pub(super) fn claims_match_retention_policy(
     claims: &Claims,
     pod: &Pod,
 ) -> bool {
-    claims_to_update(cx, set, claims, pod).is_empty()
+    claims_to_update(cx, set, claims, pod).is_none_or(|changed| changed.is_empty())
 }
 
-/// Gives a pod's claims the owners that the policy wants. Mirrors `UpdatePodClaimForRetentionPolicy`.
+/// Gives a pod's claims the owners that the policy wants. Returns whether nobody owns them and nobody is to. Mirrors
+/// `UpdatePodClaimForRetentionPolicy`.
 ///
 /// # Errors
 /// What the API server answered.
@@ -285,12 +288,13 @@ pub(super) fn update_pod_claim_for_retention_policy(
     set: &StatefulSet,
     claims: &Claims,
     pod: &Pod,
-) -> Result<(), ApiError> {
-    for claim in claims_to_update(cx, set, claims, pod) {
+) -> Result<bool, ApiError> {
+    let Some(changed) = claims_to_update(cx, set, claims, pod) else { return Ok(true) };
+    for claim in changed {
         let name = claim.namespaced_name().name;
         cx.client.update(claim).map_err(|error| {
             ApiError::unknown(format!("could not update claim {name} for delete policy ownerRefs: {error}"))
         })?;
     }
-    Ok(())
+    Ok(false)
 }

@@ -18,7 +18,7 @@ use super::revisions::Revisions;
 use super::status::Counts;
 use super::utils::{
     end_ordinal, identity_matches, is_monotonic, is_running_and_available, is_running_and_ready, is_unavailable,
-    min_ready_seconds, pod_revision, spec_of, start_ordinal,
+    min_ready_seconds, spec_of, start_ordinal,
 };
 
 /// How many pods a parallel set handles before it looks at failures. Mirrors `slowStartBatch` with `maxBatchSize`.
@@ -146,8 +146,10 @@ impl StatefulSetController {
             return Ok(Next::Stop);
         }
         let is_checked = pods.is_checked(ordinal);
+        // Nothing is written in between, so claims that nobody owns and nobody is to own need no second look.
+        let mut claims_match = false;
         if pod.status.phase == PodPhase::Pending && !is_checked {
-            create_missing_persistent_volume_claims(cx, set, claims, &pod)?;
+            claims_match = create_missing_persistent_volume_claims(cx, set, claims, &pod)?;
         }
         if !is_unavailable(&pod, update.min_ready_seconds, cx.clock().time()) {
             pods.set_available(ordinal);
@@ -157,7 +159,7 @@ impl StatefulSetController {
         let as_it_should_be = is_checked
             || (identity_matches(set, &pod)
                 && storage_matches(set, claims, &pod)
-                && claims_match_retention_policy(cx, set, claims, &pod));
+                && (claims_match || claims_match_retention_policy(cx, set, claims, &pod)));
         if !as_it_should_be {
             update_stateful_pod(cx, set, claims, &pod)?;
         }
@@ -312,7 +314,7 @@ fn roll(
     while let Some(ordinal) = pods.next_to_roll(first, last) {
         // A pod that was only made in this sync is not available yet.
         let Some(pod) = pods.get(ordinal).map(Arc::clone) else { return Ok(()) };
-        if pod_revision(&pod) != update.revisions.update.meta.name && !pod.meta.is_deleting() {
+        if pods.is_outdated(ordinal) && !pod.meta.is_deleting() {
             delete_stateful_pod(cx, update.set, &pod)?;
             counts.current -= 1;
             return Ok(());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seatrial_api::selector::Selector;
-use seatrial_api::{NamespacedName, Object, PersistentVolumeClaim, Pod, Resource, StatefulSet};
+use seatrial_api::{NamespacedName, Object, PersistentVolumeClaim, Pod, Resource, StatefulSet, Uid};
 use seatrial_machinery::{Delivery, EventContext};
 
 use super::controller::StatefulSetController;
@@ -20,7 +20,7 @@ impl StatefulSetController {
                     self.revisions.forget(&set.meta.uid);
                     self.pods.remove(&set.meta.uid);
                 }
-                self.queue.add(set.namespaced_name(), cx.cause);
+                self.queue.add_object(&**set, cx.cause);
             }
             // Where there is nobody to own pods, they are nobody's.
             Some(Object::Pod(_)) if cx.informers.stateful_sets.is_empty() && self.pods.is_empty() => {}
@@ -41,14 +41,15 @@ impl StatefulSetController {
         if self.pods.is_empty() {
             return (old, new);
         }
-        let owner = |pod: &Arc<Pod>| pod.meta.controller_of().map(|owner| owner.uid.clone());
-        let (before, after) = (old.and_then(owner), new.and_then(owner));
-        if let Some((pod, pods)) =
-            old.zip(before.filter(|b| after.as_ref() != Some(b)).and_then(|b| self.pods.get_mut(&b)))
-        {
+        fn owner(pod: &Arc<Pod>) -> Option<&Uid> {
+            pod.meta.controller_of().map(|owner| &owner.uid)
+        }
+        let after = new.and_then(owner);
+        let left = old.filter(|old| owner(old) != after);
+        if let Some((pod, pods)) = left.and_then(|old| Some((old, self.pods.get_mut(owner(old)?)?))) {
             pods.remove(pod);
         }
-        if let Some((pod, pods)) = new.zip(after.and_then(|after| self.pods.get_mut(&after))) {
+        if let Some((pod, pods)) = new.zip(after.and_then(|after| self.pods.get_mut(after))) {
             pods.put(pod);
         }
         (old, new)
@@ -85,18 +86,17 @@ impl StatefulSetController {
         let (old_owner, new_owner) = (old.meta.controller_of(), new.meta.controller_of());
         let owner_changed = !old.meta.owner_references.ptr_eq(&new.meta.owner_references) && old_owner != new_owner;
         if owner_changed && let Some(set) = cx.informers.stateful_sets.controller_of(&old.meta) {
-            self.queue.add(set.namespaced_name(), cx.cause);
+            self.queue.add_object(&**set, cx.cause);
         }
         if new_owner.is_some() {
             let Some(set) = cx.informers.stateful_sets.controller_of(&new.meta) else { return };
-            let key = set.namespaced_name();
             let seconds = min_ready_seconds(set);
             if seconds > 0 && !old.is_ready() && new.is_ready() {
                 // The time a pod became ready is told in whole seconds, so it may be available a moment later.
                 let delay = Duration::from_secs(u64::from(seconds.unsigned_abs()) + 1);
-                self.queue.add_after(key.clone(), delay, cx.clock.now());
+                self.queue.add_after(set.namespaced_name(), delay, cx.clock.now());
             }
-            self.queue.add(key, cx.cause);
+            self.queue.add_object(&**set, cx.cause);
         } else if owner_changed || old.meta.labels != new.meta.labels {
             self.enqueue_matching(cx, new);
         }
@@ -104,7 +104,7 @@ impl StatefulSetController {
 
     fn delete_pod(&mut self, cx: &EventContext<'_>, pod: &Pod) {
         if let Some(set) = cx.informers.stateful_sets.controller_of(&pod.meta) {
-            self.queue.add(set.namespaced_name(), cx.cause);
+            self.queue.add_object(&**set, cx.cause);
         }
     }
 

@@ -120,13 +120,13 @@ pub(super) fn create_stateful_pod(
         Ok(made) => {
             let updated = update_pod_claim_for_retention_policy(cx, set, claims, &made);
             record_pod_event(cx, set, CREATE, &name, updated.as_ref().err());
-            updated
+            updated.map(drop)
         }
     }
 }
 
-/// Creates the claims that a pod which waits lacks, and gives them their owners. Mirrors
-/// `createMissingPersistentVolumeClaims`.
+/// Creates the claims that a pod which waits lacks, and gives them their owners. Returns whether nobody owns them
+/// and nobody is to. Mirrors `createMissingPersistentVolumeClaims`.
 ///
 /// # Errors
 /// What the API server answered, or that a claim is on its way out.
@@ -135,7 +135,7 @@ pub(super) fn create_missing_persistent_volume_claims(
     set: &StatefulSet,
     claims: &Claims,
     pod: &Pod,
-) -> Result<(), ApiError> {
+) -> Result<bool, ApiError> {
     create_persistent_volume_claims(cx, set, claims, &pod.meta.name)?;
     update_pod_claim_for_retention_policy(cx, set, claims, pod)
         .inspect_err(|error| record_pod_event(cx, set, UPDATE, &pod.meta.name, Some(error)))

@@ -219,6 +219,11 @@ impl SetPods {
         self.place_of(ordinal).is_some_and(|place| self.checked.contains(place))
     }
 
+    /// Whether the pod at a place is not of the update revision.
+    pub(super) fn is_outdated(&self, ordinal: i32) -> bool {
+        self.place_of(ordinal).is_some_and(|place| self.outdated.contains(place))
+    }
+
     /// A place was looked at, and is as it should be.
     pub(super) fn set_done(&mut self, ordinal: i32) {
         if let Some(place) = self.place_of(ordinal) {

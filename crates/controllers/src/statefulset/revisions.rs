@@ -31,6 +31,8 @@ pub(super) struct RevisionCache {
     data: FxHashMap<Uid, (i64, Arc<Data>)>,
     /// By revision and set: what the set's pods share.
     parts: BTreeMap<(Uid, Uid), Arc<PodParts>>,
+    /// By set: the revision that says what its data does.
+    found: FxHashMap<Uid, (Arc<ControllerRevision>, Arc<Data>)>,
     /// By revision: its data.
     texts: FxHashMap<Uid, Arc<str>>,
 }
@@ -55,6 +57,7 @@ impl RevisionCache {
     /// A set is gone.
     pub(super) fn forget(&mut self, set: &Uid) {
         self.data.remove(set);
+        self.found.remove(set);
         self.parts.retain(|(_, of), _| of != set);
     }
 
@@ -71,6 +74,20 @@ impl RevisionCache {
         let data = Arc::new(Data { text: canonical_json(&value), value });
         self.data.insert(set.meta.uid.clone(), (set.meta.generation, Arc::clone(&data)));
         data
+    }
+
+    /// The last of some revisions that says what the set does. Where it is the only one, and the one it was for the set's
+    /// data of before, nothing is compared: both are immutable.
+    fn last_saying(&mut self, set: &StatefulSet, data: &Arc<Data>, all: &[Arc<ControllerRevision>]) -> Option<usize> {
+        if let (Some((known, of)), [only]) = (self.found.get(&set.meta.uid), all)
+            && Arc::ptr_eq(known, only)
+            && Arc::ptr_eq(of, data)
+        {
+            return Some(0);
+        }
+        let place = all.iter().rposition(|revision| self.text_of(revision) == data.text)?;
+        self.found.insert(set.meta.uid.clone(), (Arc::clone(&all[place]), Arc::clone(data)));
+        Some(place)
     }
 
     /// A revision's data as text, which never changes.
@@ -138,7 +155,7 @@ impl StatefulSetController {
         let mut collision_count = status.and_then(|s| s.collision_count).unwrap_or(0);
         let data = self.revisions.data_of(set);
         let number = next_revision(revisions);
-        let update = match revisions.iter().rposition(|r| self.revisions.text_of(r) == data.text) {
+        let update = match self.revisions.last_saying(set, &data, revisions) {
             // The set says what its last revision says.
             Some(last) if last + 1 == revisions.len() => Arc::clone(&revisions[last]),
             // It says what an older one says: that one becomes the last.

@@ -3,6 +3,7 @@
 //! Mirrors pkg/controller/statefulset/stateful_set_control.go (`updateStatus`, `completeRollingUpdate`) and
 //! stateful_set_status_updater.go (v1.36).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSetStatus;
@@ -35,7 +36,8 @@ impl Counts {
     pub(super) fn of(update: &Update<'_>, pods: &SetPods, now: Time) -> Self {
         let Revisions { current, update: wanted, .. } = &update.revisions;
         let (replicas, ready, available) = pods.counts(update.set, now);
-        let (current, updated) = (pods.living_of(&current.meta.name), pods.living_of(&wanted.meta.name));
+        let updated = pods.living_of(&wanted.meta.name);
+        let current = if Arc::ptr_eq(current, wanted) { updated } else { pods.living_of(&current.meta.name) };
         Self { replicas, ready, available, current, updated }
     }
 }
@@ -134,8 +136,8 @@ impl<'a> Found<'a> {
             available_replicas: Some(self.counts.available),
             current_replicas: some(self.counts.current),
             updated_replicas: some(self.counts.updated),
-            current_revision: Some(self.current_revision.to_string()),
-            update_revision: Some(self.update_revision.to_string()),
+            current_revision: Some(self.current_revision.as_str().to_owned()),
+            update_revision: Some(self.update_revision.as_str().to_owned()),
             observed_generation: Some(self.observed_generation),
             collision_count: Some(self.collision_count),
             conditions: old.conditions.clone(),

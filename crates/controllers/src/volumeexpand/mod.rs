@@ -3,7 +3,7 @@
 //! Mirrors pkg/controller/volume/expand/expand_controller.go (v1.36). No in-tree plugin that is left can grow a volume.
 
 use seatrial_api::quantity::Quantity;
-use seatrial_api::{ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Resource};
+use seatrial_api::{ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim};
 use seatrial_machinery::volumes::{claim_phase, is_volume_bound_to_claim, volume_name};
 use seatrial_machinery::{Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
 
@@ -29,12 +29,12 @@ impl Controller for VolumeExpandController {
         // A claim at rest asks for what it has.
         let grew = old.is_none_or(|old| is_more(request(new), request(old)) || is_more(capacity(new), capacity(old)));
         if grew && is_more(request(new), capacity(new)) && claim_phase(new) == "Bound" {
-            self.queue.add(new.namespaced_name(), cx.cause);
+            self.queue.add_object(&**new, cx.cause);
         }
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
-        let claim = cx.informers.persistent_volume_claims.get(&key.namespace, &key.name);
+        let claim = cx.informers.persistent_volume_claims.synced(cx, key);
         let Some(claim) = claim else { return Ok(()) };
         let volume = cx.informers.persistent_volumes.get("", volume_name(claim));
         let is_bound = |volume: &PersistentVolume| is_volume_bound_to_claim(volume, claim);

@@ -25,8 +25,7 @@ impl PodsByClaim {
         claim: &str,
         pod_at: impl Fn(Slot) -> Option<&'a Arc<Pod>>,
     ) -> impl Iterator<Item = &'a Arc<Pod>> {
-        let names =
-            move |pod: &&Arc<Pod>| pod.meta.namespace == *namespace && pod.claims().any(|(name, _)| name == *claim);
+        let names = |pod: &&Arc<Pod>| pod.meta.namespace == *namespace && pod.uses_claim(claim);
         let mut found = self.slots(namespace, claim).filter_map(pod_at).filter(names);
         // Nearly every claim is one pod's.
         let mut first = found.next();

@@ -49,6 +49,8 @@ fn check(kept: &SetPods, all: &BTreeMap<i32, Arc<Pod>>, set: &StatefulSet, repli
     let unmatched = all.values().filter(|p| p.meta.labels.get("app") != Some("db")).count();
     assert_eq!(kept.unmatched().count(), unmatched);
     let outdated = members.iter().rev().find(|(o, p)| **o < replicas && pod_revision(p) != "db-2").map(|(o, _)| **o);
+    let is_outdated = |o: i32| o < replicas && members.iter().any(|(p, pod)| **p == o && pod_revision(pod) != "db-2");
+    assert!((0..9).all(|ordinal| kept.is_outdated(ordinal) == is_outdated(ordinal)));
     let highest = kept.next_to_roll(0, replicas - 1);
     assert!(outdated.is_none() || highest >= outdated, "an outdated pod is not passed over");
 }
