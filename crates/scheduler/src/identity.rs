@@ -22,17 +22,33 @@ pub(crate) fn are_siblings(a: &StrMap, b: &StrMap) -> bool {
     if a.ptr_eq(b) {
         return true;
     }
-    if a.len() == b.len() {
-        // Siblings have the same keys in the same order, so this mostly decides it.
-        let is_same = |((key, value), (other, of_other)): ((&str, &str), (&str, &str))| {
-            key == other && (value == of_other || is_of_identity(key))
+    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+    // Both are in the order of their keys: what only one of them has is of identity, or they differ.
+    loop {
+        let is_first = match (a.peek(), b.peek()) {
+            (None, None) => return true,
+            (Some((key, _)), Some((other, _))) if is_same(key, other) => {
+                if let (Some((key, value)), Some((_, of_other))) = (a.next(), b.next())
+                    && !is_same(value, of_other)
+                    && !is_of_identity(key)
+                {
+                    return false;
+                }
+                continue;
+            }
+            (Some((key, _)), Some((other, _))) => key < other,
+            (key, _) => key.is_some(),
         };
-        if a.iter().zip(b.iter()).all(is_same) {
-            return true;
+        let only = if is_first { a.next() } else { b.next() };
+        if only.is_some_and(|(key, _)| !is_of_identity(key)) {
+            return false;
         }
     }
-    let is_shared = |(key, _): &(&str, &str)| !is_of_identity(key);
-    a.iter().filter(is_shared).eq(b.iter().filter(is_shared))
+}
+
+/// Whether texts are equal. Siblings have theirs from one template, where they mostly are one text.
+fn is_same(a: &str, b: &str) -> bool {
+    std::ptr::eq(a, b) || a == b
 }
 
 /// Labels without those that tell a pod from its siblings.
@@ -56,9 +72,14 @@ mod tests {
             (labels(&[("app", "db")]), true),
             (labels(&[("app", "web"), ("apps.kubernetes.io/pod-index", "1"), (LABELS_OF_IDENTITY[0], "db-1")]), false),
             (labels(&[("app", "db"), ("more", "x"), (LABELS_OF_IDENTITY[0], "db-1")]), false),
+            (labels(&[("a", ""), ("app", "db")]), false),
+            (labels(&[("app", "db"), ("z", "")]), false),
+            (labels(&[("app", "db"), (LABELS_OF_IDENTITY[2], "3")]), true),
+            (labels(&[(LABELS_OF_IDENTITY[2], "3")]), false),
             (labels(&[]), false),
         ];
         for (other, want) in rows {
+            assert_eq!(are_siblings(&other, &own), want, "{other:?}");
             assert_eq!(are_siblings(&own, &other), want, "{other:?}");
             assert_eq!(shared_labels(&own) == shared_labels(&other), want, "{other:?}");
         }
