@@ -1,5 +1,6 @@
 use super::*;
 use crate::field::{Error, Path};
+use crate::group::GroupKind;
 
 const PODS: GroupResource = GroupResource::new_static("", "pods");
 const DEPLOYMENTS: GroupResource = GroupResource::new_static("apps", "deployments");
