@@ -209,6 +209,12 @@ impl ObjectMeta {
         self.owner_references.iter().find(|r| r.controller == Some(true))
     }
 
+    /// Whether this is the metadata of an object of the same name in the same namespace.
+    #[inline]
+    pub fn is_named_as(&self, other: &Self) -> bool {
+        self.name == other.name && self.namespace == other.namespace
+    }
+
     /// Whether the controller is the object with `uid`. Mirrors `metav1.IsControlledBy`.
     pub fn is_controlled_by(&self, uid: &Uid) -> bool {
         self.controller_of().is_some_and(|r| r.uid == *uid)

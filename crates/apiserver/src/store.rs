@@ -67,9 +67,9 @@ impl Store {
     #[inline]
     pub(crate) fn stored<R: Resource>(&self, meta: &ObjectMeta) -> Option<&Arc<R>> {
         if R::KIND != Kind::Event {
-            let table = &self.tables[R::KIND as usize];
-            if table.is_at(meta.slot, &meta.namespace, &meta.name) {
-                return table.at(meta.slot).and_then(R::unwrap);
+            let there = self.tables[R::KIND as usize].at(meta.slot).and_then(R::unwrap);
+            if let Some(object) = there.filter(|object| object.meta().is_named_as(meta)) {
+                return Some(object);
             }
         }
         self.get_as(&meta.namespace, &meta.name)

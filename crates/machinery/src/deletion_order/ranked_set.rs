@@ -97,9 +97,9 @@ impl CellGroups {
         }
     }
 
-    /// Takes out all that is no more there once it is the most of it, so that it takes no more room than the groups do.
+    /// Takes out all that is no more there once it is three quarters of it, so that it takes no more room than the groups do.
     fn mend_all(&mut self, cell: &Cell, groups: &Groups) {
-        if self.heads.len() > 2 * self.count + STALE_HEADS_MAX {
+        if self.heads.len() > 4 * self.count + STALE_HEADS_MAX {
             let mut heads = std::mem::take(&mut self.heads).into_vec();
             heads.retain(|Reverse(head)| groups.begins_with(cell, head));
             heads.sort_unstable();
@@ -317,6 +317,6 @@ impl RankedSet {
     /// Whether no cell keeps much more than it has groups.
     #[cfg(test)]
     pub(super) fn is_compact(&self) -> bool {
-        self.order.values().all(|cell| cell.heads.len() <= 2 * cell.count + STALE_HEADS_MAX)
+        self.order.values().all(|cell| cell.heads.len() <= 4 * cell.count + STALE_HEADS_MAX)
     }
 }
