@@ -73,7 +73,7 @@ impl PodWorker {
     }
 
     fn pull(&mut self, turn: &mut Turn<'_, '_>, index: usize) -> Result<Image, StartError> {
-        let Some(pull) = turn.behavior(&self.plan, index).and_then(|b| b.pull.clone()) else {
+        let Some(pull) = self.behavior(turn, index).and_then(|b| b.pull.clone()) else {
             let at_once = Pulling { index, asked: turn.now, began: turn.now, failure: None };
             self.pulled(turn, &at_once)?;
             return Ok(Image::Present);
@@ -124,7 +124,7 @@ impl PodWorker {
     /// Whether the image will never come, however often it is pulled.
     fn never_pulled(&self, turn: &Turn<'_, '_>, index: usize) -> bool {
         let always = |pull: &Pull| pull.failure.as_ref().is_some_and(|f| f.times.is_none());
-        turn.behavior(&self.plan, index).and_then(|b| b.pull.as_ref()).is_some_and(always)
+        self.behavior(turn, index).and_then(|b| b.pull.as_ref()).is_some_and(always)
     }
 }
 

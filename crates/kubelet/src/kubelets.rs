@@ -201,7 +201,7 @@ impl Kubelets {
                 };
                 let behaviors = &self.behaviors[..];
                 let parts = (&mut self.memo, &mut self.timers, &mut self.volumes);
-                worker.removed(&mut Turn::new(client, behaviors, node, parts, &worker.pod));
+                worker.removed(&mut Turn::new(client, behaviors, node, parts));
                 self.detach(client.clock().now(), number);
             }
             KubeletEvent::Pod { slot, number, event } => {
@@ -222,7 +222,7 @@ impl Kubelets {
                 );
                 let behaviors = &self.behaviors[..];
                 let parts = (&mut self.memo, &mut self.timers, &mut self.volumes);
-                let mut turn = Turn::new(client, behaviors, node, parts, &worker.pod);
+                let mut turn = Turn::new(client, behaviors, node, parts);
                 worker.fire(&mut turn, event);
                 if worker.stage == Stage::Finished {
                     self.detach(client.clock().now(), number);

@@ -149,7 +149,7 @@ impl PodWorker {
             return self.failed(run, index, StartError::new(CREATE_CONTAINER_CONFIG_ERROR, text));
         }
         self.container_event(turn, index, &EventText::normal("Created", "Container created"));
-        let behavior = turn.behavior(&self.plan, index).cloned();
+        let behavior = self.behavior(turn, index).cloned();
         let clock = turn.client.clock();
         let failed_starts = self.containers[index].trouble.as_ref().map_or(0, |t| t.failed_starts);
         let failure = behavior.as_ref().and_then(|b| b.start_failure.clone()).filter(|f| f.holds(failed_starts));

@@ -84,7 +84,7 @@ impl PodWorker {
     fn report(&mut self, turn: &mut Turn<'_, '_>, is_last: bool) -> PodPhase {
         let (now, host_ip) = (turn.client.clock().time(), turn.node.ip);
         // Events of this turn may have come between: the status is put on the pod as it is now.
-        let (live, memo) = turn.live_and_memo();
+        let (live, memo) = turn.live_and_memo(&self.pod);
         let mut statuses = self.statuses();
         let phase = self.phase(live.status.phase, &statuses, is_last);
         let facts = Facts {
@@ -154,7 +154,7 @@ impl PodWorker {
     /// Mirrors `SetContainerReadiness` and `SetContainerStartup`: nothing else that is new is said.
     pub(crate) fn write_readiness(&mut self, turn: &mut Turn<'_, '_>, index: usize) {
         let now = turn.client.clock().time();
-        let (live, memo) = turn.live_and_memo();
+        let (live, memo) = turn.live_and_memo(&self.pod);
         let container = &self.containers[index];
         let (ready, started) = (container.started && container.ready, container.started);
         let (name, id) = (self.plan.name(index), self.container_id(index));
@@ -188,7 +188,7 @@ impl PodWorker {
 
     /// While a sync waits, only that there is a sandbox is reported of it. Mirrors `OnPodSandboxReady`.
     pub(crate) fn write_sandbox(&self, turn: &mut Turn<'_, '_>) {
-        let live = turn.live();
+        let live = turn.live(&self.pod);
         let type_ = pod_condition::POD_READY_TO_START_CONTAINERS;
         if live.status.conditions.get(type_).is_none_or(|c| c.status == ConditionStatus::True) {
             return;

@@ -172,7 +172,7 @@ impl PodWorker {
 
     /// The pod is seen for the first time: its probes begin to tick before there is anything to probe.
     fn first_sync(&mut self, turn: &mut Turn<'_, '_>) {
-        self.start_time = turn.pod.status.start_time.or(Some(turn.client.clock().time()));
+        self.start_time = self.pod.status.start_time.or(Some(turn.client.clock().time()));
         for (index, container) in self.containers.iter_mut().enumerate() {
             let spec = self.plan.container(index);
             let kinds = ProbeKind::ALL.into_iter().filter(|kind| kind.of(spec).is_some());
@@ -287,7 +287,7 @@ impl PodWorker {
     /// How long the sandbox takes: the containers of a pod start together, the slowest decides.
     fn sandbox_wait(&self, turn: &Turn<'_, '_>) -> Option<Duration> {
         let starts = (0..self.containers.len()).map(|index| {
-            let start = turn.behavior(&self.plan, index).and_then(|b| b.start);
+            let start = self.behavior(turn, index).and_then(|b| b.start);
             start.unwrap_or(When::After(DEFAULT_START)).after()
         });
         starts.reduce(|a, b| Some(a?.max(b?))).flatten()

@@ -49,7 +49,7 @@ impl PodWorker {
 
     /// All containers are told to end, sidecars after the others. Mirrors `killContainersWithSyncResult`.
     pub(crate) fn kill_pod(&mut self, turn: &mut Turn<'_, '_>) {
-        let deletion = turn.pod.meta.deletion.as_deref().and_then(|d| d.grace_period_seconds);
+        let deletion = self.pod.meta.deletion.as_deref().and_then(|d| d.grace_period_seconds);
         let grace = deletion.unwrap_or_else(|| self.plan.spec().termination_grace_period_seconds());
         for index in 0..self.containers.len() {
             if self.containers[index].is_running() && self.containers[index].kill.is_none() {
@@ -218,7 +218,7 @@ impl PodWorker {
         self.has_sandbox = false;
         self.write_last_status(turn);
         self.stage = Stage::Finished;
-        if !turn.pod.meta.is_deleting() {
+        if !self.pod.meta.is_deleting() {
             return;
         }
         let uid = Some(self.pod.meta.uid.clone());

@@ -189,19 +189,18 @@ impl PodWorker {
     }
 
     fn trouble_with(&self, turn: &mut Turn<'_, '_>, volume: &corev1::Volume) -> Option<Trouble> {
-        let namespace = turn.pod.meta.namespace.clone();
-        if let Some((claim, _)) = turn.pod.claim_of(volume) {
+        if let Some((claim, _)) = self.pod.claim_of(volume) {
             return self.trouble_with_claim(turn, &claim);
         }
-        missing_content(turn.client, &namespace, volume).map(Trouble::Unmounted)
+        missing_content(turn.client, &self.pod.meta.namespace, volume).map(Trouble::Unmounted)
     }
 
     /// Mirrors `createVolumeSpec` of the desired state's populator, then attaches.
     fn trouble_with_claim(&self, turn: &mut Turn<'_, '_>, name: &str) -> Option<Trouble> {
-        let namespace = turn.pod.meta.namespace.clone();
+        let namespace = &self.pod.meta.namespace;
         let unprocessed =
             |why: String| Some(Trouble::Unprocessed(format!("error processing PVC {namespace}/{name}: {why}")));
-        let Ok(claim) = turn.client.get_live::<PersistentVolumeClaim>(&namespace, name) else {
+        let Ok(claim) = turn.client.get_live::<PersistentVolumeClaim>(namespace, name) else {
             return unprocessed(format!(
                 "failed to fetch PVC from API server: persistentvolumeclaims {name:?} not found"
             ));
@@ -229,7 +228,7 @@ impl PodWorker {
                         Piece::Arg(bound_to),
                         Piece::Text("\" "),
                     ];
-                    attach_event(turn, &EventText::normal_pieces("SuccessfulAttachVolume", &pieces));
+                    self.attach_event(turn, &EventText::normal_pieces("SuccessfulAttachVolume", &pieces));
                 }
                 None
             }
@@ -248,7 +247,7 @@ impl PodWorker {
         if !mounting.told.insert(volume.clone()) {
             return;
         }
-        let own = &turn.pod.meta.namespace;
+        let own = &self.pod.meta.namespace;
         let local: Vec<&str> = others.iter().filter(|(ns, _)| ns == own).map(|(_, name)| name.as_str()).collect();
         let elsewhere = others.len() - local.len();
         let mut text = match local.is_empty() {
@@ -259,13 +258,12 @@ impl PodWorker {
             text = format!("{text} and {elsewhere} pod(s) in different namespaces");
         }
         let text = format!("Multi-Attach error for volume {:?} {text}", volume.as_str());
-        attach_event(turn, &EventText::warning("FailedAttachVolume", &text));
+        self.attach_event(turn, &EventText::warning("FailedAttachVolume", &text));
     }
-}
 
-fn attach_event(turn: &mut Turn<'_, '_>, text: &EventText<'_>) {
-    let about = ObjectRef::new(Kind::Pod, &turn.pod.meta);
-    turn.client.event_as(ATTACH_DETACH, &about, text);
+    fn attach_event(&self, turn: &mut Turn<'_, '_>, text: &EventText<'_>) {
+        turn.client.event_as(ATTACH_DETACH, &ObjectRef::new(Kind::Pod, &self.pod.meta), text);
+    }
 }
 
 /// What ends a wait: that something cannot be processed, at once; or that the time is up.

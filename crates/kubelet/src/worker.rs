@@ -163,6 +163,12 @@ impl PodWorker {
         }
     }
 
+    /// The first behavior that is about a container.
+    pub(crate) fn behavior<'t>(&self, turn: &Turn<'t, '_>, index: usize) -> Option<&'t Arc<Behavior>> {
+        let identity = &self.plan.containers[index].identity;
+        turn.behaviors.iter().find(|b| b.is_about(&self.pod, &identity.name, &identity.image))
+    }
+
     /// The pod's address on a node with this one.
     pub(crate) fn pod_ip(&self, host_ip: IpAddr) -> IpAddr {
         if self.plan.is_on_host() {
@@ -307,7 +313,7 @@ impl PodWorker {
     }
 
     pub(crate) fn event(&self, turn: &mut Turn<'_, '_>, field_path: &Phrase, text: &EventText<'_>) {
-        let about = ObjectRef { kind: Kind::Pod, meta: &turn.pod.meta, field_path, host: &turn.node.name };
+        let about = ObjectRef { kind: Kind::Pod, meta: &self.pod.meta, field_path, host: &turn.node.name };
         turn.client.event(&about, text);
     }
 
@@ -336,9 +342,8 @@ pub(crate) struct Turn<'a, 'c> {
     pub(crate) memo: &'a mut Memo,
     pub(crate) timers: &'a mut Vec<KubeletTimer>,
     pub(crate) volumes: &'a mut Volumes,
-    /// The pod as it was when the moment began.
-    pub(crate) pod: Arc<Pod>,
-    /// The pod as this moment's writes have left it, once there were any.
+    /// The pod as this moment's writes have left it, once there were any: until the moment is over its worker knows it as it
+    /// was.
     written: Option<Arc<Pod>>,
     pub(crate) now: SimTime,
 }
@@ -350,10 +355,9 @@ impl<'a, 'c> Turn<'a, 'c> {
         behaviors: &'a [Arc<Behavior>],
         node: &'a mut NodeState,
         (memo, timers, volumes): (&'a mut Memo, &'a mut Vec<KubeletTimer>, &'a mut Volumes),
-        pod: &Arc<Pod>,
     ) -> Self {
-        let (now, pod) = (client.clock().now(), Arc::clone(pod));
-        Self { client, behaviors, node, memo, timers, volumes, pod, written: None, now }
+        let now = client.clock().now();
+        Self { client, behaviors, node, memo, timers, volumes, written: None, now }
     }
 
     /// Writes the pod's status. The next event of the pod's life writes again what a conflict refuses here.
@@ -363,20 +367,14 @@ impl<'a, 'c> Turn<'a, 'c> {
         }
     }
 
-    /// The pod as this moment's writes have left it, and what siblings share.
-    pub(crate) fn live_and_memo(&mut self) -> (&Arc<Pod>, &mut Memo) {
-        (self.written.as_ref().unwrap_or(&self.pod), self.memo)
+    /// A pod as this moment's writes have left it, and what siblings share.
+    pub(crate) fn live_and_memo<'t>(&'t mut self, pod: &'t Arc<Pod>) -> (&'t Arc<Pod>, &'t mut Memo) {
+        (self.written.as_ref().unwrap_or(pod), self.memo)
     }
 
-    /// The pod as this moment's writes have left it.
-    pub(crate) fn live(&self) -> &Arc<Pod> {
-        self.written.as_ref().unwrap_or(&self.pod)
-    }
-
-    /// The first behavior that is about a container.
-    pub(crate) fn behavior(&self, plan: &PodPlan, index: usize) -> Option<&Arc<Behavior>> {
-        let identity = &plan.containers[index].identity;
-        self.behaviors.iter().find(|b| b.is_about(&self.pod, &identity.name, &identity.image))
+    /// A pod as this moment's writes have left it.
+    pub(crate) fn live<'t>(&'t self, pod: &'t Arc<Pod>) -> &'t Arc<Pod> {
+        self.written.as_ref().unwrap_or(pod)
     }
 }
 
