@@ -42,6 +42,7 @@ pub use objects::cron_job::CronJobBody;
 pub use objects::deployment::{DeploymentSpec, DeploymentStatus, DeploymentStrategy};
 pub use objects::endpoints::EndpointSubset;
 pub use objects::event::{BriefEvent, EventBody, EventSource, EventTemplate, NewEvent, ObjectReference};
+pub use objects::event_numbers::EventNumbers;
 pub use objects::lease::LeaseBody;
 pub use objects::parts::Parts;
 pub use objects::plain::Plain;

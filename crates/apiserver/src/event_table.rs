@@ -3,19 +3,62 @@
 //! The name of a recorded event ends in its stamp, and stamps only grow: those events lie in a queue in which a stamp is
 //! found by halving, so that a new one costs neither its name nor a place in a hash table. All others are in one.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use seatrial_api::{BriefEvent, Event, Named, NamespacedName, NewEvent, Object, ObjectMap, Slot};
 
+use crate::chunked_queue::ChunkedQueue;
+
 #[derive(Debug, Default)]
 pub(crate) struct EventTable {
-    /// Recorded events by their stamps; what was removed from the middle leaves a hole.
-    recorded: VecDeque<(u64, Option<Object>)>,
+    /// Recorded events by their stamps.
+    recorded: ChunkedQueue<Place>,
+    /// The highest stamp so far.
+    last_stamp: u64,
     holes: usize,
     /// How many in front are holes or were written since they were recorded: behind them is the oldest that was not.
     changed: usize,
     others: ObjectMap<Object>,
+}
+
+/// The place of a recorded event.
+#[derive(Debug)]
+enum Place {
+    Event(Object),
+    /// The event with this stamp was removed.
+    Hole(u64),
+}
+
+impl Place {
+    fn event(&self) -> Option<&Object> {
+        match self {
+            Self::Event(event) => Some(event),
+            Self::Hole(_) => None,
+        }
+    }
+
+    fn into_event(self) -> Option<Object> {
+        match self {
+            Self::Event(event) => Some(event),
+            Self::Hole(_) => None,
+        }
+    }
+
+    /// Takes the event away.
+    fn take(&mut self) -> Option<Object> {
+        let stamp = self.stamp();
+        std::mem::replace(self, Self::Hole(stamp)).into_event()
+    }
+
+    fn stamp(&self) -> u64 {
+        match self {
+            Self::Hole(stamp) => *stamp,
+            Self::Event(event) => match brief(Some(event)) {
+                Some(brief) => brief.numbers.stamp(),
+                None => event.with_place(|_, name| stamp_of(name)).unwrap_or_default(),
+            },
+        }
+    }
 }
 
 impl EventTable {
@@ -27,14 +70,14 @@ impl EventTable {
     /// The event at a place.
     pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<&Object> {
         match self.place_of(namespace, name) {
-            Some(index) => self.recorded[index].1.as_ref(),
+            Some(index) => self.recorded.get(index).and_then(Place::event),
             None => self.others.get(namespace, name),
         }
     }
 
     /// The events of one namespace or of all, in the order of namespace and name.
     pub(crate) fn sorted(&self, namespace: Option<&str>) -> Vec<&Object> {
-        let all = self.recorded.iter().filter_map(|(_, event)| event.as_ref()).chain(self.others.sorted(namespace));
+        let all = self.recorded.iter().filter_map(Place::event).chain(self.others.sorted(namespace));
         let placed = all.map(|event| (event.with_place(|ns, name| NamespacedName::new(ns, name)), event));
         let mut placed: Vec<_> = placed.filter(|(at, _)| namespace.is_none_or(|ns| at.namespace == *ns)).collect();
         placed.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
@@ -45,8 +88,7 @@ impl EventTable {
     /// any other.
     #[inline]
     pub(crate) fn takes(&self, event: &NewEvent<'_>) -> bool {
-        let is_highest = self.recorded.back().is_none_or(|(last, _)| *last < event.stamp);
-        is_highest && (self.others.is_empty() || !self.is_among_others(event))
+        self.last_stamp < event.stamp && (self.others.is_empty() || !self.is_among_others(event))
     }
 
     #[cold]
@@ -58,12 +100,13 @@ impl EventTable {
     /// Puts a recorded event of the highest stamp in.
     #[inline]
     pub(crate) fn push(&mut self, stamp: u64, event: Object) {
-        self.recorded.push_back((stamp, Some(event)));
+        self.last_stamp = stamp;
+        self.recorded.push_back(Place::Event(event));
     }
 
     /// The oldest recorded event that nobody wrote since.
     pub(crate) fn oldest(&self) -> Option<&BriefEvent> {
-        self.recorded.get(self.changed).and_then(|(_, event)| brief(event.as_ref()))
+        self.recorded.get(self.changed).and_then(|place| brief(place.event()))
     }
 
     /// Takes the oldest recorded event away that nobody wrote since.
@@ -75,9 +118,9 @@ impl EventTable {
     pub(crate) fn insert(&mut self, event: Object) -> Option<Object> {
         match event.with_place(|namespace, name| self.place_of(namespace, name)) {
             Some(index) => {
-                let old = self.recorded[index].1.replace(event);
+                let old = self.recorded.get_mut(index).map(|place| std::mem::replace(place, Place::Event(event)));
                 self.pass_changed();
-                old
+                old.and_then(Place::into_event)
             }
             None => self.others.insert(Slot::NONE, event),
         }
@@ -100,14 +143,14 @@ impl EventTable {
     }
 
     fn remove_recorded(&mut self, index: usize) -> Option<Object> {
-        let event = self.recorded[index].1.take();
+        let event = self.recorded.get_mut(index).and_then(Place::take);
         self.holes += usize::from(event.is_some());
-        while self.recorded.pop_front_if(|(_, event)| event.is_none()).is_some() {
+        while self.recorded.pop_front_if(|place| place.event().is_none()).is_some() {
             self.holes -= 1;
             self.changed = self.changed.saturating_sub(1);
         }
         if self.holes > self.recorded.len() / 2 {
-            self.recorded.retain(|(_, event)| event.is_some());
+            self.recorded.retain(|place| place.event().is_some());
             (self.holes, self.changed) = (0, 0);
         }
         self.pass_changed();
@@ -116,7 +159,7 @@ impl EventTable {
 
     /// Looks for the oldest event that nobody wrote since it was recorded: one that was written stays so.
     fn pass_changed(&mut self) {
-        while self.recorded.get(self.changed).is_some_and(|(_, event)| brief(event.as_ref()).is_none()) {
+        while self.recorded.get(self.changed).is_some_and(|place| brief(place.event()).is_none()) {
             self.changed += 1;
         }
     }
@@ -124,8 +167,8 @@ impl EventTable {
     /// Where the recorded event at a place lies.
     fn place_of(&self, namespace: &str, name: &str) -> Option<usize> {
         let stamp = stamp_of(name)?;
-        let index = self.recorded.binary_search_by_key(&stamp, |(stamp, _)| *stamp).ok()?;
-        let event = self.recorded[index].1.as_ref()?;
+        let index = self.recorded.binary_search_by_key(&stamp, Place::stamp)?;
+        let event = self.recorded.get(index)?.event()?;
         event.with_place(|ns, n| n == name && ns == namespace).then_some(index)
     }
 }
@@ -169,8 +212,10 @@ pub(crate) mod tests {
 
     fn push(table: &mut EventTable, name: &str, stamp: u64) {
         assert!(takes(table, name, stamp), "{name}.{stamp:x}");
-        let event = recorded(&about(name), stamp).into_brief((0, 0), 0, Time::default());
-        table.push(stamp, Object::Event(Arc::new(event.into())));
+        let about = about(name);
+        let event = recorded(&about, stamp);
+        let numbers = event.numbers(0, 0, Time::default()).expect("they are close to each other");
+        table.push(stamp, Object::Event(Arc::new(event.into_brief(numbers).into())));
     }
 
     fn event(name: &str, message: &str) -> Object {
@@ -180,6 +225,12 @@ pub(crate) mod tests {
 
     fn names(table: &EventTable, namespace: Option<&str>) -> Vec<String> {
         table.sorted(namespace).iter().map(|e| e.with_place(|_, name| name.to_owned())).collect()
+    }
+
+    /// There are several for every pod.
+    #[test]
+    fn a_place_is_as_small_as_its_event_s_pointer_allows() {
+        assert_eq!((size_of::<Place>(), size_of::<Object>()), (16, 16));
     }
 
     #[test]
@@ -235,7 +286,7 @@ pub(crate) mod tests {
         for stamp in 1..=12 {
             push(&mut table, "web", stamp);
         }
-        let oldest = |table: &EventTable| table.oldest().map(|event| event.stamp);
+        let oldest = |table: &EventTable| table.oldest().map(|event| event.numbers.stamp());
         // What is written or removed, and the oldest afterwards.
         let rows = [("+2", 1), ("+1", 3), ("-4", 3), ("-1", 3), ("-3", 5), ("-7", 5), ("-5", 6), ("-6", 8), ("-8", 9)];
         for (done, want) in rows {

@@ -78,7 +78,7 @@ impl ApiServer {
 
     /// Deletes the events that were recorded up to a time and with a version before another.
     fn expire_recorded(&mut self, time: Time, before: u64) {
-        let is_due = |event: &BriefEvent| event.time <= time && event.resource_version < before;
+        let is_due = |event: &BriefEvent| event.numbers.time() <= time && event.numbers.resource_version() < before;
         while self.store.oldest_recorded().is_some_and(is_due) {
             self.store.remove_oldest_recorded();
         }
@@ -121,10 +121,13 @@ mod tests {
         assert_eq!((server.store().count(Kind::Event), server.next_expiry()), (0, None));
     }
 
+    /// Nine seconds in nanoseconds.
+    const LATER: u64 = 0x2_1871_1a00;
+
     #[test]
     fn recorded_events_go_in_turn_with_the_others() {
         let mut server = ApiServer::new(ApiServerOptions::default());
-        let start = Time::from_unix(1_000_000);
+        let start = Time::from_unix(0);
         server.bootstrap(&RequestInfo::new(start, "test")).expect("a new server");
         let request = |seconds| RequestInfo::new(start.plus_seconds(seconds), "test");
         let by_hand =
@@ -138,12 +141,12 @@ mod tests {
         }
         server.create_json(&request(0), Kind::Event, "default", &by_hand.into()).expect("a valid event");
         server.create_event(&request(0), recorded(&web, 3)).expect("its name is free");
-        server.create_event(&request(9), recorded(&web, 4)).expect("its name is free");
+        server.create_event(&request(9), recorded(&web, LATER + 4)).expect("its name is free");
         let patch = (PatchType::Merge, &json!({"count": 2}));
         server.patch(&request(9), &key("web.1"), Subresource::Main, patch).expect("a valid patch");
-        server.create_event(&request(9), recorded(&web, 5)).expect("its name is free");
+        server.create_event(&request(9), recorded(&web, LATER + 5)).expect("its name is free");
         server.store.remove(&key("web.3")).expect("it is there");
-        assert!(server.create_event(&request(9), recorded(&web, 5)).is_err(), "its name is taken");
+        assert!(server.create_event(&request(9), recorded(&web, LATER + 5)).is_err(), "its name is taken");
         let from = server.store().log().end();
         let at = |seconds| start.plus_seconds(EVENT_TTL_SECONDS + seconds);
         let mut left = Vec::new();
@@ -154,7 +157,7 @@ mod tests {
         }
         let gone = server.store().log().since(from).filter(|change| change.type_ == ChangeType::Deleted);
         let gone: Vec<String> = gone.map(|change| change.object.with_place(|_, name| name.to_owned())).collect();
-        assert_eq!(gone, ["web.2", "hand", "web.4", "web.1", "web.5"]);
+        assert_eq!(gone, ["web.2", "hand", "web.218711a04", "web.1", "web.218711a05"]);
         assert_eq!((left, server.next_expiry()), (vec![3, 0], None));
     }
 }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod bootstrap;
+mod chunked_queue;
 mod decode;
 pub mod defaults;
 mod delete;

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::Metadata;
 use rustc_hash::FxHashMap;
 use seatrial_api::field::Path;
-use seatrial_api::{
-    ApiError, Event, EventBody, Kind, Namespace, NewEvent, Object, ObjectMeta, Resource, Str, Time, Uid,
-};
+use seatrial_api::{ApiError, Event, Kind, Namespace, NewEvent, Object, Resource, Str, Time, Uid};
 
 use crate::admission::AdmissionState;
 use crate::decode::FieldValidation;
@@ -199,6 +197,12 @@ impl ApiServer {
         Ok(stored)
     }
 
+    /// The seed of the uids that the server gives.
+    #[inline]
+    pub fn uid_seed(&self) -> u64 {
+        self.options.seed
+    }
+
     /// Creates an event that is rendered when somebody looks.
     ///
     /// # Errors
@@ -207,14 +211,14 @@ impl ApiServer {
         let is_plain = !request.dry_run
             && self.store.count(Kind::ResourceQuota) == 0
             && self.takes_new_objects(&event.template.namespace)
+            && event.template.uid_seed == self.options.seed
             && self.store.takes_recorded(&event);
-        if !is_plain {
-            let mut body = EventBody::clone(&Event::from(event.into_brief((0, 0), 0, request.now)));
-            body.meta = ObjectMeta { name: body.meta.name, namespace: body.meta.namespace, ..ObjectMeta::default() };
-            return self.create(request, Event::from(body)).map(drop);
-        }
+        let numbers = event.numbers(self.uid_count + 1, self.store.resource_version() + 1, request.now);
+        let Some(numbers) = numbers.filter(|_| is_plain) else {
+            return self.create(request, Event::from(event.into_body(request.now))).map(drop);
+        };
         self.uid_count += 1;
-        self.store.put_recorded(event, (self.options.seed, self.uid_count), request.now);
+        self.store.put_recorded(event.into_brief(numbers));
         self.expiries.note_recorded(request.now);
         Ok(())
     }

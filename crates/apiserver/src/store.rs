@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{BriefEvent, Event, Kind, NewEvent, Object, ObjectKey, ObjectMap, ObjectMeta, Resource, Slot, Time};
+use seatrial_api::{BriefEvent, Event, Kind, NewEvent, Object, ObjectKey, ObjectMap, ObjectMeta, Resource, Slot};
 
 use crate::event_table::EventTable;
 use crate::watch_log::{Change, ChangeType, WatchLog};
@@ -183,10 +183,11 @@ impl Store {
     }
 
     /// Writes a new event that is rendered when somebody looks, and that [`Store::takes_recorded`] was asked about.
-    pub(crate) fn put_recorded(&mut self, event: NewEvent<'_>, number: (u64, u64), time: Time) {
+    pub(crate) fn put_recorded(&mut self, event: BriefEvent) {
         let resource_version = self.next_version(Kind::Event);
-        let stamp = event.stamp;
-        let object = Object::Event(Arc::new(Event::from(event.into_brief(number, resource_version, time))));
+        debug_assert_eq!(event.numbers.resource_version(), resource_version, "it was made for the next version");
+        let stamp = event.numbers.stamp();
+        let object = Object::Event(Arc::new(Event::from(event)));
         self.events.push(stamp, object.clone());
         self.log.push(Change { resource_version, type_: ChangeType::Added, object, old: None });
     }

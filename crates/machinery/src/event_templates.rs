@@ -26,6 +26,8 @@ pub(crate) struct EventTemplates {
     recent: Vec<Option<Recent>>,
     /// Room that is used again.
     pattern: Pattern,
+    /// See [`EventTemplate::uid_seed`].
+    pub(crate) uid_seed: u64,
 }
 
 #[derive(Debug)]
@@ -133,6 +135,7 @@ impl EventTemplates {
             name_at: self.pattern.name_at,
             arg_at: self.pattern.arg_at,
             host_is_arg,
+            uid_seed: self.uid_seed,
         };
         let key = hash_of(&wanted);
         if let Some(template) = self.templates.get(&key).filter(|t| ***t == wanted) {

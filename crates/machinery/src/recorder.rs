@@ -83,6 +83,7 @@ impl EventRecorder {
         if cfg!(debug_assertions) {
             self.check_parts(&key, about, text);
         }
+        self.templates.uid_seed = server.uid_seed();
         self.count += 1;
         // The stamp names the event: the time in nanoseconds, and a little more so that no two are alike.
         let stamp = clock.unix_nanos().wrapping_add(self.count).cast_unsigned();
@@ -145,8 +146,7 @@ impl EventRecorder {
             } else {
                 self.templates.find_one(component, about, text)
             };
-            let new = new_event(about, said, earlier.stamp);
-            let mut event = Event::from(new.into_brief((0, 0), 0, request.now));
+            let mut event = Event::from(new_event(about, said, earlier.stamp).into_body(request.now));
             event.count = count;
             event.first_timestamp = Some(clock.at(earlier.first).time());
             return server.create(&request, event);

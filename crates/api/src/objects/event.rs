@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use k8s_openapi::api::core::v1 as corev1;
 
+use super::event_numbers::EventNumbers;
 use crate::{ApiError, MicroTime, ObjectMeta, Str, Time, Uid};
 
 /// An Event. Mirrors `v1.Event`; its fields are those of [`EventBody`].
@@ -29,18 +30,10 @@ pub struct BriefEvent {
     pub about: Str,
     /// The uid of that object.
     pub about_uid: Uid,
-    /// The version of that object.
-    pub about_version: u64,
     /// What stands in the text where the template's `arg_at` says, or the host where `host_is_arg` says so.
     pub arg: Str,
-    /// What makes the event's name: the object's name, a dot, and this in hexadecimal.
-    pub stamp: u64,
-    /// What the event's own uid is made from: see [`Uid::from_counter`].
-    pub number: (u64, u64),
-    /// The version of the event.
-    pub resource_version: u64,
-    /// When it was recorded, for the first and only time.
-    pub time: Time,
+    /// When and as which it was recorded.
+    pub numbers: EventNumbers,
 }
 
 /// An event as a component tells it to the API server.
@@ -52,25 +45,33 @@ pub struct NewEvent<'a> {
     pub about: &'a ObjectMeta,
     /// See [`BriefEvent::arg`].
     pub arg: Str,
-    /// See [`BriefEvent::stamp`].
+    /// See [`EventNumbers::stamp`].
     pub stamp: u64,
 }
 
 impl NewEvent<'_> {
-    /// The event as it is kept: its number, its version and its time are the API server's to give.
+    /// The numbers that the API server gives the event; `None` where they are too far from each other.
     #[inline]
-    pub fn into_brief(self, number: (u64, u64), resource_version: u64, time: Time) -> BriefEvent {
-        BriefEvent {
-            template: self.template,
-            about: self.about.name.clone(),
-            about_uid: self.about.uid.clone(),
-            about_version: self.about.resource_version,
-            arg: self.arg,
-            stamp: self.stamp,
-            number,
-            resource_version,
-            time,
-        }
+    pub fn numbers(&self, number: u64, resource_version: u64, time: Time) -> Option<EventNumbers> {
+        EventNumbers::new((self.stamp, time), number, (resource_version, self.about.resource_version))
+    }
+
+    /// The event as it is kept.
+    #[inline]
+    pub fn into_brief(self, numbers: EventNumbers) -> BriefEvent {
+        let ObjectMeta { name, uid, .. } = self.about;
+        BriefEvent { template: self.template, about: name.clone(), about_uid: uid.clone(), arg: self.arg, numbers }
+    }
+
+    /// The event in full, as it is sent by whoever has to name it himself.
+    pub fn into_body(self, time: Time) -> EventBody {
+        let (version, stamp) = (self.about.resource_version, self.stamp);
+        let mut body = self.into_brief(EventNumbers::default()).render();
+        let (name, namespace) = (format!("{}.{stamp:x}", body.involved_object.name).into(), body.meta.namespace);
+        body.meta = ObjectMeta { name, namespace, ..ObjectMeta::default() };
+        (body.first_timestamp, body.last_timestamp) = (Some(time), Some(time));
+        Arc::make_mut(&mut body.involved_object).resource_version = version;
+        body
     }
 }
 
@@ -101,6 +102,8 @@ pub struct EventTemplate {
     pub arg_at: Option<u16>,
     /// Whether the argument is the host of the source, so that the events of all hosts share a template.
     pub host_is_arg: bool,
+    /// What the events' own uids are made from, beside their numbers: see [`Uid::from_counter`].
+    pub uid_seed: u64,
 }
 
 /// An event in full.
@@ -189,7 +192,7 @@ impl BriefEvent {
     pub fn with_name<T>(&self, call: impl FnOnce(&str) -> T) -> T {
         self.with_name_parts(|about, suffix| {
             if about.len() > NAME_LENGTH_USUAL {
-                return call(&format!("{}.{:x}", self.about, self.stamp));
+                return call(&format!("{}.{:x}", self.about, self.numbers.stamp()));
             }
             let mut buffer = [0u8; NAME_LENGTH_USUAL + SUFFIX_LENGTH_MAX];
             let length = about.len() + suffix.len();
@@ -203,12 +206,13 @@ impl BriefEvent {
     #[inline]
     pub fn with_name_parts<T>(&self, call: impl FnOnce(&[u8], &[u8]) -> T) -> T {
         // The dot lies before the digits, so that each word of them is moved by a byte.
-        let [first, second] = hexadecimal(self.stamp);
+        let stamp = self.numbers.stamp();
+        let [first, second] = hexadecimal(stamp);
         let start = (u64::from(b'.') | first << 8).to_le_bytes();
         let words = [start, (first >> 56 | second << 8).to_le_bytes(), (second >> 56).to_le_bytes()];
         let suffix = &words.as_flattened()[..SUFFIX_LENGTH_MAX];
         // All sixteen digits are written; leading zeros, which no real stamp has, are left out.
-        let zeros = (self.stamp.leading_zeros() as usize / 4).min(15);
+        let zeros = (stamp.leading_zeros() as usize / 4).min(15);
         if zeros > 0 {
             return call(self.about.as_bytes(), &[&suffix[..1], &suffix[1 + zeros..]].concat());
         }
@@ -252,14 +256,14 @@ impl BriefEvent {
     }
 
     fn render(&self) -> EventBody {
-        let template = &*self.template;
+        let (template, time) = (&*self.template, Some(self.numbers.time()));
         EventBody {
             meta: ObjectMeta {
                 name: self.with_name(|name| Str::from(name)),
                 namespace: template.namespace.clone(),
-                uid: Uid::from_counter(self.number.0, self.number.1),
-                resource_version: self.resource_version,
-                creation_timestamp: Some(self.time),
+                uid: Uid::from_counter(template.uid_seed, self.numbers.number()),
+                resource_version: self.numbers.resource_version(),
+                creation_timestamp: time,
                 ..ObjectMeta::default()
             },
             involved_object: Arc::new(ObjectReference {
@@ -268,7 +272,7 @@ impl BriefEvent {
                 namespace: template.about_namespace.clone(),
                 name: self.about.clone(),
                 uid: self.about_uid.clone(),
-                resource_version: self.about_version,
+                resource_version: self.numbers.about_version(),
                 field_path: template.field_path.clone(),
             }),
             source: self.source(),
@@ -276,8 +280,8 @@ impl BriefEvent {
             type_: template.type_.clone(),
             message: self.message(),
             count: 1,
-            first_timestamp: Some(self.time),
-            last_timestamp: Some(self.time),
+            first_timestamp: time,
+            last_timestamp: time,
             event_time: None,
             action: Str::default(),
             other: None,
@@ -335,8 +339,9 @@ impl Event {
 
     /// The same event with another version, where it is not rendered for that.
     pub(crate) fn with_version(&self, version: u64) -> Option<Self> {
-        let brief = BriefEvent { resource_version: version, ..self.brief.clone()? };
-        Some(brief.into())
+        let brief = self.brief.as_ref()?;
+        let numbers = brief.numbers.with_version(version)?;
+        Some(BriefEvent { numbers, ..brief.clone() }.into())
     }
 
     /// Calls with the event's namespace and name, without rendering the rest.

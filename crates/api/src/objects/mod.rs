@@ -8,6 +8,7 @@ pub(crate) mod deployment;
 pub(crate) mod endpoint_slice;
 pub(crate) mod endpoints;
 pub(crate) mod event;
+pub(crate) mod event_numbers;
 pub(crate) mod lease;
 pub(crate) mod nil;
 pub(crate) mod parts;

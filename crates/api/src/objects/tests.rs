@@ -165,7 +165,7 @@ fn pods_and_events_are_as_small_as_they_are_said_to_be() {
         ("ObjectMeta", size_of::<crate::ObjectMeta>(), 168),
         ("Pod", size_of::<Pod>(), 320),
         ("ContainerStatus", size_of::<crate::ContainerStatus>(), 72),
-        ("Event", size_of::<Event>(), 152),
+        ("Event", size_of::<Event>(), 112),
     ];
     for (name, size, most) in sizes {
         assert!(size <= most, "{name}: {size} bytes, at most {most}");

@@ -340,7 +340,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use seatrial_api::{BriefEvent, Event, EventTemplate, Namespace, ObjectMeta};
+    use seatrial_api::{Event, EventTemplate, Namespace, NewEvent, ObjectMeta, Time};
 
     #[test]
     fn ids_are_hashes_of_kind_namespace_and_name() {
@@ -354,9 +354,10 @@ mod tests {
             for about in ["web", "web-7999786fc7-r8vr5", "a-name-that-is-longer-than-what-fits-inline-of-a-text"] {
                 let template = EventTemplate { namespace: namespace.into(), ..EventTemplate::default() };
                 let stamp = 0x17a6_05a2_4edc_7e01;
-                let brief =
-                    BriefEvent { template: Arc::new(template), about: about.into(), stamp, ..BriefEvent::default() };
-                let recorded = Event::from(brief);
+                let meta = ObjectMeta { name: about.into(), ..ObjectMeta::default() };
+                let event = NewEvent { template: Arc::new(template), about: &meta, arg: Str::default(), stamp };
+                let numbers = event.numbers(1, 1, Time::from_unix((stamp / 1_000_000_000) as i64));
+                let recorded = Event::from(event.into_brief(numbers.expect("they are close to each other")));
                 let mut written = recorded.clone();
                 written.count = 2;
                 let name = format!("{about}.{stamp:x}");
