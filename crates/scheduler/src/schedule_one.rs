@@ -45,7 +45,7 @@ pub(crate) struct LastFailure {
 /// What is told of a pod that fits nowhere.
 #[derive(Debug)]
 struct Told {
-    message: String,
+    message: Str,
     /// The node that room is made on; empty where there is none, and nothing where that stays as it is.
     nominated: Option<Str>,
     rejectors: PluginSet,
@@ -115,7 +115,7 @@ impl Scheduler {
                 Preemption::NotEligible(why) => (with(why), None),
             }
         };
-        let told = Arc::new(Told { message, nominated, rejectors, terms });
+        let told = Arc::new(Told { message: message.into(), nominated, rejectors, terms });
         self.tell(client, pod, &told);
         let generation = self.cache.generation;
         let last = self.last_failure.as_mut().filter(|last| last.no_candidate.is_some() && last.is_of(pod, generation));
@@ -366,7 +366,7 @@ impl Scheduler {
     pub(crate) fn fail_binding_cycle(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, message: &str) {
         self.queue.add_after_error(pod, client.clock().now());
         client.event(&ObjectRef::of(&**pod), &EventText::warning("FailedScheduling", &truncate_message(message)));
-        report(client, pod, Some(Str::default()), (REASON_ERROR, message));
+        report(client, pod, Some(Str::default()), (REASON_ERROR, &message.into()));
     }
 }
 
@@ -389,7 +389,7 @@ pub(crate) fn report(
     client: &mut Client<'_>,
     pod: &Arc<Pod>,
     nominated: Option<Str>,
-    (reason, message): (&'static str, &str),
+    (reason, message): (&'static str, &Str),
 ) {
     let old = pod.status.conditions.get(pod_condition::POD_SCHEDULED);
     let nominated = nominated.map_or_else(|| pod.status.nominated_node_name.clone(), RareStr::from);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{Object, PersistentVolume, Pod, Resource, StorageClass};
+use seatrial_api::{Object, PersistentVolume, Pod, Resource, StorageClass, Str};
 use seatrial_machinery::volumes::claim_ref;
 use seatrial_machinery::{Client, Delivery, EventContext, EventText, ObjectRef, SimTime};
 
@@ -24,13 +24,13 @@ pub(crate) struct Refused {
     node_count: usize,
     refusal: Refusal,
     rejectors: PluginSet,
-    message: String,
+    message: Str,
 }
 
 impl Refused {
     fn new(node_count: usize, refusal: Refusal) -> Self {
         let diagnosis = Diagnosis::pre_filter(node_count, refusal.0, refusal.1.clone());
-        let message = format!("{} {POST_FILTER_NOT_FOUND}", diagnosis.message());
+        let message = format!("{} {POST_FILTER_NOT_FOUND}", diagnosis.message()).into();
         Self { node_count, refusal, rejectors: diagnosis.rejectors(), message }
     }
 }

@@ -72,3 +72,26 @@ fn a_write_of_labels_changes_no_spec() {
         assert!(after.metadata.labels.is_some_and(|labels| labels.contains_key("more")));
     }
 }
+
+/// The policy retains claims, so none is to be owned by the set. A claim that somebody gave to the set loses it when its place
+/// is looked at next, whether its pod runs or waits for a node.
+#[test]
+fn a_claim_that_the_set_is_not_to_own_loses_it() {
+    for cpu in ["100m", "1000"] {
+        let mut set = stateful_set(&json!([]));
+        set["spec"]["podManagementPolicy"] = json!("Parallel");
+        set["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": cpu}});
+        let mut cluster = cluster(&[set]);
+        let uid = cluster.get_json("statefulset/db").expect("the set")["metadata"]["uid"].clone();
+        assert_eq!(is_ready(&cluster.pod("db-1").expect("the pod")), cpu == "100m");
+        let before = cluster.get_json("persistentvolumeclaim/data-db-1").expect("the claim")["metadata"].clone();
+        let owner = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db", "uid": uid});
+        let patch = json!({"metadata": {"ownerReferences": [owner]}});
+        cluster.patch("persistentvolumeclaim/data-db-1", PatchType::Merge, &patch).expect("it is patched");
+        // Claims wake nobody.
+        cluster.scale("statefulset/db", 4).expect("it is scaled");
+        cluster.settle().expect("it settles");
+        let after = cluster.get_json("persistentvolumeclaim/data-db-1").expect("the claim")["metadata"].clone();
+        assert_eq!((after.get("ownerReferences"), &after["uid"]), (None, &before["uid"]), "{cpu}");
+    }
+}

@@ -82,7 +82,8 @@ impl ClaimTemplate {
     }
 }
 
-/// Creates the claims of a pod that are not there. Mirrors `createPersistentVolumeClaims`.
+/// Creates the claims of a pod that are not there. Returns whether nobody owns any of its claims and nobody is to.
+/// Mirrors `createPersistentVolumeClaims`.
 ///
 /// # Errors
 /// Every failure, joined as upstream's aggregate is.
@@ -91,18 +92,20 @@ pub(super) fn create_persistent_volume_claims(
     set: &StatefulSet,
     claims: &Claims,
     pod: &str,
-) -> Result<(), ApiError> {
-    let mut failures = Vec::new();
+) -> Result<bool, ApiError> {
+    let (mut failures, mut is_plain) = (Vec::new(), claims.policy.wants_nobody());
     for template in &claims.templates {
         let name = template.claim_name(pod);
         match cx.informers.persistent_volume_claims.get(&set.meta.namespace, &name) {
             Some(there) if there.meta.is_deleting() => failures.push(format!("pvc {name} is being deleted")),
-            Some(_) => {}
+            // What was written since it was heard of counts, as in `claims_to_update`.
+            Some(there) => is_plain = is_plain && has_no_owners(cx.client.live_at(there.meta.slot), there),
             None => {
                 let made = cx.client.create(template.claim(&set.meta.namespace, name.clone()));
                 if made.as_ref().err().is_none_or(|error| !error.is_already_exists()) {
                     record_claim_event(cx, set, pod, &name, made.as_ref().err());
                 }
+                is_plain = is_plain && made.is_ok();
                 if let Err(error) = made {
                     failures.push(format!("failed to create PVC {name}: {error}"));
                 }
@@ -110,10 +113,15 @@ pub(super) fn create_persistent_volume_claims(
         }
     }
     match failures.len() {
-        0 => Ok(()),
+        0 => Ok(is_plain),
         1 => Err(ApiError::unknown(failures.remove(0))),
         _ => Err(ApiError::unknown(format!("[{}]", failures.join(", ")))),
     }
+}
+
+/// Whether a claim as it is stored is the one that was heard of, and nobody's.
+fn has_no_owners(live: Option<&Arc<PersistentVolumeClaim>>, heard: &PersistentVolumeClaim) -> bool {
+    live.is_some_and(|claim| claim.meta.uid == heard.meta.uid && claim.meta.owner_references.is_empty())
 }
 
 fn record_claim_event(cx: &mut SyncContext<'_>, set: &StatefulSet, pod: &str, claim: &str, error: Option<&ApiError>) {
@@ -162,6 +170,11 @@ impl Policy {
         }
     }
 
+    /// Whether no claim is to have an owner, whichever pod it is of.
+    fn wants_nobody(&self) -> bool {
+        !self.deletes_with_set && !self.deletes_with_scale
+    }
+
     fn wanted(&self, in_range: bool) -> Wanted {
         match (self.deletes_with_set, self.deletes_with_scale, in_range) {
             (_, true, false) => Wanted::Pod,
@@ -186,18 +199,17 @@ pub(super) fn pod_claim_is_stale(cx: &SyncContext<'_>, set: &StatefulSet, claims
     })
 }
 
-/// A pod's claims whose owners are not as the retention policy wants them, as they should be. `None` where nobody owns them
-/// and nobody is to: then nothing was said either.
+/// A pod's claims whose owners are not as the retention policy wants them, as they should be.
 fn claims_to_update(
     cx: &mut SyncContext<'_>,
     set: &StatefulSet,
     claims: &Claims,
     pod: &Pod,
-) -> Option<Vec<PersistentVolumeClaim>> {
-    let ordinal = member_ordinal(&set.meta.name, &pod.meta.name)?;
+) -> Vec<PersistentVolumeClaim> {
+    let Some(ordinal) = member_ordinal(&set.meta.name, &pod.meta.name) else { return Vec::new() };
     let policy = &claims.policy;
     let wanted = policy.wanted(is_in_range(set, ordinal));
-    let mut changed = None;
+    let mut changed = Vec::new();
     for template in &claims.templates {
         let name = template.claim_name(&pod.meta.name);
         // A claim that was only just made is seen, as it is by the time upstream has made its pod.
@@ -205,7 +217,6 @@ fn claims_to_update(
         let needs_look =
             |c: &&Arc<_>| wanted != Wanted::Nobody || !PersistentVolumeClaim::meta(c).owner_references.is_empty();
         let Some(claim) = live.filter(needs_look).map(Arc::clone) else { continue };
-        let changed: &mut Vec<_> = changed.get_or_insert_default();
         let references = owners(set, pod, &claim, wanted);
         let Some(references) = references else {
             if policy.deletes_with_set || policy.deletes_with_scale {
@@ -275,11 +286,10 @@ pub(super) fn claims_match_retention_policy(
     claims: &Claims,
     pod: &Pod,
 ) -> bool {
-    claims_to_update(cx, set, claims, pod).is_none_or(|changed| changed.is_empty())
+    claims_to_update(cx, set, claims, pod).is_empty()
 }
 
-/// Gives a pod's claims the owners that the policy wants. Returns whether nobody owns them and nobody is to. Mirrors
-/// `UpdatePodClaimForRetentionPolicy`.
+/// Gives a pod's claims the owners that the policy wants. Mirrors `UpdatePodClaimForRetentionPolicy`.
 ///
 /// # Errors
 /// What the API server answered.
@@ -288,13 +298,12 @@ pub(super) fn update_pod_claim_for_retention_policy(
     set: &StatefulSet,
     claims: &Claims,
     pod: &Pod,
-) -> Result<bool, ApiError> {
-    let Some(changed) = claims_to_update(cx, set, claims, pod) else { return Ok(true) };
-    for claim in changed {
+) -> Result<(), ApiError> {
+    for claim in claims_to_update(cx, set, claims, pod) {
         let name = claim.namespaced_name().name;
         cx.client.update(claim).map_err(|error| {
             ApiError::unknown(format!("could not update claim {name} for delete policy ownerRefs: {error}"))
         })?;
     }
-    Ok(false)
+    Ok(())
 }

@@ -107,10 +107,8 @@ pub(super) fn create_stateful_pod(
     pod: Pod,
 ) -> Result<(), ApiError> {
     let name = pod.meta.name.clone();
-    if let Err(error) = create_persistent_volume_claims(cx, set, claims, &name) {
-        record_pod_event(cx, set, CREATE, &name, Some(&error));
-        return Err(error);
-    }
+    let is_plain = create_persistent_volume_claims(cx, set, claims, &name)
+        .inspect_err(|error| record_pod_event(cx, set, CREATE, &name, Some(error)))?;
     match cx.client.create(pod) {
         Err(error) if error.is_already_exists() => Err(error),
         Err(error) => {
@@ -118,9 +116,12 @@ pub(super) fn create_stateful_pod(
             Err(error)
         }
         Ok(made) => {
-            let updated = update_pod_claim_for_retention_policy(cx, set, claims, &made);
+            let updated = match is_plain {
+                true => Ok(()),
+                false => update_pod_claim_for_retention_policy(cx, set, claims, &made),
+            };
             record_pod_event(cx, set, CREATE, &name, updated.as_ref().err());
-            updated.map(drop)
+            updated
         }
     }
 }
@@ -136,9 +137,12 @@ pub(super) fn create_missing_persistent_volume_claims(
     claims: &Claims,
     pod: &Pod,
 ) -> Result<bool, ApiError> {
-    create_persistent_volume_claims(cx, set, claims, &pod.meta.name)?;
+    if create_persistent_volume_claims(cx, set, claims, &pod.meta.name)? {
+        return Ok(true);
+    }
     update_pod_claim_for_retention_policy(cx, set, claims, pod)
-        .inspect_err(|error| record_pod_event(cx, set, UPDATE, &pod.meta.name, Some(error)))
+        .inspect_err(|error| record_pod_event(cx, set, UPDATE, &pod.meta.name, Some(error)))?;
+    Ok(false)
 }
 
 /// Mends a pod's identity and the owners of its claims. Mirrors `UpdateStatefulPod`.

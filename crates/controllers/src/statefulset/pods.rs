@@ -6,13 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use seatrial_api::{LabelSelector, Pod, StatefulSet, Str, Time};
+use seatrial_api::{LabelSelector, Pod, PodPhase, StatefulSet, Str, Time};
 use seatrial_machinery::NumberSet;
 
 use super::claims::Claims;
 use super::utils::{
-    end_ordinal, is_running_and_ready, is_unavailable, member_ordinal, min_ready_seconds, pod_revision, spec_of,
-    start_ordinal,
+    end_ordinal, is_unavailable, member_ordinal, min_ready_seconds, pod_revision, spec_of, start_ordinal,
 };
 
 /// How many pods there are, and how they are.
@@ -27,28 +26,28 @@ struct Tally {
 }
 
 impl Tally {
-    /// A pod in the place of its former self.
+    /// A pod in the place of its former self, from which it differs in its status alone.
     fn recount(&mut self, old: &Pod, new: &Pod) {
-        let is_same = old.meta.labels.ptr_eq(&new.meta.labels)
-            && old.meta.is_deleting() == new.meta.is_deleting()
-            && is_running_and_ready(old) == is_running_and_ready(new)
-            && (!is_running_and_ready(new) || old.ready_since() == new.ready_since());
-        if !is_same {
-            self.count(old, -1);
-            self.count(new, 1);
+        let (before, after) = (running_and_ready_since(old), running_and_ready_since(new));
+        if before != after {
+            self.count_ready(before, -1);
+            self.count_ready(after, 1);
+        }
+    }
+
+    fn count_ready(&mut self, since: Option<Time>, by: i32) {
+        let Some(since) = since else { return };
+        self.ready += by;
+        let count = self.ready_since.entry(since).or_default();
+        *count += by;
+        if *count == 0 {
+            self.ready_since.remove(&since);
         }
     }
 
     fn count(&mut self, pod: &Pod, by: i32) {
         self.total += by;
-        if let Some(since) = pod.ready_since().filter(|_| is_running_and_ready(pod)) {
-            self.ready += by;
-            let count = self.ready_since.entry(since).or_default();
-            *count += by;
-            if *count == 0 {
-                self.ready_since.remove(&since);
-            }
-        }
+        self.count_ready(running_and_ready_since(pod), by);
         let revision = pod_revision(pod);
         let active = if pod.meta.is_deleting() { 0 } else { by };
         match self.revisions.iter().position(|(name, ..)| *name == *revision) {
@@ -385,6 +384,11 @@ impl SetPods {
         let (since, _) = self.tally.ready_since.range(latest.plus_seconds(1)..).next()?;
         Some(since.plus_seconds(i64::from(seconds)))
     }
+}
+
+/// Since when a pod has been running and ready.
+fn running_and_ready_since(pod: &Pod) -> Option<Time> {
+    if pod.status.phase == PodPhase::Running { pod.ready_since() } else { None }
 }
 
 /// Whether a pod is its former self with another status.

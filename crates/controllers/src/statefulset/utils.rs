@@ -3,6 +3,7 @@
 //! Mirrors pkg/controller/statefulset/stateful_set_utils.go (v1.36).
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use k8s_openapi::api::apps::v1::StatefulSetSpec;
 use seatrial_api::{Pod, PodPhase, StatefulSet, Str, Time};
@@ -14,12 +15,12 @@ pub(super) const POD_INDEX_LABEL: &str = "apps.kubernetes.io/pod-index";
 /// The label with the name of the pod's revision. Mirrors `StatefulSetRevisionLabel`.
 pub(super) const REVISION_LABEL: &str = "controller-revision-hash";
 
-/// A set's spec; the API server lets none be without.
-pub(super) fn spec_of(set: &StatefulSet) -> Cow<'_, StatefulSetSpec> {
-    match &set.body.spec {
-        Some(spec) => Cow::Borrowed(spec),
-        None => Cow::Owned(StatefulSetSpec::default()),
-    }
+/// The spec of a set that has none, as the API server lets none be.
+static NO_SPEC: LazyLock<StatefulSetSpec> = LazyLock::new(StatefulSetSpec::default);
+
+/// A set's spec.
+pub(super) fn spec_of(set: &StatefulSet) -> &StatefulSetSpec {
+    set.body.spec.as_deref().unwrap_or_else(|| &NO_SPEC)
 }
 
 /// How many pods a set wants.

@@ -25,11 +25,17 @@ impl PodsByClaim {
         claim: &str,
         pod_at: impl Fn(Slot) -> Option<&'a Arc<Pod>>,
     ) -> impl Iterator<Item = &'a Arc<Pod>> {
-        let names = |pod: &&Arc<Pod>| pod.meta.namespace == *namespace && pod.uses_claim(claim);
-        let mut found = self.slots(namespace, claim).filter_map(pod_at).filter(names);
         // Nearly every claim is one pod's.
-        let mut first = found.next();
-        let mut more: Vec<&Arc<Pod>> = found.collect();
+        let (mut first, mut more) = (None, Vec::new());
+        for pod in self.slots(namespace, claim).filter_map(pod_at) {
+            if pod.meta.namespace != *namespace || !pod.uses_claim(claim) {
+                continue;
+            }
+            match first {
+                None => first = Some(pod),
+                Some(_) => more.push(pod),
+            }
+        }
         if !more.is_empty() {
             more.extend(first.take());
             more.sort_unstable_by(|a, b| a.meta.name.cmp(&b.meta.name));
