@@ -1,7 +1,7 @@
 //! Keeps the graph as the watch tells it, and queues what a change may have set free.
 //!
 //! Mirrors pkg/controller/garbagecollector/graph_builder.go (v1.36).
-//! Differs: a pod without owners has no node until something names it as its owner; Events have none.
+//! Differs: a pod, claim or volume without owners has no node until something names it as its owner; Events have none.
 
 use seatrial_api::{ApiError, Kind, Object, ObjectMeta, OwnerReference, Uid};
 use seatrial_machinery::{Delivery, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS};
@@ -230,10 +230,10 @@ fn is_unchanged(old: &ObjectMeta, new: &ObjectMeta) -> bool {
         && old.finalizers.ptr_eq(&new.finalizers)
 }
 
-/// A pod matters only once it has owners or dependents.
+/// Pods, claims and volumes, of which there are many, matter only once they have owners or dependents.
 fn needs_node(object: &Object) -> bool {
     let meta = object.meta();
-    object.kind() != Kind::Pod
+    !matches!(object.kind(), Kind::Pod | Kind::PersistentVolumeClaim | Kind::PersistentVolume)
         || !meta.owner_references.is_empty()
         || (meta.is_deleting()
             && (meta.has_finalizer(FINALIZER_ORPHAN_DEPENDENTS) || meta.has_finalizer(FINALIZER_DELETE_DEPENDENTS)))

@@ -273,3 +273,24 @@ fn a_thousand_dependents_leave_no_nodes_behind() {
     assert_eq!((maps(&f).as_str(), f.names(Kind::Pod, "default").len()), ("", 0));
     assert_eq!(nodes - f.gc.graph.node_count(), 1);
 }
+
+#[test]
+fn a_claim_that_is_nobody_s_has_a_node_once_it_is_an_owner() {
+    for propagation in [Propagation::Background, Propagation::Foreground, Propagation::Orphan] {
+        let mut f = Fixture::new();
+        f.settle();
+        let nodes = f.gc.graph.node_count();
+        let claim = f.create(json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}));
+        f.settle();
+        assert_eq!(f.gc.graph.node_count(), nodes);
+        f.config_map("of-claim", json!([blocking("v1", "PersistentVolumeClaim", "data", &claim)]));
+        f.settle();
+        assert_eq!((f.gc.graph.node_count() - nodes, maps(&f).as_str()), (2, "of-claim"), "the owner is there");
+        let key = ObjectKey::new(Kind::PersistentVolumeClaim, "default", "data");
+        f.delete(&key, propagation);
+        f.settle();
+        let left = if propagation == Propagation::Orphan { "of-claim" } else { "" };
+        assert_eq!(maps(&f), left, "{propagation:?}");
+    }
+}

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use seatrial_api::{
-    ApiError, ClaimBody, ClaimSpec, Finalizers, ObjectMeta, OwnerReference, OwnerReferences, PersistentVolumeClaim,
-    Plain, Pod, Resource, Shared, StatefulSet, Str, StrMap, Uid, own_claim_name,
+    ApiError, ClaimBody, ClaimSpec, ClaimStatus, Finalizers, ObjectMeta, OwnerReference, OwnerReferences,
+    PersistentVolumeClaim, Plain, Pod, Resource, Shared, StatefulSet, Str, StrMap, Uid, own_claim_name,
 };
 use seatrial_machinery::{EventText, ObjectRef, Piece, SyncContext, new_controller_ref};
 
@@ -39,6 +39,8 @@ pub(super) struct ClaimTemplate {
     spec: Shared<ClaimSpec>,
     /// The volume that all claims name, or none.
     volume_name: Str,
+    /// That of a claim that is not there yet.
+    status: Shared<ClaimStatus>,
 }
 
 impl ClaimTemplate {
@@ -56,6 +58,7 @@ impl ClaimTemplate {
                 annotations: StrMap::from_api(template.metadata.annotations.clone()),
                 finalizers: template.metadata.finalizers.iter().flatten().map(|f| f.as_str().into()).collect(),
                 spec: ClaimSpec::new(template.spec.clone().unwrap_or_default()).into(),
+                status: Shared::default(),
                 volume_name: template.spec.as_ref().and_then(|s| s.volume_name.as_deref()).unwrap_or_default().into(),
             }
         });
@@ -77,8 +80,8 @@ impl ClaimTemplate {
             finalizers: self.finalizers.clone(),
             ..ObjectMeta::default()
         };
-        let (spec, volume_name) = (self.spec.clone(), self.volume_name.clone());
-        Plain { meta, body: ClaimBody { spec, volume_name, ..ClaimBody::default() } }
+        let (spec, volume_name, status) = (self.spec.clone(), self.volume_name.clone(), self.status.clone());
+        Plain { meta, body: ClaimBody { spec, volume_name, status } }
     }
 }
 
