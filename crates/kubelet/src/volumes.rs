@@ -123,10 +123,13 @@ impl Volumes {
         let place = attachment.users.partition_point(|user| (&user.node, user.worker) < (node, worker.number));
         if attachment.users.get(place).is_none_or(|user| !is_here(user) || user.worker != worker.number) {
             let (namespace, name) = (meta.namespace.clone(), meta.name.clone());
+            // There is hardly ever a second one.
+            attachment.users.reserve_exact(1);
             attachment.users.insert(place, User { node: node.clone(), worker: worker.number, namespace, name });
         }
         let of_worker = self.of_worker.entry(worker.number).or_default();
         if !of_worker.contains(volume) {
+            of_worker.reserve_exact(1);
             of_worker.push(volume.clone());
         }
         Ok(is_new)
