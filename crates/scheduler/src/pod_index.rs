@@ -316,9 +316,9 @@ impl PodIndex {
     }
 
     fn sum_at(&self, sum: Option<&Sum>) -> (ByDomain, i64) {
-        let Some(sum) = sum else { return (ByDomain { domain_of: Arc::default(), counts: Arc::default() }, 0) };
+        let Some(sum) = sum else { return (ByDomain { domain_of: Arc::default(), counts: Vec::new() }, 0) };
         let domain_of = Arc::clone(&self.topologies[sum.topology].domain_of);
-        (ByDomain { domain_of, counts: Arc::clone(&sum.counts) }, sum.total)
+        (ByDomain { domain_of, counts: sum.counts.clone() }, sum.total)
     }
 
     /// How often all sums were dropped to make room for others.

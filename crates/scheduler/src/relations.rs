@@ -134,7 +134,7 @@ fn spread_domains(
         counts[domain] += by_node[node];
         counted[domain] = true;
     }
-    (ByDomain { domain_of, counts: Arc::new(counts) }, Some(counted))
+    (ByDomain { domain_of, counts }, Some(counted))
 }
 
 impl HardSpread {

@@ -23,7 +23,7 @@ pub(crate) struct Topology {
 #[derive(Clone, Debug)]
 pub(crate) struct ByDomain {
     pub(crate) domain_of: Arc<Vec<u32>>,
-    pub(crate) counts: Arc<Vec<i32>>,
+    pub(crate) counts: Vec<i32>,
 }
 
 impl ByDomain {
@@ -40,7 +40,7 @@ pub(crate) struct Sum {
     /// Of which nodes this is true.
     pub(crate) epoch: u64,
     pub(crate) topology: usize,
-    pub(crate) counts: Arc<Vec<i32>>,
+    pub(crate) counts: Vec<i32>,
     /// How many there are in any domain.
     pub(crate) total: i64,
     /// The fewest in any domain, and in how many domains there are as few, once it was asked.
@@ -50,12 +50,12 @@ pub(crate) struct Sum {
 impl Sum {
     /// Nothing yet, in a topology of so many domains.
     pub(crate) fn nothing(epoch: u64, topology: usize, domain_count: usize) -> Self {
-        Self { epoch, topology, counts: Arc::new(vec![0; domain_count]), total: 0, least: None }
+        Self { epoch, topology, counts: vec![0; domain_count], total: 0, least: None }
     }
 
     pub(crate) fn add(&mut self, topology: &Topology, node: usize, by: i32) {
         let domain = topology.domain_of.get(node).copied().unwrap_or(NO_DOMAIN);
-        if let Some(count) = Arc::make_mut(&mut self.counts).get_mut(domain as usize) {
+        if let Some(count) = self.counts.get_mut(domain as usize) {
             let old = std::mem::replace(count, *count + by);
             self.total += i64::from(by);
             self.least = self.least.and_then(|least| follow(least, old, old + by));
