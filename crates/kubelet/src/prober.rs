@@ -141,7 +141,7 @@ impl PodWorker {
             // The sync that asked goes on to report what it heard.
             return;
         }
-        if self.run.is_some() || self.stage != Stage::Syncing {
+        if self.is_under_way() || self.stage != Stage::Syncing {
             self.write_readiness(turn, index);
         }
         self.sync(turn);

@@ -21,26 +21,6 @@ const BACK_OFF_PERIOD: Duration = Duration::from_secs(10);
 /// The wait after a sync that did not, and the longest after one that did.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Whether a sync is under way.
-#[derive(Debug, Default)]
-pub(crate) enum UnderWay {
-    /// None is.
-    #[default]
-    Nothing,
-    /// One that has done nothing but to ask for the sandbox, as that of every new pod does: what it has to do can be told
-    /// again when the sandbox is there, so that nothing has to be kept.
-    SandboxComing,
-    /// One that waits at some other step.
-    Run(Box<SyncRun>),
-}
-
-impl UnderWay {
-    /// Whether one is.
-    pub(crate) fn is_some(&self) -> bool {
-        !matches!(self, Self::Nothing)
-    }
-}
-
 /// A sync.
 #[derive(Debug)]
 pub(crate) struct SyncRun {
@@ -100,7 +80,7 @@ impl PodWorker {
         if self.stage != Stage::Syncing {
             return;
         }
-        if self.run.is_some() {
+        if self.is_under_way() {
             self.news.pending = true;
             return;
         }
@@ -117,15 +97,19 @@ impl PodWorker {
         }
     }
 
+    /// Whether a sync is under way.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.is_sandbox_coming || self.run.is_some()
+    }
+
     /// A sync that waited goes on.
     pub(crate) fn resume(&mut self, turn: &mut Turn<'_, '_>) {
-        match std::mem::take(&mut self.run) {
-            UnderWay::Nothing => return,
-            UnderWay::SandboxComing => {
-                let run = SyncRun { step: Step::SandboxComing, ..SyncRun::new(self.compute_pod_actions()) };
-                self.go_on(turn, run);
-            }
-            UnderWay::Run(run) => self.go_on(turn, *run),
+        if std::mem::take(&mut self.is_sandbox_coming) {
+            let run = SyncRun { step: Step::SandboxComing, ..SyncRun::new(self.compute_pod_actions()) };
+            self.go_on(turn, run);
+        } else {
+            let Some(run) = self.run.take() else { return };
+            self.go_on(turn, *run);
         }
         if self.follows_at_once(turn) {
             self.sync_on(turn);
@@ -134,7 +118,7 @@ impl PodWorker {
 
     /// Whether another sync follows a sync, now. What was reported is seen by all before the next one.
     fn follows_at_once(&mut self, turn: &mut Turn<'_, '_>) -> bool {
-        if self.run.is_some() || self.stage != Stage::Syncing {
+        if self.is_under_way() || self.stage != Stage::Syncing {
             return false;
         }
         if self.terminates {
@@ -190,9 +174,9 @@ impl PodWorker {
         if self.advance(turn, &mut run) {
             self.complete_work(turn, &run);
         } else if run.step == Step::SandboxComing {
-            self.run = UnderWay::SandboxComing;
+            self.is_sandbox_coming = true;
         } else {
-            self.run = UnderWay::Run(Box::new(run));
+            self.run = Some(Box::new(run));
         }
     }
 

@@ -11,7 +11,7 @@ use seatrial_machinery::{DeleteOptions, EventText, SimTime};
 use crate::behavior::{DEFAULT_TERMINATE, EXIT_CODE_SIGKILL, EXIT_CODE_SIGTERM, Terminate};
 use crate::container::End;
 use crate::plan::Role;
-use crate::sync::{Step, UnderWay};
+use crate::sync::Step;
 use crate::worker::{PodWorker, Stage, Turn, WorkerEvent};
 
 /// The shortest grace the runtime gives a container.
@@ -155,18 +155,15 @@ impl PodWorker {
         if self.stage == Stage::Terminating {
             return self.terminated_if_stopped(turn);
         }
-        let waits_for_it = match &self.run {
-            UnderWay::Run(run) => match &run.step {
-                Step::Killing(killed) | Step::HookKill(killed, _) => *killed == index,
-                Step::KillingPod => true,
-                _ => false,
-            },
-            UnderWay::Nothing | UnderWay::SandboxComing => false,
-        };
+        let waits_for_it = self.run.as_deref().is_some_and(|run| match &run.step {
+            Step::Killing(killed) | Step::HookKill(killed, _) => *killed == index,
+            Step::KillingPod => true,
+            _ => false,
+        });
         if waits_for_it {
             self.news.changed(turn.now);
             self.resume(turn);
-        } else if self.run.is_some() {
+        } else if self.is_under_way() {
             self.news.changed(turn.now);
         } else {
             self.sync(turn);
@@ -186,11 +183,11 @@ impl PodWorker {
             return;
         }
         // The runtime is not kept waiting for a sandbox, nor for what never ends.
-        if matches!(self.run, UnderWay::Run(_)) && !self.waits_for_ever {
+        if self.run.is_some() && !self.waits_for_ever {
             self.terminates = true;
             return;
         }
-        self.run = UnderWay::Nothing;
+        (self.run, self.is_sandbox_coming) = (None, false);
         self.stage = Stage::Terminating;
         if self.start_time.is_none() {
             self.start_time = Some(turn.client.clock().time());

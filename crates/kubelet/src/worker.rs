@@ -16,7 +16,7 @@ use crate::kubelets::{KubeletEvent, KubeletTimer};
 use crate::node::{NodePlace, NodeState};
 use crate::plan::PodPlan;
 use crate::probe::ProbeKind;
-use crate::sync::UnderWay;
+use crate::sync::SyncRun;
 use crate::volumes::Volumes;
 
 /// Something in a pod's life on its node. Events of a container carry the life they are about.
@@ -114,8 +114,11 @@ pub(crate) struct PodWorker {
     pub(crate) containers: Containers,
     pub(crate) has_sandbox: bool,
     pub(crate) stage: Stage,
-    /// The sync that waits for something.
-    pub(crate) run: UnderWay,
+    /// The sync that waits at some step.
+    pub(crate) run: Option<Box<SyncRun>>,
+    /// Or one waits that has done nothing but to ask for the sandbox, as that of every new pod does: what it has to do can be
+    /// told again when the sandbox is there, so that nothing has to be kept.
+    pub(crate) is_sandbox_coming: bool,
     pub(crate) news: News,
     /// Syncs that are due at once, once the cluster has seen what this one reported.
     pub(crate) owed: u8,
@@ -148,7 +151,8 @@ impl PodWorker {
             start_time: None,
             has_sandbox: false,
             stage: Stage::Syncing,
-            run: UnderWay::Nothing,
+            run: None,
+            is_sandbox_coming: false,
             news: News::default(),
             owed: 0,
             ticket: 0,
@@ -226,7 +230,7 @@ impl PodWorker {
         match event {
             WorkerEvent::Sync => self.sync(turn),
             WorkerEvent::Requeue(ticket) => {
-                if ticket == self.ticket && !self.run.is_some() {
+                if ticket == self.ticket && !self.is_under_way() {
                     self.sync(turn);
                 }
             }
@@ -386,7 +390,8 @@ mod tests {
     #[test]
     fn workers_are_as_small_as_they_are_said_to_be() {
         let sizes = [
-            ("PodWorker", size_of::<Option<PodWorker>>(), 200),
+            // Three lines of the processor's cache.
+            ("PodWorker", size_of::<Option<PodWorker>>(), 192),
             ("Container", size_of::<crate::container::Container>(), 104),
             ("KubeletEvent", size_of::<KubeletEvent>(), 32),
         ];
