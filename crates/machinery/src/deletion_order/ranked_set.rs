@@ -24,10 +24,6 @@ struct Cell {
 }
 
 impl Cell {
-    fn new(standing: Standing, rank: u32) -> Self {
-        Self { class: standing.class, rank: Reverse(rank), age: standing.age }
-    }
-
     /// Whether only restarts, age and name tell the pods of both apart.
     fn is_beside(&self, other: &Self, clock: Clock) -> bool {
         (self.class, self.rank) == (other.class, other.rank)
@@ -70,9 +66,39 @@ struct Group {
     standing: Standing,
     /// The crowd on the node as the order has it.
     rank: u32,
-    /// By their names: where they lie, so that a version that stands as the one before changes nothing here. Never empty
-    /// between two calls.
-    pods: Vec<(Tie, Slot)>,
+    /// The first, in place: it is what the order is about.
+    first: (Tie, Slot),
+    /// The others, by their names. Of each where it lies, so that a version that stands as the one before changes nothing.
+    others: Vec<(Tie, Slot)>,
+}
+
+impl Group {
+    fn cell(&self) -> Cell {
+        Cell { class: self.standing.class, rank: Reverse(self.rank), age: self.standing.age }
+    }
+
+    fn get(&self, index: usize) -> Option<&(Tie, Slot)> {
+        if index == 0 { Some(&self.first) } else { self.others.get(index - 1) }
+    }
+
+    /// Takes a pod in; returns whether it is the first now.
+    fn insert(&mut self, tie: Tie, slot: Slot) -> bool {
+        let is_first = tie < self.first.0;
+        let pod = if is_first { std::mem::replace(&mut self.first, (tie, slot)) } else { (tie, slot) };
+        let at = self.others.partition_point(|(other, _)| *other < pod.0);
+        self.others.insert(at, pod);
+        is_first
+    }
+}
+
+/// What became of a group from which a pod was taken.
+enum Left {
+    /// It begins as before.
+    Same,
+    /// It begins with another pod.
+    Next,
+    /// It was the only one.
+    Nothing,
 }
 
 /// The groups of one cell.
@@ -112,28 +138,83 @@ impl CellGroups {
 /// Of a group the place of one pod in the order of its cells: what is compared, then where it is found.
 type Candidate<'a> = Reverse<((Reverse<(i32, i32)>, i32), &'a Tie, u32, usize, usize, usize)>;
 
+/// The groups of one node, which are next to each other where there are few.
+#[derive(Debug, Default)]
+struct OnNode {
+    one: Option<Group>,
+    more: Vec<Group>,
+}
+
+impl OnNode {
+    fn iter(&self) -> impl Iterator<Item = &Group> {
+        self.one.iter().chain(&self.more)
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.one.is_some()) + self.more.len()
+    }
+
+    fn get_mut(&mut self, index: usize) -> Option<&mut Group> {
+        if index == 0 { self.one.as_mut() } else { self.more.get_mut(index - 1) }
+    }
+
+    fn position(&self, standing: &Standing) -> Option<usize> {
+        self.iter().position(|group| group.standing == *standing)
+    }
+
+    fn push(&mut self, group: Group) {
+        if self.one.is_none() {
+            self.one = Some(group);
+        } else {
+            self.more.push(group);
+        }
+    }
+
+    fn remove(&mut self, index: usize) {
+        if index > 0 {
+            self.more.swap_remove(index - 1);
+        } else {
+            self.one = self.more.pop();
+        }
+    }
+
+    /// Takes a pod out of the group with an index.
+    fn take(&mut self, index: usize, tie: &Tie) -> Option<Left> {
+        let group = self.get_mut(index)?;
+        if group.first.0 != *tie {
+            let at = group.others.binary_search_by(|(other, _)| other.cmp(tie)).ok()?;
+            group.others.remove(at);
+            return Some(Left::Same);
+        }
+        if group.others.is_empty() {
+            self.remove(index);
+            return Some(Left::Nothing);
+        }
+        group.first = group.others.remove(0);
+        Some(Left::Next)
+    }
+}
+
 /// The groups by their nodes.
 #[derive(Debug, Default)]
-struct Groups(Vec<Vec<Group>>);
+struct Groups(Vec<OnNode>);
 
 impl Groups {
-    fn on(&mut self, node: u32) -> &mut Vec<Group> {
+    fn on(&mut self, node: u32) -> &mut OnNode {
         if self.0.len() <= node as usize {
-            self.0.resize_with(node as usize + 1, Vec::new);
+            self.0.resize_with(node as usize + 1, OnNode::default);
         }
         &mut self.0[node as usize]
     }
 
-    /// The pods of a cell on a node.
-    fn of(&self, cell: &Cell, node: u32) -> &[(Tie, Slot)] {
-        let is_it = |g: &&Group| Cell::new(g.standing, g.rank) == *cell;
-        let group = self.0.get(node as usize).and_then(|groups| groups.iter().find(is_it));
-        group.map_or(&[], |group| &group.pods)
+    /// The group of a cell on a node.
+    fn of(&self, cell: &Cell, node: u32) -> Option<&Group> {
+        self.0.get(node as usize)?.iter().find(|group| group.cell() == *cell)
     }
 
     /// Whether a group of a cell still begins with a name.
     fn begins_with(&self, cell: &Cell, (tie, node): &(Tie, u32)) -> bool {
-        self.of(cell, *node).first().is_some_and(|(first, _)| first == tie)
+        self.of(cell, *node).is_some_and(|group| group.first.0 == *tie)
     }
 }
 
@@ -167,19 +248,16 @@ impl RankedSet {
         let standing = Standing::of(pod);
         let tie = Tie::new(&pod.meta.name, &self.prefix);
         let groups = self.groups.on(node);
-        let Some(group) = groups.iter_mut().find(|g| g.standing == standing) else {
-            groups.push(Group { standing, rank, pods: vec![(tie.clone(), pod.meta.slot)] });
-            self.enter(Cell::new(standing, rank), tie, node);
-            return;
+        let Some(group) = groups.position(&standing).and_then(|index| groups.get_mut(index)) else {
+            let group = Group { standing, rank, first: (tie.clone(), pod.meta.slot), others: Vec::new() };
+            let cell = group.cell();
+            groups.push(group);
+            return self.enter(cell, tie, node);
         };
-        let at = group.pods.partition_point(|(other, _)| *other < tie);
-        group.pods.insert(at, (tie.clone(), pod.meta.slot));
-        if at == 0
-            && let Some(cell) = self.order.get_mut(&Cell::new(standing, rank))
-        {
+        let cell = group.cell();
+        if group.insert(tie.clone(), pod.meta.slot) {
             // It goes before the one that was first, so what is at the head is right.
-            cell.heads.push(Reverse((tie, node)));
-            cell.mend_all(&Cell::new(standing, rank), &self.groups);
+            self.begin_with(&cell, tie, node);
         }
     }
 
@@ -189,43 +267,41 @@ impl RankedSet {
             return;
         }
         let standing = Standing::of(pod);
-        let groups = self.groups.on(node);
-        let Some(index) = groups.iter().position(|g| g.standing == standing) else { return };
-        let group = &mut groups[index];
         let tie = Tie::new(&pod.meta.name, &self.prefix);
-        let Ok(at) = group.pods.binary_search_by(|(other, _)| other.cmp(&tie)) else { return };
-        group.pods.remove(at);
-        if at > 0 {
-            return;
-        }
-        let cell = Cell::new(standing, group.rank);
-        match group.pods.first() {
-            Some((next, _)) => {
-                let next = next.clone();
+        let groups = self.groups.on(node);
+        let Some(index) = groups.position(&standing) else { return };
+        let Some(cell) = groups.get_mut(index).map(|group| group.cell()) else { return };
+        match groups.take(index, &tie) {
+            Some(Left::Next) => {
+                let Some(next) = groups.get_mut(index).map(|group| group.first.0.clone()) else { return };
+                self.begin_with(&cell, next, node);
                 if let Some(groups) = self.order.get_mut(&cell) {
-                    groups.heads.push(Reverse((next, node)));
                     groups.mend_head(&cell, &self.groups);
-                    groups.mend_all(&cell, &self.groups);
                 }
             }
-            None => {
-                groups.swap_remove(index);
-                self.leave(&cell, node);
-            }
+            Some(Left::Nothing) => self.leave(&cell, node),
+            Some(Left::Same) | None => {}
         }
     }
 
     /// The crowd on a node is another.
     pub(super) fn move_node(&mut self, node: u32, rank: u32) {
-        let count = self.groups.0.get(node as usize).map_or(0, Vec::len);
+        let count = self.groups.0.get(node as usize).map_or(0, OnNode::len);
         for index in 0..count {
-            let group = &mut self.groups.0[node as usize][index];
-            let (standing, from) = (group.standing, std::mem::replace(&mut group.rank, rank));
-            let Some((first, _)) = group.pods.first() else { continue };
-            let first = first.clone();
-            self.leave(&Cell::new(standing, from), node);
-            self.enter(Cell::new(standing, rank), first, node);
+            let Some(group) = self.groups.on(node).get_mut(index) else { continue };
+            let from = group.cell();
+            group.rank = rank;
+            let (to, first) = (group.cell(), group.first.0.clone());
+            self.leave(&from, node);
+            self.enter(to, first, node);
         }
+    }
+
+    /// A group of a cell begins with another name.
+    fn begin_with(&mut self, cell: &Cell, first: Tie, node: u32) {
+        let Some(groups) = self.order.get_mut(cell) else { return };
+        groups.heads.push(Reverse((first, node)));
+        groups.mend_all(cell, &self.groups);
     }
 
     /// A group comes to a cell.
@@ -277,14 +353,14 @@ impl RankedSet {
         let mut last = None;
         while let Some(Reverse((rest, tie, node, index, of, head))) = heap.pop() {
             let cell = open[of].0;
-            let pods = self.groups.of(cell, node);
+            let Some(group) = self.groups.of(cell, node) else { continue };
             if last != Some((of, node, index)) {
-                found.extend(pods.get(index).map(|(_, slot)| *slot));
+                found.extend(group.get(index).map(|(_, slot)| *slot));
                 if found.len() == count {
                     break;
                 }
                 heap.extend(
-                    pods.get(index + 1).map(|(next, _)| Reverse((rest, next, node, index + 1, of, usize::MAX))),
+                    group.get(index + 1).map(|(next, _)| Reverse((rest, next, node, index + 1, of, usize::MAX))),
                 );
             }
             last = Some((of, node, index));
@@ -292,7 +368,10 @@ impl RankedSet {
                 self.open_heads(open, (of, 2 * head + 1), clock, &mut heap);
                 self.open_heads(open, (of, 2 * head + 2), clock, &mut heap);
             }
-            debug_assert!(pods.get(index).is_some_and(|(there, _)| there == tie), "what is found is what was compared");
+            debug_assert!(
+                group.get(index).is_some_and(|(there, _)| there == tie),
+                "what is found is what was compared"
+            );
         }
     }
 
