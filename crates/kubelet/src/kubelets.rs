@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::behavior::Behavior;
 use crate::conditions::Memo;
 use crate::container::Container;
-use crate::node::Nodes;
+use crate::node::{NodePlace, Nodes};
 use crate::plan::Plans;
 use crate::volumes::{FORCED_DETACH_AFTER, Volumes};
 use crate::worker::{PodWorker, Stage, Turn, WorkerEvent};
@@ -28,6 +28,8 @@ pub enum KubeletEvent {
         slot: Slot,
         /// The number of its worker: the slot may be another pod's by now.
         number: u32,
+        /// Its node.
+        node: NodePlace,
         /// What.
         event: WorkerEvent,
     },
@@ -204,12 +206,14 @@ impl Kubelets {
                 worker.removed(&mut Turn::new(client, behaviors, node, parts));
                 self.detach(client.clock().now(), number);
             }
-            KubeletEvent::Pod { slot, number, event } => {
+            KubeletEvent::Pod { slot, number, node: place, event } => {
+                // Nobody has looked at the node or the worker for long: the processor fetches both from memory at once.
+                let Some(node) = self.nodes.at_mut(place) else { return };
                 let here = self.workers.get_mut(slot).filter(|w| w.number == number);
                 let Some(worker) = here.or_else(|| self.leaving.get_mut(&number)) else { return };
-                let Some(node) = self.nodes.at_mut(worker.node) else { return };
+                debug_assert_eq!(worker.node, place, "a pod stays on its node");
                 if node.failed {
-                    return node.missed.push(KubeletEvent::Pod { slot, number, event });
+                    return node.missed.push(KubeletEvent::Pod { slot, number, node: place, event });
                 }
                 if worker.is_gone {
                     return;

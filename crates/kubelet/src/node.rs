@@ -79,7 +79,7 @@ impl Images {
 
 /// The place of a node among those that were ever registered: a node of the same name comes to the same place again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NodePlace(u32);
+pub struct NodePlace(u32);
 
 /// The nodes that have a kubelet.
 #[derive(Debug, Default)]

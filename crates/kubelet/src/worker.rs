@@ -323,7 +323,7 @@ impl PodWorker {
 
     /// What a timer of this pod carries.
     pub(crate) fn event_of(&self, event: WorkerEvent) -> KubeletEvent {
-        KubeletEvent::Pod { slot: self.pod.meta.slot, number: self.number, event }
+        KubeletEvent::Pod { slot: self.pod.meta.slot, number: self.number, node: self.node, event }
     }
 
     /// Sets a timer.
@@ -393,7 +393,7 @@ mod tests {
             // Three lines of the processor's cache.
             ("PodWorker", size_of::<Option<PodWorker>>(), 192),
             ("Container", size_of::<crate::container::Container>(), 104),
-            ("KubeletEvent", size_of::<KubeletEvent>(), 32),
+            ("KubeletEvent", size_of::<KubeletEvent>(), 40),
         ];
         for (name, size, most) in sizes {
             assert!(size <= most, "{name}: {size} bytes, at most {most}");
