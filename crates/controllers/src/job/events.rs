@@ -65,7 +65,8 @@ impl JobController {
         true
     }
 
-    fn on_pod(&mut self, cx: &EventContext<'_>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
+    /// Takes any change of a pod.
+    pub(super) fn on_pod(&mut self, cx: &EventContext<'_>, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
         let replaced = old.zip(new).is_some_and(|(old, new)| old.meta.uid != new.meta.uid);
         if replaced {
             self.on_pod(cx, old, None);

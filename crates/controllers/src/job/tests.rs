@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use seatrial_api::{Job, Kind, NamespacedName, ObjectKey, Pod, Time};
+use seatrial_api::{Finalizers, Job, Kind, NamespacedName, ObjectKey, OwnerReferences, Pod, Time};
 use seatrial_apiserver::patch::PatchType;
 use seatrial_apiserver::{ApiServer, ApiServerOptions, RequestInfo, Subresource};
 use seatrial_machinery::{
-    Client, Clock, Controller, DeleteOptions, EventContext, EventRecorder, Informers, SimTime, SyncContext,
+    Client, Clock, Controller, DeleteOptions, EventContext, EventRecorder, Informers, Rng, SimTime, SyncContext,
     process_next_work_item,
 };
 use serde_json::{Value, json};
@@ -24,6 +24,8 @@ struct Case {
     clock: Clock,
     controller: JobController,
     timers: Vec<(SimTime, NamespacedName)>,
+    /// Whether each change of a pod is taken as one of which nothing is known.
+    takes_long_way: bool,
 }
 
 impl Case {
@@ -38,6 +40,7 @@ impl Case {
             clock: Clock::starting_at(START),
             controller: JobController::default(),
             timers: Vec::new(),
+            takes_long_way: false,
         };
         spec["template"] =
             json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "work:1"}]}});
@@ -75,7 +78,10 @@ impl Case {
     fn deliver(&mut self) {
         while let Some(delivery) = self.informers.deliver_next(self.server.store().log()) {
             let cx = EventContext { informers: &self.informers, clock: self.clock, cause: 0 };
-            self.controller.handle(&cx, &delivery);
+            match (self.takes_long_way, delivery.old_as::<Pod>(), delivery.new_as::<Pod>()) {
+                (false, ..) | (_, None, None) => self.controller.handle(&cx, &delivery),
+                (true, old, new) => self.controller.on_pod(&cx, old, new),
+            }
         }
     }
 
@@ -194,4 +200,90 @@ fn uids_that_were_written_down_are_counted_by_another_controller() {
     assert_eq!(json!([status["succeeded"], status["failed"], status["active"]]), json!([2, null, null]));
     assert_eq!(case.conditions(), ["SuccessCriteriaMet", "Complete"]);
     assert_eq!(case.pods().len(), 2, "nothing is made anew");
+}
+
+/// Changes a pod as somebody does, mostly its kubelet. What the API server refuses it refuses in every case.
+fn change_a_pod(case: &mut Case, rng: &mut Rng, pod: &ObjectKey) {
+    let time = case.clock.time().to_string();
+    let condition = |status: &str| json!([{"type": "Ready", "status": status, "lastTransitionTime": time}]);
+    let status = match rng.below(16) {
+        0..4 => json!({"phase": "Running", "conditions": condition("True")}),
+        4 => json!({"phase": "Running", "conditions": condition("False")}),
+        5..8 => json!({"phase": "Succeeded"}),
+        8 => json!({"phase": "Failed"}),
+        9 => {
+            json!({"containerStatuses": [{"name": "c", "restartCount": rng.below(3), "image": "", "imageID": "", "ready": true}]})
+        }
+        what => return change_metadata(case, rng, pod, what),
+    };
+    let body = json!({"status": status});
+    let _ = case.server.patch(&case.request(), pod, Subresource::Status, (PatchType::Merge, &body));
+}
+
+/// Changes one part of a pod's metadata; all others stay shared with the version before.
+fn change_metadata(case: &mut Case, rng: &mut Rng, pod: &ObjectKey, what: u64) {
+    let Ok(stored) = case.server.get::<Pod>(&pod.namespace, &pod.name) else { return };
+    let mut pod = Pod::clone(stored);
+    let number = rng.below(4).to_string();
+    match what {
+        10 => pod.meta.annotations.insert("batch.kubernetes.io/job-completion-index", number),
+        11 => pod.meta.labels.insert("more", number),
+        12 => pod.meta.labels.insert("batch.kubernetes.io/controller-uid", "other"),
+        13 => pod.meta.owner_references = OwnerReferences::default(),
+        14 => pod.meta.finalizers = Finalizers::default(),
+        _ => pod.meta.annotations.insert("note", number),
+    }
+    let _ = case.server.update(&case.request(), pod);
+}
+
+/// A law over random histories: a pod that is and stays a Job's is looked up once, and that changes nothing.
+#[test]
+fn the_short_way_of_a_pod_is_the_long_one() {
+    let mut finished = 0;
+    for seed in 0..24 {
+        let mode = if seed % 2 == 0 { "Indexed" } else { "NonIndexed" };
+        let [mut short, mut long] = [false, true].map(|takes_long_way| {
+            let spec = json!({"parallelism": 3, "completions": 4, "backoffLimit": 3, "completionMode": mode});
+            let mut case = Case::with(spec);
+            case.takes_long_way = takes_long_way;
+            case
+        });
+        for at in 0..60 {
+            for case in [&mut short, &mut long] {
+                let mut rng = Rng::from_seed(seed).child_u64(at);
+                let pods = case.pods();
+                let pod = (!pods.is_empty()).then(|| pods[rng.below(pods.len() as u64) as usize].clone());
+                match (rng.below(8), pod) {
+                    (0, Some(pod)) => {
+                        let options = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
+                        let _ = case.server.delete(&case.request(), &pod, &options);
+                    }
+                    (1, _) => case.advance(rng.below(8)),
+                    (2, _) => case.settle(),
+                    (_, Some(pod)) => {
+                        change_a_pod(case, &mut rng, &pod);
+                        if rng.below(3) > 0 {
+                            case.deliver();
+                        }
+                    }
+                    (_, None) => case.deliver(),
+                }
+            }
+            let known = |case: &Case| format!("{:?} {:?}", case.controller, case.timers);
+            assert_eq!(known(&short), known(&long), "seed {seed}, step {at}");
+        }
+        for case in [&mut short, &mut long] {
+            for _ in 0..6 {
+                for pod in case.pods() {
+                    let (part, body) = (Subresource::Status, json!({"status": {"phase": "Succeeded"}}));
+                    let _ = case.server.patch(&case.request(), &pod, part, (PatchType::Merge, &body));
+                }
+                case.advance(30);
+            }
+        }
+        let objects = |case: &Case| case.server.store().list(Kind::Pod, None).len();
+        assert_eq!((short.status(), objects(&short)), (long.status(), objects(&long)), "seed {seed}");
+        finished += usize::from(short.conditions().iter().any(|c| c == "Complete" || c == "Failed"));
+    }
+    assert!(finished > 12, "{finished} Jobs came to an end");
 }
