@@ -37,7 +37,8 @@ impl Queue {
         self.work.add(key, cause);
     }
 
-    /// Queues the key of an object of the kind that the controller is about, always of the same kind.
+    /// Queues the key of an object of the kind that the controller is about. One of several kinds is searched for by name
+    /// after one of another kind that lies at its slot.
     pub fn add_object(&mut self, object: &impl Resource, cause: u64) {
         self.work.add_object(object.meta(), cause, || object.namespaced_name());
     }

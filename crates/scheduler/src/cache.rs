@@ -99,11 +99,15 @@ impl Cache {
 
     /// Counts a pod on its node; returns whether that changed anything.
     pub(crate) fn count(&mut self, index: usize, pod: &Pod) -> bool {
-        if self.kind_on(index, pod).is_some_and(|kind| kind.is_of(pod)) {
-            if let Some(counted) = self.counted.get_mut(pod.meta.slot) {
+        let node = self.nodes[index].id;
+        let counted = self.counted.get_mut(pod.meta.slot);
+        if let Some(counted) = counted.filter(|counted| counted.node == node && counted.uid == pod.meta.uid) {
+            // Most versions of a pod share their labels.
+            let has_labels = counted.labels.ptr_eq(&pod.meta.labels);
+            if counted.kind.is_of_version(pod, has_labels) {
                 counted.labels.clone_from(&pod.meta.labels);
+                return false;
             }
-            return false;
         }
         let kind = self.kind_of(pod);
         self.put(index, pod, kind);

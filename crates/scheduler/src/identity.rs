@@ -1,7 +1,7 @@
 //! The labels in which the pods of one StatefulSet or indexed Job differ, and nothing else: hardly anybody asks for them.
 
-use seatrial_api::StrMap;
 use seatrial_api::selector::Selector;
+use seatrial_api::{Str, StrMap};
 
 /// The labels that tell a pod from its siblings.
 const LABELS_OF_IDENTITY: [&str; 3] =
@@ -22,33 +22,15 @@ pub(crate) fn are_siblings(a: &StrMap, b: &StrMap) -> bool {
     if a.ptr_eq(b) {
         return true;
     }
-    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
-    // Both are in the order of their keys: what only one of them has is of identity, or they differ.
-    loop {
-        let is_first = match (a.peek(), b.peek()) {
-            (None, None) => return true,
-            (Some((key, _)), Some((other, _))) if is_same(key, other) => {
-                if let (Some((key, value)), Some((_, of_other))) = (a.next(), b.next())
-                    && !is_same(value, of_other)
-                    && !is_of_identity(key)
-                {
-                    return false;
-                }
-                continue;
-            }
-            (Some((key, _)), Some((other, _))) => key < other,
-            (key, _) => key.is_some(),
-        };
-        let only = if is_first { a.next() } else { b.next() };
-        if only.is_some_and(|(key, _)| !is_of_identity(key)) {
-            return false;
-        }
+    // Siblings have the same keys in the same order, and most texts from one template, where they are one text.
+    let is_same = |((key, value), (other, of_other)): (&(Str, Str), &(Str, Str))| {
+        key == other && (value == of_other || is_of_identity(key))
+    };
+    if a.len() == b.len() && a.as_slice().iter().zip(b.as_slice()).all(is_same) {
+        return true;
     }
-}
-
-/// Whether texts are equal. Siblings have theirs from one template, where they mostly are one text.
-fn is_same(a: &str, b: &str) -> bool {
-    std::ptr::eq(a, b) || a == b
+    let is_shared = |(key, _): &(&str, &str)| !is_of_identity(key);
+    a.iter().filter(is_shared).eq(b.iter().filter(is_shared))
 }
 
 /// Labels without those that tell a pod from its siblings.

@@ -107,13 +107,18 @@ impl PodKinds {
 impl PodKind {
     /// Whether a pod would be counted as this.
     pub(crate) fn is_of(&self, pod: &Pod) -> bool {
+        self.is_of_version(pod, false)
+    }
+
+    /// The same for a version of a pod of which it may be known that it has the labels of one that is counted as this.
+    pub(crate) fn is_of_version(&self, pod: &Pod, has_labels: bool) -> bool {
+        let has_its = || match self.is_of_siblings {
+            true => are_siblings(&self.labels, &pod.meta.labels),
+            false => self.labels == pod.meta.labels,
+        };
         Arc::ptr_eq(&self.spec, &pod.spec)
             && self.is_deleting == pod.meta.is_deleting()
-            && if self.is_of_siblings {
-                are_siblings(&self.labels, &pod.meta.labels)
-            } else {
-                self.labels == pod.meta.labels
-            }
+            && (has_labels || has_its())
             && self.namespace == pod.meta.namespace
     }
 

@@ -46,7 +46,7 @@ impl Controller for PersistentVolumeController {
                     self.bereft.insert(claim);
                     self.plan_resync(cx.clock.now());
                 }
-                return self.queue.add(volume.namespaced_name(), cx.cause);
+                return self.queue.add_object(&**volume, cx.cause);
             }
             (Some(volume), None) => {
                 if let Some(claim) = claim_key(volume) {
@@ -87,7 +87,7 @@ impl Controller for PersistentVolumeController {
             return Ok(());
         }
         if key.namespace.is_empty() {
-            let volume = cx.informers.persistent_volumes.get("", &key.name);
+            let volume = cx.informers.persistent_volumes.synced(cx, key);
             return volume.map_or(Ok(()), |volume| self.sync_volume(cx, volume));
         }
         let claim = cx.informers.persistent_volume_claims.synced(cx, key);

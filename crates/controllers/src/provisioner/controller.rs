@@ -92,7 +92,7 @@ impl Controller for VolumeProvisioner {
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
         if key.namespace.is_empty() {
-            let volume = cx.informers.persistent_volumes.get("", &key.name);
+            let volume = cx.informers.persistent_volumes.synced(cx, key);
             return volume.map_or(Ok(()), |volume| self.sync_volume(cx, volume));
         }
         let claim = cx.informers.persistent_volume_claims.synced(cx, key);
@@ -149,7 +149,7 @@ impl VolumeProvisioner {
             if !has_same_spec {
                 self.count(new, Quantity::add);
             }
-            self.queue.add(new.namespaced_name(), cx.cause);
+            self.queue.add_object(&**new, cx.cause);
         }
     }
 

@@ -77,6 +77,9 @@ impl StatefulSetController {
 /// Adopts orphans that match and are named as members, releases pods that no longer match.
 /// Mirrors `getPodsForStatefulSet`.
 fn claim_pods(cx: &mut SyncContext<'_>, set: &Arc<StatefulSet>, pods: &mut SetPods) -> Result<(), ApiError> {
+    if pods.unmatched().next().is_none() && !cx.informers.pods.has_orphans(&set.meta.namespace) {
+        return Ok(());
+    }
     let orphans = cx.informers.pods.orphans(&set.meta.namespace);
     let members = orphans.filter(|pod| member_ordinal(&set.meta.name, &pod.meta.name).is_some());
     let claimed: Vec<Arc<Pod>> = pods.unmatched().chain(members).cloned().collect();

@@ -27,12 +27,10 @@ use super::utils::spec_of;
 /// What is remembered of sets and revisions, so that a sync makes no JSON.
 #[derive(Debug, Default)]
 pub(super) struct RevisionCache {
-    /// By set: the generation that was looked at, and its revision's data.
-    data: FxHashMap<Uid, (i64, Arc<Data>)>,
+    /// By set: what was found of it as it was last.
+    seen: FxHashMap<Uid, Seen>,
     /// By revision and set: what the set's pods share.
     parts: BTreeMap<(Uid, Uid), Arc<PodParts>>,
-    /// By set: the revision that says what its data does.
-    found: FxHashMap<Uid, (Arc<ControllerRevision>, Arc<Data>)>,
     /// By revision: its data.
     texts: FxHashMap<Uid, Arc<str>>,
 }
@@ -53,46 +51,59 @@ pub(super) struct Data {
     text: String,
 }
 
+/// What was found of a set of one generation.
+#[derive(Debug)]
+struct Seen {
+    generation: i64,
+    data: Data,
+    /// The revision that says the same.
+    found: Option<Arc<ControllerRevision>>,
+}
+
+/// What was found of a set as it is.
+fn seen<'a>(all: &'a mut FxHashMap<Uid, Seen>, set: &StatefulSet) -> &'a mut Seen {
+    let of = || {
+        let mut template = serde_json::to_value(&spec_of(set).template).unwrap_or_default();
+        template["$patch"] = json!("replace");
+        let value = json!({"spec": {"template": template}});
+        Seen { generation: set.meta.generation, data: Data { text: canonical_json(&value), value }, found: None }
+    };
+    let seen = all.entry(set.meta.uid.clone()).or_insert_with(of);
+    if seen.generation != set.meta.generation {
+        *seen = of();
+    }
+    seen
+}
+
+/// A revision's data as text, which never changes.
+fn text_of<'a>(texts: &'a mut FxHashMap<Uid, Arc<str>>, revision: &ControllerRevision) -> &'a str {
+    texts.entry(revision.meta.uid.clone()).or_insert_with(|| canonical_json(data_of(revision)).into())
+}
+
 impl RevisionCache {
     /// A set is gone.
     pub(super) fn forget(&mut self, set: &Uid) {
-        self.data.remove(set);
-        self.found.remove(set);
+        self.seen.remove(set);
         self.parts.retain(|(_, of), _| of != set);
     }
 
     /// Mirrors `getPatch`: the template, to replace whatever is there.
-    fn data_of(&mut self, set: &StatefulSet) -> Arc<Data> {
-        if let Some((generation, data)) = self.data.get(&set.meta.uid)
-            && *generation == set.meta.generation
-        {
-            return Arc::clone(data);
-        }
-        let mut template = serde_json::to_value(&spec_of(set).template).unwrap_or_default();
-        template["$patch"] = json!("replace");
-        let value = json!({"spec": {"template": template}});
-        let data = Arc::new(Data { text: canonical_json(&value), value });
-        self.data.insert(set.meta.uid.clone(), (set.meta.generation, Arc::clone(&data)));
-        data
+    fn data_of(&mut self, set: &StatefulSet) -> &Data {
+        &seen(&mut self.seen, set).data
     }
 
-    /// The last of some revisions that says what the set does. Where it is the only one, and the one it was for the set's
-    /// data of before, nothing is compared: both are immutable.
-    fn last_saying(&mut self, set: &StatefulSet, data: &Arc<Data>, all: &[Arc<ControllerRevision>]) -> Option<usize> {
-        if let (Some((known, of)), [only]) = (self.found.get(&set.meta.uid), all)
+    /// The last of some revisions that says what the set does. Where it is the only one, and the one that was found last for
+    /// the set as it is, nothing is compared: both are immutable.
+    fn last_saying(&mut self, set: &StatefulSet, all: &[Arc<ControllerRevision>]) -> Option<usize> {
+        let (seen, texts) = (seen(&mut self.seen, set), &mut self.texts);
+        if let (Some(known), [only]) = (&seen.found, all)
             && Arc::ptr_eq(known, only)
-            && Arc::ptr_eq(of, data)
         {
             return Some(0);
         }
-        let place = all.iter().rposition(|revision| self.text_of(revision) == data.text)?;
-        self.found.insert(set.meta.uid.clone(), (Arc::clone(&all[place]), Arc::clone(data)));
+        let place = all.iter().rposition(|revision| text_of(texts, revision) == seen.data.text)?;
+        seen.found = Some(Arc::clone(&all[place]));
         Some(place)
-    }
-
-    /// A revision's data as text, which never changes.
-    fn text_of(&mut self, revision: &ControllerRevision) -> &str {
-        self.texts.entry(revision.meta.uid.clone()).or_insert_with(|| canonical_json(data_of(revision)).into())
     }
 
     /// What a set's pods share that are made from a revision. Mirrors `ApplyRevision`.
@@ -153,16 +164,21 @@ impl StatefulSetController {
     ) -> Result<Revisions, ApiError> {
         let status = set.body.status.as_ref();
         let mut collision_count = status.and_then(|s| s.collision_count).unwrap_or(0);
-        let data = self.revisions.data_of(set);
         let number = next_revision(revisions);
-        let update = match self.revisions.last_saying(set, &data, revisions) {
+        let update = match self.revisions.last_saying(set, revisions) {
             // The set says what its last revision says.
             Some(last) if last + 1 == revisions.len() => Arc::clone(&revisions[last]),
             // It says what an older one says: that one becomes the last.
             Some(older) => update_controller_revision(&mut cx.client, &revisions[older], number)?,
             None => {
                 let labels = StrMap::from_api(spec_of(set).template.metadata.as_ref().and_then(|m| m.labels.clone()));
-                let mut new = new_controller_revision(&**set, &labels, data.value.clone(), number, collision_count);
+                let mut new = new_controller_revision(
+                    &**set,
+                    &labels,
+                    self.revisions.data_of(set).value.clone(),
+                    number,
+                    collision_count,
+                );
                 new.meta.annotations = set.meta.annotations.clone();
                 create_controller_revision(&mut cx.client, &**set, &new, &mut collision_count)?
             }
