@@ -34,7 +34,8 @@ impl StatefulSetController {
 
 impl Controller for StatefulSetController {
     const NAME: &'static str = "statefulset-controller";
-    const WATCHES: &'static [Kind] = &[Kind::StatefulSet, Kind::Pod, Kind::PersistentVolumeClaim];
+    const WATCHES: &'static [Kind] = &[Kind::StatefulSet, Kind::Pod];
+    const WATCHES_PRESENCE: &'static [Kind] = &[Kind::PersistentVolumeClaim];
 
     fn queue(&mut self) -> &mut Queue {
         &mut self.queue
