@@ -27,6 +27,7 @@ mod recent;
 mod recorder;
 mod slices_by_service;
 mod small_map;
+pub mod uid_map;
 pub mod volumes;
 pub mod work_queue;
 

@@ -8,6 +8,7 @@ use seatrial_api::{NamespacedName, ObjectMap, ObjectMeta, OwnerReferences, Resou
 
 use crate::controller::SyncContext;
 use crate::informers::Delivery;
+use crate::uid_map::UidMap;
 
 /// An object before and after a change, as the log tells it: the caches hear of all that is stored, so what was there
 /// before is what they hold.
@@ -144,13 +145,13 @@ impl<R: Resource> Lister<R> {
 /// Objects by the uid of their controller, and those without one by namespace.
 #[derive(Debug)]
 pub struct OwnerIndex<R> {
-    owned: FxHashMap<Uid, Vec<Arc<R>>>,
+    owned: UidMap<Vec<Arc<R>>>,
     orphans: FxHashMap<Str, Vec<Arc<R>>>,
 }
 
 impl<R> Default for OwnerIndex<R> {
     fn default() -> Self {
-        Self { owned: FxHashMap::default(), orphans: FxHashMap::default() }
+        Self { owned: UidMap::default(), orphans: FxHashMap::default() }
     }
 }
 
@@ -176,7 +177,7 @@ impl<R: Resource> OwnerIndex<R> {
         }
         if let Some(new) = new {
             let list = match new.meta().controller_of() {
-                Some(owner) => self.owned.entry(owner.uid.clone()).or_default(),
+                Some(owner) => self.owned.get_or_default(&owner.uid),
                 None => self.orphans.entry(new.meta().namespace.clone()).or_default(),
             };
             let place = list.partition_point(|o| order(o.meta()) < order(new.meta()));

@@ -13,6 +13,7 @@ use seatrial_api::{Pod, Slot, SlotMap, Str, StrMap, Time, Uid};
 use crate::clock::Clock;
 use crate::deletion_order::DeletionOrder;
 use crate::lister::{Lister, Replaced};
+use crate::uid_map::UidMap;
 
 /// All pods: by key, by controller, and those without a controller.
 #[derive(Debug, Default)]
@@ -20,7 +21,7 @@ pub struct PodCache {
     lister: Lister<Pod>,
     /// Where a pod lies among those of its controller.
     positions: SlotMap<u32>,
-    owned: FxHashMap<Uid, OwnedPods>,
+    owned: UidMap<OwnedPods>,
     orphans: FxHashMap<Str, BTreeMap<Str, Arc<Pod>>>,
     /// The controller of each set that has one, as the watch of the sets told.
     workloads: FxHashMap<Uid, Uid>,
@@ -288,16 +289,11 @@ impl PodCache {
         {
             order.apply(owner, old, new);
         }
-        let owned = match self.owned.get_mut(owner) {
-            Some(owned) => owned,
-            None => {
-                let are_counted_by_owner =
-                    pod.meta.controller_of().is_some_and(|owner| owner.kind == "Job" || owner.kind == "StatefulSet");
-                self.owned
-                    .entry(owner.clone())
-                    .or_insert_with(|| OwnedPods { are_counted_by_owner, ..OwnedPods::default() })
-            }
-        };
+        let owned = self.owned.get_or_insert_with(owner, || {
+            let are_counted_by_owner =
+                pod.meta.controller_of().is_some_and(|owner| owner.kind == "Job" || owner.kind == "StatefulSet");
+            OwnedPods { are_counted_by_owner, ..OwnedPods::default() }
+        });
         owned.replace(&mut self.positions, old, new);
         if owned.pods.is_empty() {
             self.owned.remove(owner);

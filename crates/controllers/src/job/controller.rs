@@ -9,6 +9,7 @@ use k8s_openapi::api::batch::v1::JobSpec;
 use rustc_hash::{FxHashMap, FxHashSet};
 use seatrial_api::{ApiError, Finalizers, Job, Kind, NamespacedName, PodHostname, PodSpec, PodTemplateSpec, Str, Uid};
 use seatrial_machinery::controller_expectations::ControllerExpectations;
+use seatrial_machinery::uid_map::UidMap;
 use seatrial_machinery::{Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
 
 use super::backoff::BackoffRecord;
@@ -33,7 +34,7 @@ pub struct JobController {
     /// Mirrors `podBackoffStore`.
     pub(super) backoff: FxHashMap<NamespacedName, BackoffRecord>,
     /// The pods of each Job, by its uid.
-    pub(super) pods: FxHashMap<Uid, JobPods>,
+    pub(super) pods: UidMap<JobPods>,
     templates: FxHashMap<Uid, Template>,
     /// The spec of the pods of the Job that made some last. The Jobs of a CronJob have it in common.
     last_spec: Option<Arc<PodSpec>>,
@@ -54,7 +55,7 @@ impl Default for JobController {
             expectations: ControllerExpectations::default(),
             finalizer_expectations: FxHashMap::default(),
             backoff: FxHashMap::default(),
-            pods: FxHashMap::default(),
+            pods: UidMap::default(),
             templates: FxHashMap::default(),
             last_spec: None,
         }

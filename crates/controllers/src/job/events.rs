@@ -92,10 +92,7 @@ impl JobController {
         }
         let (Some(uid), Some(pod)) = (new_owner, new) else { return };
         let is_selected_anew = old.is_none_or(|old| old.meta.labels != pod.meta.labels) || old_owner.is_none();
-        let pods = match self.pods.get_mut(&uid) {
-            Some(pods) => pods,
-            None => self.pods.entry(uid.clone()).or_default(),
-        };
+        let pods = self.pods.get_or_default(&uid);
         pods.apply(pod);
         if is_selected_anew && let Some(job) = cx.informers.jobs.controller_of(&pod.meta) {
             pods.set_stranger(&pod.meta.name, !selects(job, &pod.meta.labels));
@@ -187,7 +184,7 @@ impl JobController {
     }
 
     fn add_job(&mut self, cx: &EventContext<'_>, job: &Arc<Job>) {
-        let pods = self.pods.entry(job.meta.uid.clone()).or_default();
+        let pods = self.pods.get_or_default(&job.meta.uid);
         let is_finished = is_job_finished(job);
         pods.job = Some(KnownJob { key: job.namespaced_name(), is_finished, is_batched: false });
         // Where the Job is known later than its pods.

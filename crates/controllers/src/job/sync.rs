@@ -202,11 +202,13 @@ impl JobController {
         // What the pods' handlers told before is asked first: the pods are looked at after it.
         let satisfied = self.expectations.satisfied_expectations(key, cx.clock().now());
         self.claim_pods(cx, &job, &spec)?;
-        let pods = self.pods.remove(&job.meta.uid).unwrap_or_default();
+        let pods = std::mem::take(self.pods.get_or_default(&job.meta.uid));
         let mut sync = JobSync::new(key, &job, &spec, &pods);
         let result = self.reconcile(cx, &mut sync, satisfied);
-        if !pods.is_empty() {
-            self.pods.insert(job.meta.uid.clone(), pods);
+        if pods.is_empty() {
+            self.pods.remove(&job.meta.uid);
+        } else {
+            *self.pods.get_or_default(&job.meta.uid) = pods;
         }
         result
     }
@@ -276,7 +278,7 @@ impl JobController {
         let mut manager = ControllerRefManager::new(&**job, &selector).with_finalizer(JOB_TRACKING_FINALIZER);
         for pod in cx.informers.pods.orphans(namespace) {
             if let Some(adopted) = manager.claim_object(&mut cx.client, pod)? {
-                self.pods.entry(job.meta.uid.clone()).or_default().apply(&adopted);
+                self.pods.get_or_default(&job.meta.uid).apply(&adopted);
             }
         }
         for name in strangers {
