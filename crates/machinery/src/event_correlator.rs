@@ -13,7 +13,7 @@ use seatrial_engine::SimTime;
 use crate::limits::{
     EVENT_AGGREGATE_INTERVAL, EVENT_AGGREGATE_MAX, EVENT_CACHE_ENTRIES, EVENT_SPAM_BURST, EVENT_SPAM_REFILL,
 };
-use crate::lru::{BUCKET_BITS, Buckets, Heads, Lru};
+use crate::lru::{BUCKET_BITS, Buckets, Lru};
 
 const AGGREGATE_INTERVAL_NS: u64 = EVENT_AGGREGATE_INTERVAL.as_nanos() as u64;
 
@@ -72,21 +72,6 @@ fn hash_strings(texts: &[&str]) -> u64 {
     hasher.finish()
 }
 
-#[inline]
-fn source_and_object(source: u64, object: u64) -> FxHasher {
-    let mut hasher = FxHasher::default();
-    hasher.write_u64(source);
-    hasher.write_u64(object);
-    hasher
-}
-
-/// Where the caches have the events of one source about one object.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bucket {
-    bits: u64,
-    heads: Heads,
-}
-
 /// The keys of the three caches. Each is made from the one before, which it therefore tells. All events of one source
 /// about one object lie in one bucket.
 #[derive(Clone, Copy, Debug)]
@@ -99,9 +84,12 @@ struct Keys {
 
 impl Keys {
     #[inline]
-    fn new(bucket: &Bucket, key: &EventKey) -> Keys {
-        let mut hasher = source_and_object(key.source, key.object);
-        let in_bucket = |hasher: &FxHasher| hasher.finish() & !BUCKET_BITS | bucket.bits;
+    fn new(key: &EventKey) -> Keys {
+        let mut hasher = FxHasher::default();
+        hasher.write_u64(key.source);
+        hasher.write_u64(key.object);
+        let bucket = hasher.finish() & BUCKET_BITS;
+        let in_bucket = |hasher: &FxHasher| hasher.finish() & !BUCKET_BITS | bucket;
         hasher.write_u64(key.event_type);
         let spam = in_bucket(&hasher);
         hasher.write_u64(key.reason);
@@ -178,23 +166,10 @@ impl EventCorrelator {
     /// whatever keys were used since, there were no more of the filter's than of the aggregator's, and no more of those
     /// than of the logger's: what the filter has forgotten the aggregator has too, and what that has the logger.
     pub fn correlate(&mut self, key: &EventKey, event: u64, now: SimTime) -> Outcome {
-        self.correlate_in(&self.bucket_of(key.source, key.object), key, event, now)
-    }
-
-    /// Where the events of a source about an object are, until the next one is correlated. The processor fetches it from
-    /// memory while the rest of the key is made.
-    #[inline]
-    pub(crate) fn bucket_of(&self, source: u64, object: u64) -> Bucket {
-        let bits = source_and_object(source, object).finish() & BUCKET_BITS;
-        Bucket { bits, heads: self.buckets.heads(bits) }
-    }
-
-    /// The same where the bucket is known.
-    pub(crate) fn correlate_in(&mut self, bucket: &Bucket, key: &EventKey, event: u64, now: SimTime) -> Outcome {
-        let keys = Keys::new(bucket, key);
+        let keys = Keys::new(key);
         let Self { buckets, aggregator, logger, spam_filter } = self;
-        let spam = spam_filter.find(&bucket.heads, keys.spam);
-        let record = spam.and_then(|_| aggregator.find(&bucket.heads, keys.aggregate));
+        let spam = spam_filter.find(buckets, keys.spam);
+        let record = spam.and_then(|_| aggregator.find(buckets, keys.aggregate));
 
         let aggregated = match record {
             Some(number) => aggregator.renew(buckets, number),
@@ -203,7 +178,7 @@ impl EventCorrelator {
         .event_aggregate(key.message, now);
         let cache_key = if aggregated { keys.aggregate } else { keys.event };
 
-        let log = match record.and_then(|_| logger.find(&bucket.heads, cache_key)) {
+        let log = match record.and_then(|_| logger.find(buckets, cache_key)) {
             Some(number) => logger.renew(buckets, number),
             None => logger.insert(buckets, cache_key, EventLog { count: 0, event, first: now }),
         };

@@ -154,7 +154,7 @@ fn three_caches_that_are_asked_for_less_are_those_that_are_asked_for_all() {
         now += std::time::Duration::from_secs([20, 3_000][one_of(30) / 29]);
         let message = text_id(&format!("m{}", event % [12, 1, 2, 30][one_of(4)]));
         let key = EventKey { field_path: text_id(["", "a"][one_of(2)]), message, ..key };
-        let keys = Keys::new(&correlator.bucket_of(key.source, key.object), &key);
+        let keys = Keys::new(&key);
         let aggregated = aggregator.get(keys.aggregate, AggregateRecord::new(now)).event_aggregate(message, now);
         let cache_key = if aggregated { keys.aggregate } else { keys.event };
         let log = logger.get(cache_key, EventLog { count: 0, event, first: now });

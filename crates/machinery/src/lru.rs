@@ -28,20 +28,14 @@ const STALE: u32 = 1 << 31;
 #[derive(Clone, Debug)]
 pub(crate) struct Buckets(Box<[Heads; PLACES]>);
 
-/// The links of one bucket: one more than there are maps, so that it lies in one line of the processor's cache.
+/// One more than there are maps, so that a bucket lies in one line of the processor's cache.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(16))]
-pub(crate) struct Heads([u32; 4]);
+struct Heads([u32; 4]);
 
 impl Buckets {
     pub(crate) fn new() -> Self {
         Self(all(Heads::default()))
-    }
-
-    /// The links of the bucket that these bits of a key choose. A map finds by them until it is used.
-    #[inline]
-    pub(crate) fn heads(&self, bits: u64) -> Heads {
-        self.0[place(bits as u32)]
     }
 }
 
@@ -85,8 +79,8 @@ impl<V: Clone + Default, const AT: usize> Lru<V, AT> {
 
     /// The number of a key's entry, good until the next use.
     #[inline]
-    pub(crate) fn find(&self, heads: &Heads, key: u64) -> Option<u32> {
-        let (mut link, mut age) = (heads.0[AT], 0);
+    pub(crate) fn find(&self, buckets: &Buckets, key: u64) -> Option<u32> {
+        let (mut link, mut age) = (buckets.0[place(key as u32)].0[AT], 0);
         let known = self.end.wrapping_sub(self.oldest);
         loop {
             let older = self.end.wrapping_sub(link) & NUMBER;
@@ -206,7 +200,7 @@ mod tests {
         }
 
         fn find(&self, key: u64) -> Option<u32> {
-            self.lru.find(&self.buckets.heads(key), key)
+            self.lru.find(&self.buckets, key)
         }
 
         fn insert(&mut self, key: u64, value: V) -> &mut V {

@@ -67,16 +67,14 @@ impl EventRecorder {
         about: &ObjectRef<'_>,
         text: &EventText<'_>,
     ) {
-        let (source, object) = (source_id(component, about.host.id()), identity(about));
-        let bucket = self.correlator.bucket_of(source, object);
         let outline = text.message.outline();
         let message = match &outline {
             Some(outline) => outline.message_id(),
             None => text_id(text.message.render(&about.meta.name, &mut self.text)),
         };
         let key = EventKey {
-            source,
-            object,
+            source: source_id(component, about.host.id()),
+            object: identity(about),
             field_path: about.field_path.id(),
             event_type: text.type_ as u64,
             reason: text_id(text.reason),
@@ -89,7 +87,7 @@ impl EventRecorder {
         self.count += 1;
         // The stamp names the event: the time in nanoseconds, and a little more so that no two are alike.
         let stamp = clock.unix_nanos().wrapping_add(self.count).cast_unsigned();
-        match self.correlator.correlate_in(&bucket, &key, stamp, clock.now()) {
+        match self.correlator.correlate(&key, stamp, clock.now()) {
             Outcome::Drop => {}
             Outcome::Create { aggregated: false } => {
                 let said = self.templates.of(component, about, text, (&key, outline));
