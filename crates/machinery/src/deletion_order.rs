@@ -6,6 +6,7 @@
 //! restarts and age are asked in either case, and names, which are as good as chance, stand for the uids.
 //! Invariant: the index gives what sorting all pods would give, at a cost that does not grow with their number.
 
+mod heap;
 mod ranked_set;
 
 use std::cmp::{Ordering, Reverse};

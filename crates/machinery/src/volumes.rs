@@ -31,8 +31,6 @@ pub const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 pub const WAIT_FOR_FIRST_CONSUMER: &str = "WaitForFirstConsumer";
 /// The access mode that one pod at a time may use.
 pub const READ_WRITE_ONCE_POD: &str = "ReadWriteOncePod";
-/// The access mode that one node at a time may use.
-pub const READ_WRITE_ONCE: &str = "ReadWriteOnce";
 
 /// The class of a volume, empty for none. Mirrors `GetPersistentVolumeClass`.
 pub fn class_of_volume(volume: &PersistentVolume) -> &str {

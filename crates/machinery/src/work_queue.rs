@@ -19,6 +19,9 @@ use crate::small_map::SmallMap;
 /// How many keys the queue keeps room for when it is empty.
 const ROOM_KEPT: usize = 1024;
 
+/// Of so many objects it is kept where their keys lie, which takes a megabyte.
+const OBJECTS_KNOWN_MAX: usize = 1 << 16;
+
 /// What the queue knows of a key that is queued or being processed, or was so lately.
 #[derive(Clone, Debug)]
 struct Slot<K> {
@@ -137,7 +140,9 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
                 if let Some(slot) = &mut self.slots[place] {
                     slot.object = ObjectId::of(meta);
                 }
-                self.by_object.insert(meta.slot, place);
+                if meta.slot.index().is_some_and(|index| index < OBJECTS_KNOWN_MAX) {
+                    self.by_object.insert(meta.slot, place);
+                }
                 place
             }
         };

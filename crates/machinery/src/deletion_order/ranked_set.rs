@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use seatrial_api::{Pod, RareStr, Slot, Str};
 
+use super::heap::MinHeap;
 use super::{Age, Class, Standing};
 use crate::clock::Clock;
 
@@ -101,24 +102,27 @@ enum Left {
     Nothing,
 }
 
+/// First names of groups, and their nodes.
+type Heads = MinHeap<(Tie, u32)>;
+
 /// The groups of one cell.
 #[derive(Debug, Default)]
 struct CellGroups {
     count: usize,
     /// Their first names and their nodes. A group that left, or begins with another name now, is only taken out once it is
     /// at the head, where it would be seen: to take it out at once would be a search. One that came back may be there twice.
-    heads: BinaryHeap<Reverse<(Tie, u32)>>,
+    heads: Heads,
 }
 
 impl CellGroups {
     fn enter(&mut self, first: Tie, node: u32) {
         self.count += 1;
-        self.heads.push(Reverse((first, node)));
+        self.heads.push((first, node));
     }
 
     /// Takes out what is at the head and no more there.
     fn mend_head(&mut self, cell: &Cell, groups: &Groups) {
-        while self.heads.peek().is_some_and(|Reverse(head)| !groups.begins_with(cell, head)) {
+        while self.heads.peek().is_some_and(|head| !groups.begins_with(cell, head)) {
             self.heads.pop();
         }
     }
@@ -126,11 +130,7 @@ impl CellGroups {
     /// Takes out all that is no more there once it is three quarters of it, so that it takes no more room than the groups do.
     fn mend_all(&mut self, cell: &Cell, groups: &Groups) {
         if self.heads.len() > 4 * self.count + STALE_HEADS_MAX {
-            let mut heads = std::mem::take(&mut self.heads).into_vec();
-            heads.retain(|Reverse(head)| groups.begins_with(cell, head));
-            heads.sort_unstable();
-            heads.dedup();
-            self.heads = heads.into();
+            self.heads.retain_once(|head| groups.begins_with(cell, head));
         }
     }
 }
@@ -300,7 +300,7 @@ impl RankedSet {
     /// A group of a cell begins with another name.
     fn begin_with(&mut self, cell: &Cell, first: Tie, node: u32) {
         let Some(groups) = self.order.get_mut(cell) else { return };
-        groups.heads.push(Reverse((first, node)));
+        groups.heads.push((first, node));
         groups.mend_all(cell, &self.groups);
     }
 
@@ -317,9 +317,12 @@ impl RankedSet {
         groups.count -= 1;
         if groups.count == 0 {
             self.order.remove(cell);
-        } else if groups.heads.peek().is_some_and(|Reverse((_, head))| *head == node) {
+            return;
+        }
+        if groups.heads.peek().is_some_and(|(_, head)| *head == node) {
             groups.mend_head(cell, &self.groups);
         }
+        groups.mend_all(cell, &self.groups);
     }
 
     /// The first so many pods.
@@ -348,7 +351,7 @@ impl RankedSet {
     ) {
         let mut heap = BinaryHeap::new();
         for of in 0..open.len() {
-            self.open_heads(open, (of, 0), clock, &mut heap);
+            self.open_heads(open, (of, Heads::TOP), clock, &mut heap);
         }
         let mut last = None;
         while let Some(Reverse((rest, tie, node, index, of, head))) = heap.pop() {
@@ -365,8 +368,7 @@ impl RankedSet {
             }
             last = Some((of, node, index));
             if index == 0 {
-                self.open_heads(open, (of, 2 * head + 1), clock, &mut heap);
-                self.open_heads(open, (of, 2 * head + 2), clock, &mut heap);
+                Heads::below(head).into_iter().for_each(|head| self.open_heads(open, (of, head), clock, &mut heap));
             }
             debug_assert!(
                 group.get(index).is_some_and(|(there, _)| there == tie),
@@ -384,12 +386,11 @@ impl RankedSet {
         heap: &mut BinaryHeap<Candidate<'a>>,
     ) {
         let (cell, groups) = open[of];
-        let Some(Reverse(first)) = groups.heads.as_slice().get(head) else { return };
+        let Some(first) = groups.heads.get(head) else { return };
         if self.groups.begins_with(cell, first) {
             heap.push(Reverse((cell.age.rest(clock), &first.0, first.1, 0, of, head)));
         } else {
-            self.open_heads(open, (of, 2 * head + 1), clock, heap);
-            self.open_heads(open, (of, 2 * head + 2), clock, heap);
+            Heads::below(head).into_iter().for_each(|head| self.open_heads(open, (of, head), clock, heap));
         }
     }
 

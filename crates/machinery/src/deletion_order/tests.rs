@@ -144,3 +144,29 @@ fn the_index_agrees_with_sorting() {
     let left: u32 = order.crowds.iter().sum();
     assert_eq!(left as usize, pods.iter().filter(|(s, p)| *s == 1 && p.is_active()).count());
 }
+
+/// Nodes fill and empty one by one, and their pods stand alike: what is left behind in the order is bounded all the same.
+#[test]
+fn what_left_the_order_takes_no_room() {
+    let mut rng = Rng::from_seed(2);
+    let set = Uid::from_counter(9, 1);
+    let nodes: Vec<String> = (0..300).map(|node| format!("n{node}")).collect();
+    let mut order = DeletionOrder::default();
+    order.add_set(&set, []);
+    order.order_set(&set, []);
+    let mut pods: Vec<Arc<Pod>> = Vec::new();
+    for step in 0..6000 {
+        let grows = rng.below(4) < if step % 2000 < 1000 { 3 } else { 1 };
+        if grows || pods.is_empty() {
+            let node = &nodes[rng.below(300) as usize];
+            let new = pod((step + 1, node, PodPhase::Running, Some(5), 0, 9, ""));
+            order.apply(&set, None, Some(&new));
+            pods.push(new);
+        } else {
+            let first = order.first(&set, 1, clock()).expect("the set is known")[0];
+            let at = pods.iter().position(|pod| pod.meta.slot == first).expect("it is there");
+            order.apply(&set, Some(&pods.swap_remove(at)), None);
+        }
+        assert!(order.sets.iter().all(|(_, set)| set.is_compact()), "step {step}");
+    }
+}
