@@ -16,6 +16,7 @@ use serde_json::Value;
 use rustc_hash::FxHashMap;
 
 use super::actors::Controllers;
+use super::pace::Pace;
 use super::trace::{TraceLog, TraceMode};
 use super::{Cluster, DEFAULT_NAMESPACE};
 use crate::exec::files::Files;
@@ -188,6 +189,7 @@ impl Builder {
             observed: Cursor::default(),
             last_change: SimTime::ZERO,
             expiry_waits: false,
+            pace: Pace::default(),
             journal: None,
             reconcile_count: 0,
             pod_count: 0,

@@ -9,6 +9,7 @@ mod error;
 pub(crate) mod logs;
 mod metrics;
 mod nodes;
+mod pace;
 pub(crate) mod reads;
 pub(crate) mod rollout;
 pub(crate) mod rollout_revisions;
@@ -30,6 +31,7 @@ use seatrial_scheduler::Scheduler;
 use crate::exec::files::Files;
 use crate::runner::JournalEntry;
 use actors::{Controllers, Stimulus};
+use pace::Pace;
 use trace::TraceLog;
 
 pub use builder::{Builder, Node};
@@ -90,6 +92,8 @@ pub struct Cluster {
     last_change: SimTime,
     /// Whether the queue holds the time at which the next Events go.
     expiry_waits: bool,
+    /// Keeps an instant from lasting for ever.
+    pace: Pace,
     journal: Option<Vec<JournalEntry>>,
     reconcile_count: u64,
     pod_count: u64,

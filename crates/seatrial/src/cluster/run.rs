@@ -197,6 +197,7 @@ impl Cluster {
 
     fn collect_timers(&mut self) {
         let mut timers = Vec::new();
+        let (pace, now) = (&self.pace, self.clock.now());
         if let Some(at) = self.server.next_expiry().filter(|_| !self.expiry_waits) {
             self.expiry_waits = true;
             let due = self.clock.now() + self.clock.until(at);
@@ -206,14 +207,15 @@ impl Cluster {
             controllers.take_timers(&mut timers);
         }
         for Timed { due, background, stimulus } in timers {
-            set_timer(&mut self.queue, due, background, stimulus);
+            set_timer(&mut self.queue, pace.due(due, now), background, stimulus);
         }
         for timer in self.scheduler.take_timers() {
-            set_timer(&mut self.queue, timer.due, timer.background, Stimulus::Scheduler);
+            set_timer(&mut self.queue, pace.due(timer.due, now), timer.background, Stimulus::Scheduler);
         }
         let queue = &mut self.queue;
-        self.kubelets
-            .take_timers(|timer| set_timer(queue, timer.due, timer.background, Stimulus::Kubelet(timer.event)));
+        self.kubelets.take_timers(|timer| {
+            set_timer(queue, pace.due(timer.due, now), timer.background, Stimulus::Kubelet(timer.event))
+        });
     }
 
     /// Takes the next stimulus up to a time and everything that follows from it; false when there is none.
@@ -223,6 +225,9 @@ impl Cluster {
         }
         let Some((at, stimulus)) = self.queue.pop() else { return false };
         self.clock = self.clock.at(at);
+        let store = self.server.store();
+        self.pace
+            .count(at, || Kind::ALL.iter().filter(|kind| **kind != Kind::Event).map(|kind| store.count(*kind)).sum());
         match stimulus {
             Stimulus::Requeue(actor, key) => {
                 let cause = self.trace.note(at, (actor, What::Timer), 0, 0);
