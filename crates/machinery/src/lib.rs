@@ -39,7 +39,7 @@ pub use controller_ref_manager::{ControllerRefManager, new_controller_ref};
 pub use event_text::{EventText, EventType, Message, NO_PHRASE, Phrase, Piece, with_decimal};
 pub use glob::glob;
 pub use informers::{Delivery, Informers};
-pub use lister::{Lister, OwnerIndex, key_of};
+pub use lister::{Lister, OwnerIndex};
 pub use metrics::{ContainerUsage, ExternalMetric, Metrics, ObjectMetric};
 pub use number_set::NumberSet;
 pub use pod_cache::LabelGroup;

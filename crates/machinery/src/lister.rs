@@ -224,8 +224,3 @@ impl<R: Resource> OwnerIndex<R> {
 fn order(meta: &ObjectMeta) -> (seatrial_api::Time, &Str) {
     (meta.created(), &meta.name)
 }
-
-/// Names an object by its metadata.
-pub fn key_of(meta: &ObjectMeta) -> NamespacedName {
-    NamespacedName { namespace: meta.namespace.clone(), name: meta.name.clone() }
-}

@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, Hash};
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
-use seatrial_api::{ObjectMeta, SlotMap, Uid};
+use seatrial_api::{ObjectMeta, Slot, SlotMap, Uid};
 use seatrial_engine::SimTime;
 
 use crate::backoff::ItemExponentialFailureRateLimiter;
@@ -24,7 +24,7 @@ const OBJECTS_KNOWN_MAX: usize = 1 << 16;
 
 /// What the queue knows of a key that is queued or being processed, or was so lately.
 #[derive(Clone, Debug)]
-struct Slot<K> {
+struct Item<K> {
     key: K,
     hash: u64,
     /// To be processed: now in the queue, or put there when it is done.
@@ -40,7 +40,7 @@ struct Slot<K> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectId {
     /// Where it lies among those of its kind.
-    pub slot: seatrial_api::Slot,
+    pub slot: Slot,
     /// Which of those that lay there it is; nil where none is meant.
     pub uid: Uid,
 }
@@ -59,9 +59,9 @@ impl ObjectId {
 /// A controller's queue of keys.
 #[derive(Clone, Debug)]
 pub struct WorkQueue<K> {
-    /// The places in `slots` of the keys that can be taken out.
+    /// The places in `items` of the keys that can be taken out.
     queue: VecDeque<usize>,
-    slots: Vec<Option<Slot<K>>>,
+    items: Vec<Option<Item<K>>>,
     free: Vec<usize>,
     by_key: HashTable<usize>,
     /// Where the keys of objects lie, or lay once.
@@ -89,7 +89,7 @@ impl<K> WorkQueue<K> {
     pub fn new(rate_limiter: ItemExponentialFailureRateLimiter<K>) -> Self {
         WorkQueue {
             queue: VecDeque::new(),
-            slots: Vec::new(),
+            items: Vec::new(),
             free: Vec::new(),
             by_key: HashTable::new(),
             by_object: SlotMap::default(),
@@ -132,13 +132,13 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     /// The same for the key of an object of the kind that the queue is about: while it is known it is not looked at.
     pub fn add_object(&mut self, meta: &ObjectMeta, cause: u64, key: impl FnOnce() -> K) {
         let known = self.by_object.get(meta.slot).copied();
-        let is_there = |place: &usize| self.slots.get(*place)?.as_ref().filter(|slot| slot.object.is(meta)).map(drop);
+        let is_there = |place: &usize| self.items.get(*place)?.as_ref().filter(|item| item.object.is(meta)).map(drop);
         let place = match known.filter(|place| is_there(place).is_some()) {
             Some(place) => place,
             None => {
                 let place = self.place_of(key(), cause);
-                if let Some(slot) = &mut self.slots[place] {
-                    slot.object = ObjectId::of(meta);
+                if let Some(item) = &mut self.items[place] {
+                    item.object = ObjectId::of(meta);
                 }
                 if meta.slot.index().is_some_and(|index| index < OBJECTS_KNOWN_MAX) {
                     self.by_object.insert(meta.slot, place);
@@ -150,17 +150,17 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     }
 
     fn add_at(&mut self, place: usize, cause: u64) {
-        let Some(slot) = self.slots[place].as_mut().filter(|slot| !slot.dirty) else { return };
-        slot.dirty = true;
-        slot.cause = cause;
-        if !slot.processing {
+        let Some(item) = self.items[place].as_mut().filter(|item| !item.dirty) else { return };
+        item.dirty = true;
+        item.cause = cause;
+        if !item.processing {
             self.live += 1;
             self.queue.push_back(place);
         }
     }
 
     fn is_at(&self, place: usize, key: &K) -> bool {
-        self.slots.get(place).and_then(Option::as_ref).is_some_and(|slot| slot.key == *key)
+        self.items.get(place).and_then(Option::as_ref).is_some_and(|item| item.key == *key)
     }
 
     /// Where a key lies, if need be from now on.
@@ -169,7 +169,7 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
         match self.find(hash, &key) {
             Some(place) => place,
             None => {
-                self.insert(Slot { key, hash, dirty: false, processing: false, cause, object: ObjectId::default() })
+                self.insert(Item { key, hash, dirty: false, processing: false, cause, object: ObjectId::default() })
             }
         }
     }
@@ -179,19 +179,19 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
             return None;
         }
         let is_it =
-            |place: &usize| self.slots[*place].as_ref().is_some_and(|slot| slot.hash == hash && slot.key == *key);
+            |place: &usize| self.items[*place].as_ref().is_some_and(|item| item.hash == hash && item.key == *key);
         self.by_key.find(hash, is_it).copied()
     }
 
-    fn insert(&mut self, slot: Slot<K>) -> usize {
-        let hash = slot.hash;
-        let place = self.free.pop().unwrap_or(self.slots.len());
-        if place == self.slots.len() {
-            self.slots.push(None);
+    fn insert(&mut self, item: Item<K>) -> usize {
+        let hash = item.hash;
+        let place = self.free.pop().unwrap_or(self.items.len());
+        if place == self.items.len() {
+            self.items.push(None);
         }
-        self.slots[place] = Some(slot);
-        let slots = &self.slots;
-        self.by_key.insert_unique(hash, place, |place| slots[*place].as_ref().map_or(0, |slot| slot.hash));
+        self.items[place] = Some(item);
+        let items = &self.items;
+        self.by_key.insert_unique(hash, place, |place| items[*place].as_ref().map_or(0, |item| item.hash));
         place
     }
 
@@ -199,17 +199,17 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     /// [`WorkQueue::done_with_last`] before the next one is taken out.
     pub fn get(&mut self) -> Option<(K, u64)> {
         let place = self.queue.pop_front()?;
-        let slot = self.slots[place].as_mut()?;
+        let item = self.items[place].as_mut()?;
         self.taken = place;
-        slot.processing = true;
-        slot.dirty = false;
-        Some((slot.key.clone(), slot.cause))
+        item.processing = true;
+        item.dirty = false;
+        Some((item.key.clone(), item.cause))
     }
 
     /// The object that the key was last added for which was taken out last; nil where it was added by its name alone.
     pub fn last_object(&self) -> ObjectId {
-        let slot = self.slots.get(self.taken).and_then(Option::as_ref);
-        slot.map(|slot| slot.object.clone()).unwrap_or_default()
+        let item = self.items.get(self.taken).and_then(Option::as_ref);
+        item.map(|item| item.object.clone()).unwrap_or_default()
     }
 
     /// Ends the processing of a key and queues it again if it was added meanwhile.
@@ -225,30 +225,30 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     }
 
     fn done_at(&mut self, place: usize) {
-        let Some(slot) = self.slots.get_mut(place).and_then(Option::as_mut) else { return };
-        let was_processing = std::mem::take(&mut slot.processing);
-        if slot.dirty {
+        let Some(item) = self.items.get_mut(place).and_then(Option::as_mut) else { return };
+        let was_processing = std::mem::take(&mut item.processing);
+        if item.dirty {
             if was_processing {
                 self.queue.push_back(place);
             }
             return;
         }
         self.live -= usize::from(was_processing);
-        // Of few keys the same ones come again and again: they keep their slots.
-        if self.slots.len() > ROOM_KEPT {
-            self.forget_slot(place);
+        // Of few keys the same ones come again and again: they keep their items.
+        if self.items.len() > ROOM_KEPT {
+            self.forget_item(place);
         }
     }
 
-    fn forget_slot(&mut self, place: usize) {
+    fn forget_item(&mut self, place: usize) {
         if self.live == 0 {
             // A burst is over: its room would otherwise stay as long as the queue.
-            (self.slots, self.free, self.by_key, self.by_object) = Default::default();
+            (self.items, self.free, self.by_key, self.by_object) = Default::default();
             self.queue.shrink_to(ROOM_KEPT);
             return;
         }
-        let Some(slot) = self.slots[place].take() else { return };
-        if let Ok(entry) = self.by_key.find_entry(slot.hash, |other| *other == place) {
+        let Some(item) = self.items[place].take() else { return };
+        if let Ok(entry) = self.by_key.find_entry(item.hash, |other| *other == place) {
             entry.remove();
         }
         self.free.push(place);
@@ -340,7 +340,7 @@ mod tests {
         queue.done(&"a");
         assert_eq!((queue.len(), queue.get()), (1, Some(("a", 2))));
         queue.done(&"a");
-        assert_eq!((queue.get(), queue.by_key.len(), queue.slots.len()), (None, 1, 1));
+        assert_eq!((queue.get(), queue.by_key.len(), queue.items.len()), (None, 1, 1));
     }
 
     #[test]
@@ -377,12 +377,12 @@ mod tests {
             let again: Vec<u64> = std::iter::from_fn(|| queue.get()).map(|(key, _)| key).collect();
             assert_eq!(again, (0..count).rev().filter(|key| key % 2 == 0).collect::<Vec<_>>());
             again.iter().for_each(|key| queue.done(key));
-            assert_eq!((queue.by_key.len(), queue.slots.len(), queue.free.len(), queue.get()), (0, 0, 0, None));
+            assert_eq!((queue.by_key.len(), queue.items.len(), queue.free.len(), queue.get()), (0, 0, 0, None));
         }
     }
 
     #[test]
-    fn few_keys_keep_their_slots_and_many_strangers_do_not_stay() {
+    fn few_keys_keep_their_items_and_many_strangers_do_not_stay() {
         let mut queue: WorkQueue<u64> = WorkQueue::default();
         for round in 0..3 {
             for key in 0..3 {
@@ -391,14 +391,14 @@ mod tests {
                 queue.done_with_last();
             }
         }
-        assert_eq!((queue.slots.len(), queue.by_key.len()), (3, 3));
+        assert_eq!((queue.items.len(), queue.by_key.len()), (3, 3));
         queue.add(7, 1);
         assert_eq!(queue.get(), Some((7, 1)));
         for key in 10..10 + 5 * ROOM_KEPT as u64 {
             queue.add(key, key);
             assert_eq!(queue.get(), Some((key, key)));
             queue.done_with_last();
-            assert!(queue.slots.len() <= ROOM_KEPT + 1);
+            assert!(queue.items.len() <= ROOM_KEPT + 1);
         }
         // What is being processed all the while is not forgotten.
         queue.add(7, 2);
@@ -409,11 +409,8 @@ mod tests {
 
     #[test]
     fn the_key_of_an_object_is_the_one_of_its_name() {
-        let object = |slot, uid| ObjectMeta {
-            slot: seatrial_api::Slot::at(slot),
-            uid: Uid::from_counter(0, uid),
-            ..ObjectMeta::default()
-        };
+        let object =
+            |slot, uid| ObjectMeta { slot: Slot::at(slot), uid: Uid::from_counter(0, uid), ..ObjectMeta::default() };
         let mut queue = queue();
         let (a, b, again) = (object(0, 1), object(1, 2), object(0, 3));
         queue.add_object(&a, 1, || "a");
@@ -446,7 +443,7 @@ mod tests {
         let (mut bits, mut taken) = (7_u64, None);
         for step in 0..20_000_u64 {
             bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            // Few keys at first, then more than keep their slots, then few again.
+            // Few keys at first, then more than keep their items, then few again.
             let key = (bits >> 33) % if (5_000..15_000).contains(&step) { 3 * ROOM_KEPT as u64 } else { 3 };
             if (bits >> 60) % 4 < if step < 10_000 { 3 } else { 1 } {
                 queue.add(key, step);

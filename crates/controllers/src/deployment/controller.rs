@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, Deployment, DeploymentStrategy, Kind, NamespacedName, Resource};
+use seatrial_api::{ApiError, Deployment, DeploymentStrategy, Kind, NamespacedName};
 use seatrial_machinery::{Aspects, Controller, Delivery, EventContext, EventText, ObjectRef, Queue, SyncContext};
 
 use super::known::{Finding, KnownDeployments};
@@ -109,9 +109,4 @@ fn refuse_to_select_all(cx: &mut SyncContext<'_>, deployment: &Arc<Deployment>) 
         cx.client.update_status(new)?;
     }
     Ok(())
-}
-
-/// The queue's key of a Deployment.
-pub(super) fn key(deployment: &Deployment) -> NamespacedName {
-    deployment.namespaced_name()
 }

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use seatrial_api::{ApiError, Condition, ConditionStatus, Deployment, DeploymentStatus, ReplicaSet, Time};
+use seatrial_api::{ApiError, Condition, ConditionStatus, Deployment, DeploymentStatus, ReplicaSet, Resource, Time};
 use seatrial_machinery::SyncContext;
 
-use super::controller::{DeploymentController, key};
+use super::controller::DeploymentController;
 use super::replica_sets::{ReplicaSets, condition_reason};
 use super::status::{
     PROGRESSING, REPLICA_FAILURE, calculate_status, deployment_condition, set_deployment_condition, write_status,
@@ -89,9 +89,9 @@ impl DeploymentController {
         let after = cx.clock().until(due);
         let now = cx.clock().now();
         if after < DEADLINE_SLACK {
-            self.queue.add_rate_limited(key(deployment), now);
+            self.queue.add_rate_limited(deployment.namespaced_name(), now);
         } else {
-            self.queue.add_after_in_background(key(deployment), after + DEADLINE_SLACK, now);
+            self.queue.add_after_in_background(deployment.namespaced_name(), after + DEADLINE_SLACK, now);
         }
     }
 }

@@ -5,7 +5,6 @@
 //! volume, or lost it, since only with those something may come of it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use seatrial_api::{ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Resource, Slot};
@@ -104,7 +103,8 @@ impl PersistentVolumeController {
     fn resync(&mut self, cx: &SyncContext<'_>) {
         self.has_resync = false;
         let claim_at = |slot| cx.informers.persistent_volume_claims.at(Slot::at(slot));
-        let mut unbound: Vec<NamespacedName> = self.unbound.iter().filter_map(claim_at).map(key_of_claim).collect();
+        let claims = self.unbound.iter().filter_map(claim_at);
+        let mut unbound: Vec<NamespacedName> = claims.map(|claim| claim.namespaced_name()).collect();
         unbound.sort_unstable();
         for key in unbound.into_iter().chain(std::mem::take(&mut self.bereft)) {
             self.queue.add(key, 0);
@@ -124,8 +124,4 @@ impl PersistentVolumeController {
         let delay = Duration::from_nanos(period - now_nanos % period);
         self.queue.add_after_in_background(NamespacedName::default(), delay, now);
     }
-}
-
-fn key_of_claim(claim: &Arc<PersistentVolumeClaim>) -> NamespacedName {
-    claim.namespaced_name()
 }
