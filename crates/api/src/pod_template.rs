@@ -19,6 +19,7 @@ pub struct PodSpec {
     requests: PodRequests,
     qos_class: QosClass,
     has_claims: bool,
+    has_own_claims: bool,
     hostname: PodHostname,
 }
 
@@ -42,7 +43,8 @@ impl PodSpec {
         let qos_class = QosClass::of(&api);
         let is_claim = |v: &corev1::Volume| v.persistent_volume_claim.is_some() || v.ephemeral.is_some();
         let has_claims = api.volumes.iter().flatten().any(is_claim);
-        Self { api, requests, qos_class, has_claims, hostname: PodHostname::Spec }
+        let has_own_claims = api.volumes.iter().flatten().any(|v| v.ephemeral.is_some());
+        Self { api, requests, qos_class, has_claims, has_own_claims, hostname: PodHostname::Spec }
     }
 
     /// The same spec, for pods whose hostname is written elsewhere.
@@ -96,6 +98,12 @@ impl PodSpec {
     #[inline]
     pub fn has_claims(&self) -> bool {
         self.has_claims
+    }
+
+    /// Whether any volume is a claim that is made for the pod and goes with it.
+    #[inline]
+    pub fn has_own_claims(&self) -> bool {
+        self.has_own_claims
     }
 
     /// `terminationGracePeriodSeconds`, 30 where it is not set.

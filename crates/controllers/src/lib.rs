@@ -8,6 +8,7 @@ mod endpoint;
 mod endpoint_util;
 mod endpointslice;
 mod endpointslicemirroring;
+mod ephemeral;
 #[cfg(test)]
 mod fixture;
 mod garbagecollector;
@@ -36,6 +37,7 @@ pub use disruption::DisruptionController;
 pub use endpoint::EndpointController;
 pub use endpointslice::EndpointSliceController;
 pub use endpointslicemirroring::EndpointSliceMirroringController;
+pub use ephemeral::EphemeralVolumeController;
 pub use garbagecollector::GarbageCollector;
 pub use job::JobController;
 pub use namespace::NamespaceController;

@@ -6,7 +6,7 @@ use crate::informers::Delivery;
 
 /// A set of things that a change may be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Aspects(u8);
+pub struct Aspects(u16);
 
 impl Aspects {
     /// Nothing.
@@ -28,8 +28,11 @@ impl Aspects {
     /// Anything at all.
     pub const ANY: Self = Self(1 << 7);
 
+    /// Anything of a pod with claims that are made for it.
+    pub const OWN_CLAIMS: Self = Self(1 << 8);
+
     /// How many different aspects there are.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 9;
 
     /// The aspects of both.
     #[must_use]
@@ -94,7 +97,11 @@ impl Aspects {
 
     fn of_pod(pod: &Pod) -> Self {
         let is_disrupted = pod.status.conditions.get(pod_condition::DISRUPTION_TARGET).is_some();
-        Self::CLAIMS.when(pod.has_claims()).and(Self::DISRUPTION.when(is_disrupted))
+        let of_claims = match pod.has_claims() {
+            true => Self::CLAIMS.and(Self::OWN_CLAIMS.when(pod.spec.has_own_claims())),
+            false => Self::NONE,
+        };
+        of_claims.and(Self::DISRUPTION.when(is_disrupted))
     }
 }
 
@@ -104,8 +111,8 @@ mod tests {
 
     #[test]
     fn numbers_are_those_of_the_aspects() {
-        let both = Aspects::DEPARTURE.and(Aspects::ANY);
+        let both = Aspects::DEPARTURE.and(Aspects::OWN_CLAIMS);
         assert_eq!(both.numbers().collect::<Vec<_>>(), [1, Aspects::COUNT - 1]);
-        assert!(both.has(1) && both.has(7) && !both.has(0) && Aspects::NONE.numbers().next().is_none());
+        assert!(both.has(1) && both.has(8) && !both.has(0) && Aspects::NONE.numbers().next().is_none());
     }
 }

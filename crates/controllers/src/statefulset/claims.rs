@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use seatrial_api::{
     ApiError, ClaimBody, ClaimSpec, ClaimStatus, Finalizers, ObjectMeta, OwnerReference, OwnerReferences,
-    PersistentVolumeClaim, Plain, Pod, Resource, Shared, StatefulSet, Str, StrMap, Uid, own_claim_name,
+    PersistentVolumeClaim, Plain, Pod, Shared, StatefulSet, Str, StrMap, Uid, own_claim_name,
 };
 use seatrial_machinery::{EventText, ObjectRef, Piece, SyncContext, new_controller_ref};
 
@@ -202,84 +202,91 @@ pub(super) fn pod_claim_is_stale(cx: &SyncContext<'_>, set: &StatefulSet, claims
     })
 }
 
-/// A pod's claims whose owners are not as the retention policy wants them, as they should be.
-fn claims_to_update(
-    cx: &mut SyncContext<'_>,
+/// A claim as it is stored, unless it is not there or has no owners and is to have none. One that was only just made is
+/// seen, as it is by the time upstream has made its pod.
+fn claim_to_look_at<'c>(
+    cx: &'c SyncContext<'_>,
     set: &StatefulSet,
-    claims: &Claims,
-    pod: &Pod,
-) -> Vec<PersistentVolumeClaim> {
-    let Some(ordinal) = member_ordinal(&set.meta.name, &pod.meta.name) else { return Vec::new() };
-    let policy = &claims.policy;
-    let wanted = policy.wanted(is_in_range(set, ordinal));
-    let mut changed = Vec::new();
-    for template in &claims.templates {
-        let name = template.claim_name(&pod.meta.name);
-        // A claim that was only just made is seen, as it is by the time upstream has made its pod.
-        let live = cx.client.server().store().get_as::<PersistentVolumeClaim>(&set.meta.namespace, &name);
-        let needs_look =
-            |c: &&Arc<_>| wanted != Wanted::Nobody || !PersistentVolumeClaim::meta(c).owner_references.is_empty();
-        let Some(claim) = live.filter(needs_look).map(Arc::clone) else { continue };
-        let references = owners(set, pod, &claim, wanted);
-        let Some(references) = references else {
-            if policy.deletes_with_set || policy.deletes_with_scale {
-                let message = format!(
-                    "PersistentVolumeClaim {name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim"
-                );
-                cx.client.event(&ObjectRef::of(set), &EventText::warning("ConflictingController", &message));
-            }
-            let scrubbed = scrub(set, pod, &claim.meta.owner_references);
-            if scrubbed != claim.meta.owner_references {
-                changed.push(with_owners(&claim, scrubbed));
-            }
-            continue;
+    name: &str,
+    wanted: Wanted,
+) -> Option<&'c Arc<PersistentVolumeClaim>> {
+    let claim = cx.client.server().store().get_as::<PersistentVolumeClaim>(&set.meta.namespace, name);
+    claim.filter(|claim| wanted != Wanted::Nobody || !claim.meta.owner_references.is_empty())
+}
+
+/// Who may own the claims of a pod, and who is to.
+#[derive(Clone, Copy)]
+struct Owning<'a> {
+    set: &'a StatefulSet,
+    pod: &'a Pod,
+    policy: &'a Policy,
+    wanted: Wanted,
+}
+
+impl<'a> Owning<'a> {
+    fn of(set: &'a StatefulSet, claims: &'a Claims, pod: &'a Pod) -> Option<Self> {
+        let ordinal = member_ordinal(&set.meta.name, &pod.meta.name)?;
+        let policy = &claims.policy;
+        Some(Self { set, pod, policy, wanted: policy.wanted(is_in_range(set, ordinal)) })
+    }
+
+    /// The uid of the set or the pod, if a reference names it. Mirrors `matchesRef`.
+    fn named_by(&self, reference: &OwnerReference) -> Option<&'a Uid> {
+        let names = |api_version: &str, kind: &str, meta: &ObjectMeta| {
+            reference.api_version == api_version && reference.kind == kind && reference.name == meta.name
         };
-        if references != claim.meta.owner_references {
-            changed.push(with_owners(&claim, references));
+        if names("apps/v1", "StatefulSet", &self.set.meta) {
+            return Some(&self.set.meta.uid);
         }
+        names("v1", "Pod", &self.pod.meta).then_some(&self.pod.meta.uid)
     }
-    changed
-}
 
-fn with_owners(claim: &PersistentVolumeClaim, owners: OwnerReferences) -> PersistentVolumeClaim {
-    let mut claim = claim.clone();
-    claim.meta.owner_references = owners;
-    claim
-}
-
-fn is_reference_to(reference: &OwnerReference, kind: &str, uid: &Uid) -> bool {
-    reference.kind == kind && reference.uid == *uid
-}
-
-/// The references without those to the set and the pod themselves.
-fn scrub(set: &StatefulSet, pod: &Pod, references: &OwnerReferences) -> OwnerReferences {
-    let own = |r: &&OwnerReference| {
-        !is_reference_to(r, "StatefulSet", &set.meta.uid) && !is_reference_to(r, "Pod", &pod.meta.uid)
-    };
-    references.iter().filter(own).cloned().collect()
-}
-
-/// The owners that a claim should have; `None` where somebody else controls it.
-fn owners(set: &StatefulSet, pod: &Pod, claim: &PersistentVolumeClaim, wanted: Wanted) -> Option<OwnerReferences> {
-    let references = &claim.meta.owner_references;
-    // A claim that still names an earlier set or pod of the name is left to the garbage collector.
-    let stale = references.iter().any(|r| {
-        (r.kind == "StatefulSet" && r.name == set.meta.name && r.uid != set.meta.uid)
-            || (r.kind == "Pod" && r.name == pod.meta.name && r.uid != pod.meta.uid)
-    });
-    if stale {
-        return Some(references.clone());
+    /// Whether a reference is to the set or the pod themselves. Mirrors `hasOwnerRef` for both.
+    fn is_own(&self, reference: &OwnerReference) -> bool {
+        reference.uid == self.set.meta.uid || reference.uid == self.pod.meta.uid
     }
-    let others = scrub(set, pod, references);
-    if others.iter().any(|r| r.controller == Some(true)) {
-        return None;
+
+    /// Mirrors `hasStaleOwnerRef` for both: an earlier set or pod of the name has the claim still.
+    fn is_stale(&self, references: &OwnerReferences) -> bool {
+        references.iter().any(|r| self.named_by(r).is_some_and(|uid| r.uid != *uid))
     }
-    let own = match wanted {
-        Wanted::Nobody => None,
-        Wanted::Set => Some(new_controller_ref(set)),
-        Wanted::Pod => Some(new_controller_ref(pod)),
-    };
-    Some(others.iter().cloned().chain(own).collect())
+
+    /// Mirrors `hasUnexpectedController`.
+    fn has_unexpected_controller(&self, references: &OwnerReferences) -> bool {
+        let is_unexpected = |r: &OwnerReference| match self.named_by(r) {
+            Some(uid) => r.uid != *uid,
+            None => r.controller == Some(true),
+        };
+        !self.policy.wants_nobody() && references.iter().any(is_unexpected)
+    }
+
+    /// Mirrors `isClaimOwnerUpToDate`.
+    fn is_up_to_date(&self, references: &OwnerReferences) -> bool {
+        if self.is_stale(references) {
+            return true;
+        }
+        let own = || references.iter().filter(|r| self.is_own(r));
+        if self.has_unexpected_controller(references) {
+            return own().next().is_none();
+        }
+        let has = |uid: &Uid| references.iter().any(|r| r.uid == *uid);
+        own().all(|r| r.controller == Some(true))
+            && has(&self.set.meta.uid) == (self.wanted == Wanted::Set)
+            && has(&self.pod.meta.uid) == (self.wanted == Wanted::Pod)
+    }
+
+    /// The owners that a claim should have. Mirrors `updateClaimOwnerRefForSetAndPod`.
+    fn owners(&self, references: &OwnerReferences) -> OwnerReferences {
+        let others = references.iter().filter(|r| self.named_by(r).is_none()).cloned();
+        let own = match self.wanted {
+            _ if self.has_unexpected_controller(references) => None,
+            Wanted::Nobody => None,
+            Wanted::Set => Some(new_controller_ref(self.set)),
+            Wanted::Pod => Some(new_controller_ref(self.pod)),
+        };
+        let own = own.filter(|own| references.iter().all(|r| r.uid != own.uid || self.named_by(r).is_some()));
+        others.chain(own).collect()
+    }
 }
 
 /// Whether the owners of a pod's claims are as the policy wants them. Mirrors `ClaimsMatchRetentionPolicy`.
@@ -289,7 +296,11 @@ pub(super) fn claims_match_retention_policy(
     claims: &Claims,
     pod: &Pod,
 ) -> bool {
-    claims_to_update(cx, set, claims, pod).is_empty()
+    let Some(owning) = Owning::of(set, claims, pod) else { return true };
+    claims.templates.iter().all(|template| {
+        let claim = claim_to_look_at(cx, set, &template.claim_name(&pod.meta.name), owning.wanted);
+        claim.is_none_or(|claim| owning.is_up_to_date(&claim.meta.owner_references))
+    })
 }
 
 /// Gives a pod's claims the owners that the policy wants. Mirrors `UpdatePodClaimForRetentionPolicy`.
@@ -302,11 +313,28 @@ pub(super) fn update_pod_claim_for_retention_policy(
     claims: &Claims,
     pod: &Pod,
 ) -> Result<(), ApiError> {
-    for claim in claims_to_update(cx, set, claims, pod) {
-        let name = claim.namespaced_name().name;
-        cx.client.update(claim).map_err(|error| {
+    let Some(owning) = Owning::of(set, claims, pod) else { return Ok(()) };
+    for template in &claims.templates {
+        let name = template.claim_name(&pod.meta.name);
+        let Some(claim) = claim_to_look_at(cx, set, &name, owning.wanted).map(Arc::clone) else { continue };
+        let references = &claim.meta.owner_references;
+        if owning.has_unexpected_controller(references) {
+            let message = format!(
+                "PersistentVolumeClaim {name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim"
+            );
+            cx.client.event(&ObjectRef::of(set), &EventText::warning("ConflictingController", &message));
+        }
+        if owning.is_up_to_date(references) {
+            continue;
+        }
+        let mut changed = PersistentVolumeClaim::clone(&claim);
+        changed.meta.owner_references = owning.owners(references);
+        cx.client.update(changed).map_err(|error| {
             ApiError::unknown(format!("could not update claim {name} for delete policy ownerRefs: {error}"))
         })?;
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

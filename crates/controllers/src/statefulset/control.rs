@@ -57,10 +57,12 @@ impl StatefulSetController {
         let mut counts = Counts::of(&update, pods, cx.clock().time());
         let result = self.run(cx, &update, pods, &mut counts);
         let updated = self.update_stateful_set_status(cx, &update, counts);
-        result?;
-        updated?;
-        self.requeue_for_availability(cx, &update, pods);
-        self.truncate_history(cx, set, pods, &history, &update.revisions)
+        let synced = result.and(updated);
+        if synced.is_ok() {
+            self.requeue_for_availability(cx, &update, pods);
+        }
+        // Revisions that nothing needs go whatever became of the pods.
+        synced.and(self.truncate_history(cx, set, pods, &history, &update.revisions))
     }
 
     /// The phases of a sync, each of which can end it.

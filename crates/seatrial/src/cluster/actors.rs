@@ -3,11 +3,11 @@
 use seatrial_api::{Kind, Lease, NamespacedName, Pod};
 use seatrial_controllers::{
     CronJobController, DaemonSetsController, DeploymentController, DisruptionController, EndpointController,
-    EndpointSliceController, EndpointSliceMirroringController, GarbageCollector, HorizontalController, JobController,
-    NamespaceController, NodeLifecycleController, PersistentVolumeController, PodGcController, PvProtectionController,
-    PvcProtectionController, ReplicaSetController, ReplicationManager, ResourceQuotaController, ServiceLbController,
-    StatefulSetController, TaintEvictionController, TtlAfterFinishedController, VolumeExpandController,
-    VolumeProvisioner,
+    EndpointSliceController, EndpointSliceMirroringController, EphemeralVolumeController, GarbageCollector,
+    HorizontalController, JobController, NamespaceController, NodeLifecycleController, PersistentVolumeController,
+    PodGcController, PvProtectionController, PvcProtectionController, ReplicaSetController, ReplicationManager,
+    ResourceQuotaController, ServiceLbController, StatefulSetController, TaintEvictionController,
+    TtlAfterFinishedController, VolumeExpandController, VolumeProvisioner,
 };
 use seatrial_engine::SimTime;
 use seatrial_kubelet::KubeletEvent;
@@ -163,6 +163,7 @@ controllers! {
     endpoint_slice_mirroring: EndpointSliceMirroringController = EndpointSliceMirroring,
     service_lb: ServiceLbController = ServiceLb,
     horizontal: HorizontalController = HorizontalPodAutoscaler,
+    ephemeral_volume: EphemeralVolumeController = EphemeralVolume,
 }
 
 /// Who is told of every change of each kind.

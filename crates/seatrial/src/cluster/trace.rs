@@ -69,6 +69,8 @@ pub enum Actor {
     ServiceLb,
     /// The HorizontalPodAutoscaler controller.
     HorizontalPodAutoscaler,
+    /// The ephemeral volume controller.
+    EphemeralVolume,
 }
 
 impl Actor {
@@ -102,6 +104,7 @@ impl Actor {
         Actor::EndpointSliceMirroring,
         Actor::ServiceLb,
         Actor::HorizontalPodAutoscaler,
+        Actor::EphemeralVolume,
     ];
 
     /// The name in events and reports.
@@ -136,6 +139,7 @@ impl Actor {
             Actor::EndpointSliceMirroring => "endpoint-slice-mirroring-controller",
             Actor::ServiceLb => "service-controller",
             Actor::HorizontalPodAutoscaler => "horizontal-pod-autoscaler",
+            Actor::EphemeralVolume => "ephemeral-volume-controller",
         }
     }
 }
