@@ -7,7 +7,9 @@ mod patch;
 use std::sync::Arc;
 
 use k8s_openapi::Metadata;
-use seatrial_api::{ApiError, Condition, Kind, Namespace, Object, ObjectKey, ObjectMeta, Pod, Resource, Str, Uid};
+use seatrial_api::{
+    ApiError, Condition, Kind, Namespace, Object, ObjectKey, ObjectMeta, Pod, Resource, Str, StrMap, Uid,
+};
 use serde_json::Value;
 
 use crate::admission::scheduled;
@@ -128,11 +130,10 @@ impl ApiServer {
         request: &RequestInfo<'_>,
         namespace: &str,
         name: &str,
-        uid: Option<Uid>,
-        node: &str,
+        binding: &Binding,
     ) -> Result<Arc<Pod>, ApiError> {
         let old = Arc::clone(self.get::<Pod>(namespace, name)?);
-        self.bind_stored(request, &old, uid.as_ref(), node.into())
+        self.bind_stored(request, &old, binding.uid.as_ref(), &binding.node, Some(binding))
     }
 
     /// The same for a pod that was read here, which is found without a search.
@@ -142,7 +143,7 @@ impl ApiServer {
     pub fn bind_read(&mut self, request: &RequestInfo<'_>, pod: &Pod, node: &Str) -> Result<Arc<Pod>, ApiError> {
         let old = self.store.stored::<Pod>(&pod.meta).ok_or_else(|| errors::not_found(Kind::Pod, &pod.meta.name))?;
         let old = Arc::clone(old);
-        self.bind_stored(request, &old, Some(&pod.meta.uid), node.clone())
+        self.bind_stored(request, &old, Some(&pod.meta.uid), node, None)
     }
 
     fn bind_stored(
@@ -150,7 +151,8 @@ impl ApiServer {
         request: &RequestInfo<'_>,
         old: &Pod,
         uid: Option<&Uid>,
-        node: Str,
+        node: &Str,
+        sent: Option<&Binding>,
     ) -> Result<Arc<Pod>, ApiError> {
         let name = &old.meta.name;
         let conflict = |text: String| Err(errors::conflict_binding(name, &text));
@@ -167,13 +169,23 @@ impl ApiServer {
             return conflict(format!("pod {name} has non-empty .spec.schedulingGates"));
         }
         let mut pod = old.clone();
-        pod.node_name = node;
+        pod.node_name.clone_from(node);
+        if let Some(sent) = sent {
+            sent.annotations.iter().for_each(|(key, value)| pod.meta.annotations.insert(key, value));
+            sent.labels.iter().for_each(|(key, value)| pod.meta.labels.insert(key, value));
+        }
+        if let Some(labels) = self.admission.admit_topology_labels(&pod.meta.labels, node, &self.store) {
+            pod.meta.labels = labels;
+        }
         pod.status.nominated_node_name = Default::default();
         if pod.status.conditions.is_empty() {
             pod.status.conditions = self.admission.scheduled(request.now);
         } else {
             pod.status.conditions = set_pod_condition(&pod.status.conditions, scheduled(request.now));
             self.admission.share_conditions(&mut pod.status.conditions);
+        }
+        if request.dry_run {
+            return Ok(Arc::new(pod));
         }
         Ok(self.store.replace(old.meta.slot, pod))
     }
@@ -192,6 +204,19 @@ impl ApiServer {
         }
         Ok(self.store.put(namespace))
     }
+}
+
+/// What is sent to the binding subresource: which node a pod is to have, and what it gets with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Binding {
+    /// The pod that is meant, if any one of the name will not do.
+    pub uid: Option<Uid>,
+    /// The name of the node.
+    pub node: Str,
+    /// Annotations to be the pod's.
+    pub annotations: StrMap,
+    /// Labels to be the pod's.
+    pub labels: StrMap,
 }
 
 /// What the scale subresource shows. Mirrors `autoscalingv1.Scale`.

@@ -35,7 +35,7 @@ pub use admission::{
 pub use bootstrap::INITIAL_NAMESPACES;
 pub use decode::{Body, FieldValidation, parse_body, parse_object, type_of};
 pub use delete::{DeleteOptions, Deleted, FINALIZER_DELETE_DEPENDENTS, FINALIZER_ORPHAN_DEPENDENTS, Propagation};
-pub use endpoints::{Scale, Written, set_pod_condition};
+pub use endpoints::{Binding, Scale, Written, set_pod_condition};
 pub use events::{EVENTS_API_VERSION, event_from_events_v1, event_to_events_v1};
 pub use expiry::EVENT_TTL_SECONDS;
 pub use server::{ApiServer, ApiServerOptions, RequestInfo, Subresource};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use seatrial_api::{Kind, Namespace, NamespacedName, Object, ObjectKey, Time, Uid};
 use seatrial_apiserver::patch::PatchType;
-use seatrial_apiserver::{ApiServer, ApiServerOptions, RequestInfo, Subresource};
+use seatrial_apiserver::{ApiServer, ApiServerOptions, Binding, RequestInfo, Subresource};
 use seatrial_machinery::{
     Client, Clock, Controller, DeleteOptions, EventContext, EventRecorder, Informers, Propagation, SimTime,
     SyncContext, process_next_work_item,
@@ -108,7 +108,9 @@ impl Fixture {
 
     /// Puts a pod on a node, so that its deletion takes its grace period.
     pub(crate) fn bind(&mut self, namespace: &str, name: &str) {
-        self.server.bind(&self.request(), namespace, name, None, "node-1").expect("an unbound pod");
+        self.server
+            .bind(&self.request(), namespace, name, &Binding { node: "node-1".into(), ..Binding::default() })
+            .expect("an unbound pod");
     }
 
     pub(crate) fn patch(&mut self, key: &ObjectKey, subresource: Subresource, body: &Value) {

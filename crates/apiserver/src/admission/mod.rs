@@ -11,6 +11,7 @@ mod resource_quota;
 mod runtime_class;
 mod service_account;
 mod storage;
+mod topology;
 
 use std::sync::Arc;
 
@@ -53,6 +54,8 @@ pub struct AdmissionState {
     pub(crate) with_class: Option<WithClass>,
     /// The conditions of the pod that was bound last, as far as it had none before.
     scheduled: Conditions,
+    /// The labels that pods got with their nodes lately.
+    placed: topology::Placed,
 }
 
 /// The kinds that decide what becomes of a pod's spec.

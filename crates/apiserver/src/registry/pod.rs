@@ -141,6 +141,11 @@ impl Strategy for Pod {
             self.spec = Arc::clone(&admitted.spec);
         }
         self.status.qos_class = Some(self.spec.qos_class());
+        if !self.node_name.is_empty()
+            && let Some(labels) = state.admit_topology_labels(&self.meta.labels, &self.node_name, store)
+        {
+            self.meta.labels = labels;
+        }
         Ok(())
     }
 

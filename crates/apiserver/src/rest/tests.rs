@@ -441,3 +441,62 @@ fn a_put_that_creates_warns_as_a_post() {
     assert!(put.code == 201 && !put.warnings.is_empty(), "{:?}", put.body);
     assert_eq!(put.warnings, posted.warnings);
 }
+
+#[test]
+fn a_pod_gets_the_place_of_its_node_with_it() {
+    let mut server = server();
+    let labels = json!({"topology.kubernetes.io/zone": "z1", "topology.kubernetes.io/region": "r1", "disk": "ssd"});
+    create(&mut server, "/api/v1/nodes", &json!({"metadata": {"name": "placed", "labels": labels}}));
+    create(&mut server, "/api/v1/nodes", &json!({"metadata": {"name": "plain"}}));
+    let labels_of = |server: &mut ApiServer, pod: &str| {
+        get(server, &format!("/api/v1/namespaces/default/pods/{pod}"), &[]).1["metadata"]["labels"].clone()
+    };
+    let place = json!({"topology.kubernetes.io/zone": "z1", "topology.kubernetes.io/region": "r1"});
+    let with_app = json!({"app": "x", "topology.kubernetes.io/zone": "z1", "topology.kubernetes.io/region": "r1"});
+    let own_zone = json!({"app": "x", "topology.kubernetes.io/zone": "mine"});
+    // The pod's labels, its node, those of the binding, and what comes of it.
+    let rows = [
+        ("a", json!({}), "placed", json!({}), place),
+        ("b", json!({"app": "x"}), "placed", json!({}), with_app.clone()),
+        ("c", own_zone.clone(), "placed", json!({}), with_app.clone()),
+        ("d", own_zone.clone(), "placed", json!({"topology.kubernetes.io/zone": "sent"}), with_app.clone()),
+        (
+            "e",
+            own_zone.clone(),
+            "plain",
+            json!({"disk": "x"}),
+            json!({"app": "x", "disk": "x", "topology.kubernetes.io/zone": "mine"}),
+        ),
+        ("f", own_zone.clone(), "missing", json!({}), own_zone.clone()),
+    ];
+    for (name, labels, node, sent, want) in rows {
+        let mut pod = pod(name);
+        pod["metadata"]["labels"] = labels.clone();
+        pod["spec"]["nodeName"] = Value::Null;
+        create(&mut server, "/api/v1/namespaces/default/pods", &pod);
+        let path = format!("/api/v1/namespaces/default/pods/{name}/binding");
+        let binding = json!({"apiVersion": "v1", "kind": "Binding",
+            "metadata": {"name": name, "labels": sent, "annotations": {"note": "n"}}, "target": {"kind": "Node", "name": node}});
+        let tried = json_of(call(&mut server, "POST", &path, &[("dryRun", "All")], &binding));
+        assert_eq!((tried.0, labels_of(&mut server, name)), (201, or_null(labels)), "{name}: nothing is written");
+        assert_eq!(json_of(call(&mut server, "POST", &path, &[], &binding)).0, 201);
+        assert_eq!(labels_of(&mut server, name), want, "{name}");
+        let bound = get(&mut server, &format!("/api/v1/namespaces/default/pods/{name}"), &[]).1;
+        assert_eq!(
+            (&bound["spec"]["nodeName"], &bound["metadata"]["annotations"]["note"]),
+            (&json!(node), &json!("n"))
+        );
+    }
+    // A pod that comes with its node.
+    let mut pod = pod("g");
+    pod["spec"]["nodeName"] = json!("placed");
+    assert_eq!(
+        create(&mut server, "/api/v1/namespaces/default/pods", &pod)["metadata"]["labels"]["topology.kubernetes.io/zone"],
+        "z1"
+    );
+}
+
+/// What an empty map is once it is stored.
+fn or_null(map: Value) -> Value {
+    if map == json!({}) { Value::Null } else { map }
+}

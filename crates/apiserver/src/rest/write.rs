@@ -3,7 +3,7 @@
 //! Mirrors k8s.io/apiserver/pkg/endpoints/handlers/{create,update,patch}.go (v1.36).
 
 use seatrial_api::field::{Error, ErrorList, Path, aggregate};
-use seatrial_api::{ApiError, Kind, ObjectKey, Uid};
+use seatrial_api::{ApiError, Kind, ObjectKey, StrMap, Uid};
 use serde_json::{Value, json};
 
 use super::get::{find, key_of};
@@ -14,7 +14,7 @@ use super::table::{TableOptions, shown};
 use super::view::View;
 use super::{Call, Response, eviction, scale};
 use crate::decode::{Body, parse_body, parse_object, type_of};
-use crate::endpoints::Written;
+use crate::endpoints::{Binding, Written};
 use crate::patch::{PatchType, apply_patch, parse_patch};
 use crate::server::{ApiServer, RequestInfo, Subresource};
 
@@ -128,8 +128,17 @@ fn bind(server: &mut ApiServer, call: &Call<'_>) -> Result<Response, ApiError> {
     if !errs.is_empty() {
         return Err(ApiError::unknown(aggregate(&errs)));
     }
-    let uid = Some(text("/metadata/uid")).filter(|u| !u.is_empty()).map(Uid::parse);
-    server.bind(&options.request(call), &call.target.namespace, name, uid, text("/target/name"))?;
+    let map = |pointer: &str| {
+        let entries = body.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
+        StrMap::from_api(Some(entries.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()))
+    };
+    let binding = Binding {
+        uid: Some(text("/metadata/uid")).filter(|u| !u.is_empty()).map(Uid::parse),
+        node: text("/target/name").into(),
+        annotations: map("/metadata/annotations"),
+        labels: map("/metadata/labels"),
+    };
+    server.bind(&options.request(call), &call.target.namespace, name, &binding)?;
     Ok(created())
 }
 

@@ -8,7 +8,7 @@ use seatrial_api::{
     pod_condition,
 };
 use seatrial_apiserver::patch::PatchType;
-use seatrial_apiserver::{ApiServer, ApiServerOptions, RequestInfo, Subresource};
+use seatrial_apiserver::{ApiServer, ApiServerOptions, Binding, RequestInfo, Subresource};
 use seatrial_machinery::{
     Client, Clock, Controller, DeleteOptions, EventContext, EventRecorder, Informers, SimTime, SyncContext,
     process_next_work_item,
@@ -136,7 +136,9 @@ impl Harness {
         let pod = self.pods()[index].clone();
         let node = pod.target_node().expect("a daemon pod has a node").to_string();
         let request = self.request();
-        self.server.bind(&request, "default", &pod.meta.name, None, &node).expect("an unbound pod");
+        self.server
+            .bind(&request, "default", &pod.meta.name, &Binding { node: node.as_str().into(), ..Binding::default() })
+            .expect("an unbound pod");
     }
 
     fn write_status(&mut self, index: usize, change: impl FnOnce(&mut Pod)) {
