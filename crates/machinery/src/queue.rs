@@ -37,8 +37,8 @@ impl Queue {
         self.work.add(key, cause);
     }
 
-    /// Queues the key of an object of the kind that the controller is about. One of several kinds is searched for by name
-    /// after one of another kind that lies at its slot.
+    /// Queues the key of an object of the kind that the controller is about. Of two kinds one has namespaces and the other has
+    /// none; of more it is searched for by name after one of another kind that lies at its slot.
     pub fn add_object(&mut self, object: &impl Resource, cause: u64) {
         self.work.add_object(object.meta(), cause, || object.namespaced_name());
     }

@@ -64,8 +64,9 @@ pub struct WorkQueue<K> {
     items: Vec<Option<Item<K>>>,
     free: Vec<usize>,
     by_key: HashTable<usize>,
-    /// Where the keys of objects lie, or lay once.
-    by_object: SlotMap<usize>,
+    /// Where the keys of objects lie, or lay once: of those of the cluster, and of those in namespaces. A queue that is about
+    /// claims and volumes has both, and their slots are the same numbers.
+    by_object: [SlotMap<usize>; 2],
     /// How many keys are queued or being processed.
     live: usize,
     /// Where the key lies that was taken out last.
@@ -92,7 +93,7 @@ impl<K> WorkQueue<K> {
             items: Vec::new(),
             free: Vec::new(),
             by_key: HashTable::new(),
-            by_object: SlotMap::default(),
+            by_object: Default::default(),
             live: 0,
             taken: 0,
             added: 0,
@@ -131,7 +132,8 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
 
     /// The same for the key of an object of the kind that the queue is about: while it is known it is not looked at.
     pub fn add_object(&mut self, meta: &ObjectMeta, cause: u64, key: impl FnOnce() -> K) {
-        let known = self.by_object.get(meta.slot).copied();
+        let scope = usize::from(!meta.namespace.is_empty());
+        let known = self.by_object[scope].get(meta.slot).copied();
         let is_there = |place: &usize| self.items.get(*place)?.as_ref().filter(|item| item.object.is(meta)).map(drop);
         let place = match known.filter(|place| is_there(place).is_some()) {
             Some(place) => place,
@@ -141,7 +143,7 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
                     item.object = ObjectId::of(meta);
                 }
                 if meta.slot.index().is_some_and(|index| index < OBJECTS_KNOWN_MAX) {
-                    self.by_object.insert(meta.slot, place);
+                    self.by_object[scope].insert(meta.slot, place);
                 }
                 place
             }
@@ -433,6 +435,19 @@ mod tests {
         assert_eq!((queue.get(), queue.get(), queue.get()), (Some(("a", 7)), Some(("b", 8)), None));
         queue.add("c", 10);
         assert_eq!((queue.get(), queue.last_object()), (Some(("c", 10)), ObjectId::default()));
+    }
+
+    #[test]
+    fn objects_of_the_cluster_and_those_in_namespaces_have_places_of_their_own() {
+        let meta = ObjectMeta { slot: Slot::at(0), uid: Uid::from_counter(0, 1), ..ObjectMeta::default() };
+        let in_namespace = ObjectMeta { namespace: "default".into(), uid: Uid::from_counter(0, 2), ..meta.clone() };
+        let mut queue = queue();
+        queue.add_object(&meta, 1, || "volume");
+        queue.add_object(&in_namespace, 2, || "claim");
+        for object in [&meta, &in_namespace, &meta] {
+            queue.add_object(object, 3, || unreachable!("it is known"));
+        }
+        assert_eq!([queue.get(), queue.get(), queue.get()], [Some(("volume", 1)), Some(("claim", 2)), None]);
     }
 
     #[test]
