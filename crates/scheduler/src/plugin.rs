@@ -40,7 +40,9 @@ impl PluginSet {
 
     /// Whether one of them is about volumes.
     pub(crate) fn is_about_volumes(self) -> bool {
-        [Plugin::VolumeRestrictions, Plugin::VolumeBinding, Plugin::VolumeZone].into_iter().any(|p| self.contains(p))
+        const ABOUT_VOLUMES: u32 =
+            1 << Plugin::VolumeRestrictions as u32 | 1 << Plugin::VolumeBinding as u32 | 1 << Plugin::VolumeZone as u32;
+        self.0 & ABOUT_VOLUMES != 0
     }
 
     pub(crate) fn is_empty(self) -> bool {

@@ -26,6 +26,8 @@ const UNSCHEDULABLE_MAX: Duration = Duration::from_secs(300);
 const FLUSH_PERIOD_NANOS: u64 = 30_000_000_000;
 /// How many pods the queue keeps room for when it is empty.
 const ROOM_KEPT: usize = 1024;
+/// How many waits that are over are left where they are, whatever the number of the others.
+const OVER_KEPT: usize = 64;
 
 /// A pod to schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +60,9 @@ pub(crate) struct QueuedPod {
     part: Part,
     /// The plugins that refused it; none if an error did.
     pub(crate) rejectors: PluginSet,
-    /// Those who refused it when it was put with the unschedulable.
+    /// Those who refused it when it was put with the unschedulable, and the number of its wait there.
     group: PluginSet,
+    wait_number: u64,
     unschedulable_count: u32,
     consecutive_error_count: u32,
     /// When its back-off is over.
@@ -78,6 +81,11 @@ impl QueuedPod {
     /// Its place among those that are unschedulable.
     fn wait(&self) -> Wait {
         (self.since, self.seq, self.slot)
+    }
+
+    /// Whether its wait with a number is not over.
+    fn waits_as(&self, number: u64) -> bool {
+        self.part == Part::Unschedulable && self.wait_number == number
     }
 
     /// The pod's priority.
@@ -113,24 +121,94 @@ fn window(at: SimTime) -> SimTime {
 /// A time, the number of a pod that came, and the pod: since when it waits, or until when.
 type Wait = (SimTime, u64, Slot);
 
-/// The queue.
+/// Pods that wait for something to change, of those that the same plugins refused.
+///
+/// Most waits end one by one and soon, so that nobody keeps them in order: they are put in order when several end together.
 #[derive(Debug, Default)]
-pub(crate) struct Queue {
-    pods: FxHashMap<Slot, QueuedPod>,
+struct Waiters {
+    /// The numbers of waits and whose they are. Those that are over stay until they are many.
+    waits: Vec<(u64, Slot)>,
+    /// How many are not over.
+    count: usize,
+}
+
+impl Waiters {
+    /// The pods, in no order.
+    fn pods<'a>(&'a self, all: &'a FxHashMap<Slot, QueuedPod>) -> impl Iterator<Item = &'a QueuedPod> {
+        self.waits.iter().filter_map(|(number, slot)| all.get(slot).filter(|pod| pod.waits_as(*number)))
+    }
+
+    /// A wait begins.
+    fn begin(&mut self, number: u64, slot: Slot) {
+        self.waits.push((number, slot));
+        self.count += 1;
+    }
+
+    /// A wait is over, as its pod says. Those that are over are never more than the others and a few.
+    fn end(&mut self, all: &FxHashMap<Slot, QueuedPod>) {
+        self.count -= 1;
+        if self.count == 0 {
+            self.waits.clear();
+            self.waits.shrink_to(OVER_KEPT);
+        } else if self.waits.len() > 2 * self.count + OVER_KEPT {
+            self.waits.retain(|(number, slot)| all.get(slot).is_some_and(|pod| pod.waits_as(*number)));
+        }
+    }
+}
+
+/// The pods that are tried one after the other, now or later.
+#[derive(Debug, Default)]
+struct Lines {
     active: Lineup,
     /// By the second in which the back-off ends.
     backing_off: Lineup<(SimTime, Place)>,
     /// The same for pods that failed by an error, which are never popped early.
     error_backing_off: BTreeSet<Wait>,
-    /// By who refused them, so that a change that some plugins do not care about looks at none of theirs; then by the time
-    /// of the last attempt.
-    unschedulable: BTreeMap<PluginSet, BTreeSet<Wait>>,
+    timers: Vec<Timer>,
+}
+
+impl Lines {
+    /// A pod that was unschedulable is to be tried again.
+    fn line_up(&mut self, pod: &mut QueuedPod, now: SimTime) {
+        if !pod.rejectors.is_empty() {
+            if pod.backoff_until > window(now) {
+                pod.part = Part::BackingOff;
+                self.backing_off.insert((pod.backoff_until, pod.place()));
+            } else {
+                pod.part = Part::Active;
+                self.active.insert(pod.place());
+            }
+            return;
+        }
+        // There was no node: the attempts that came to nothing since are made up for.
+        while pod.backoff_until <= now {
+            pod.back_off(pod.backoff_until);
+        }
+        self.wait_after_error(pod);
+    }
+
+    /// A pod is tried again after its back-off and not before.
+    fn wait_after_error(&mut self, pod: &mut QueuedPod) {
+        pod.part = Part::ErrorBackingOff;
+        self.error_backing_off.insert((pod.backoff_until, pod.seq, pod.slot));
+        self.timers.push(Timer { due: pod.backoff_until, background: false });
+    }
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    pods: FxHashMap<Slot, QueuedPod>,
+    lines: Lines,
+    /// By who refused them, so that a change that some plugins do not care about looks at none of theirs.
+    unschedulable: BTreeMap<PluginSet, Waiters>,
+    unschedulable_count: usize,
     /// Pods with scheduling gates, which nothing but their own update moves.
     gated: BTreeSet<Uid>,
     next_seq: u64,
+    next_wait: u64,
     /// When pods that waited for five minutes are looked for next.
     flush_due: Option<SimTime>,
-    timers: Vec<Timer>,
 }
 
 /// A time at which the scheduler has to be woken.
@@ -173,13 +251,14 @@ impl Queue {
             part: Part::Active,
             rejectors: PluginSet::EMPTY,
             group: PluginSet::EMPTY,
+            wait_number: 0,
             unschedulable_count: 0,
             consecutive_error_count: 0,
             backoff_until: SimTime::ZERO,
             pod: None,
             terms: None,
         };
-        self.active.insert(queued.place());
+        self.lines.active.insert(queued.place());
         self.pods.insert(pod.meta.slot, queued);
     }
 
@@ -200,11 +279,11 @@ impl Queue {
         if let Some(queued) = self.pods.remove(&slot) {
             match queued.part {
                 Part::None => {}
-                Part::Active => self.active.remove(&queued.place()),
-                Part::Unschedulable => take(&mut self.unschedulable, &queued),
-                Part::BackingOff => self.backing_off.remove(&(queued.backoff_until, queued.place())),
+                Part::Active => self.lines.active.remove(&queued.place()),
+                Part::Unschedulable => self.end_wait(queued.group),
+                Part::BackingOff => self.lines.backing_off.remove(&(queued.backoff_until, queued.place())),
                 Part::ErrorBackingOff => {
-                    self.error_backing_off.remove(&(queued.backoff_until, queued.seq, slot));
+                    self.lines.error_backing_off.remove(&(queued.backoff_until, queued.seq, slot));
                 }
             }
         }
@@ -216,19 +295,19 @@ impl Queue {
 
     /// Whether a pod waits for something to change.
     pub(crate) fn has_unschedulable(&self) -> bool {
-        !self.unschedulable.is_empty()
+        self.unschedulable_count > 0
     }
 
     /// Whether a pod can be tried now.
     pub(crate) fn has_active(&self) -> bool {
-        !self.active.is_empty() || !self.backing_off.is_empty()
+        !self.lines.active.is_empty() || !self.lines.backing_off.is_empty()
     }
 
     /// The next pod to schedule; it stays known until it is removed or put back.
     /// Where none is active, one that backs off is taken early. Mirrors `activeQueue.pop`.
     pub(crate) fn pop(&mut self) -> Option<Popped> {
-        let early = |queue: &mut Self| queue.backing_off.pop_first().map(|(_, place)| place);
-        let (.., slot) = self.active.pop_first().or_else(|| early(self))?;
+        let early = |lines: &mut Lines| lines.backing_off.pop_first().map(|(_, place)| place);
+        let (.., slot) = self.lines.active.pop_first().or_else(|| early(&mut self.lines))?;
         let queued = self.pods.get_mut(&slot)?;
         (queued.part, queued.rejectors) = (Part::None, PluginSet::EMPTY);
         Some(Popped { slot, uid: queued.uid.clone() })
@@ -243,13 +322,15 @@ impl Queue {
         rejectors: PluginSet,
         now: SimTime,
     ) {
+        let number = self.next_wait;
         let Some(queued) = self.get_mut(pod) else { return };
         (queued.pod, queued.terms) = (Some(Arc::clone(pod)), terms);
-        (queued.rejectors, queued.group) = (rejectors, rejectors);
+        (queued.rejectors, queued.group, queued.wait_number) = (rejectors, rejectors, number);
         queued.back_off(now);
         queued.part = Part::Unschedulable;
-        let wait = queued.wait();
-        self.unschedulable.entry(rejectors).or_default().insert(wait);
+        self.unschedulable.entry(rejectors).or_default().begin(number, pod.meta.slot);
+        self.unschedulable_count += 1;
+        self.next_wait += 1;
         if !rejectors.is_empty() {
             self.wait_for_flush(now);
         }
@@ -257,13 +338,11 @@ impl Queue {
 
     /// An attempt failed by an error: the pod is tried again after its back-off.
     pub(crate) fn add_after_error(&mut self, pod: &Arc<Pod>, now: SimTime) {
-        let Some(queued) = self.get_mut(pod) else { return };
+        let queued = self.pods.get_mut(&pod.meta.slot).filter(|queued| queued.uid == pod.meta.uid);
+        let Some(queued) = queued else { return };
         queued.rejectors = PluginSet::EMPTY;
         queued.back_off(now);
-        queued.part = Part::ErrorBackingOff;
-        let (due, seq, slot) = (queued.backoff_until, queued.seq, queued.slot);
-        self.error_backing_off.insert((due, seq, slot));
-        self.timers.push(Timer { due, background: false });
+        self.lines.wait_after_error(queued);
     }
 
     /// The pod changed; returns whether it is one that waits for something to change.
@@ -282,7 +361,14 @@ impl Queue {
 
     /// One pod's own change made it worth another attempt.
     pub(crate) fn move_one(&mut self, pod: &Pod, now: SimTime) {
-        if self.get(pod).is_some() {
+        self.move_one_of(pod, now, |_| true);
+    }
+
+    /// The same of a change that only some plugins care about, where it was refused by one of those.
+    #[inline]
+    pub(crate) fn move_one_of(&mut self, pod: &Pod, now: SimTime, may_concern: impl FnOnce(PluginSet) -> bool) {
+        let is_it = |queued: &&QueuedPod| queued.uid == pod.meta.uid && queued.part == Part::Unschedulable;
+        if self.pods.get(&pod.meta.slot).filter(is_it).is_some_and(|queued| may_concern(queued.rejectors)) {
             self.requeue(pod.meta.slot, now);
         }
     }
@@ -301,48 +387,28 @@ impl Queue {
         concerns: impl Fn(&QueuedPod) -> bool,
     ) {
         let mut moved: Vec<Wait> = Vec::new();
-        for (_, group) in self.unschedulable.iter_mut().filter(|(rejectors, _)| may_concern(**rejectors)) {
-            group.retain(|wait| {
-                let is_moved = self.pods.get(&wait.2).is_some_and(&concerns);
-                if is_moved {
-                    moved.push(*wait);
-                }
-                !is_moved
-            });
+        for (_, waiters) in self.unschedulable.iter_mut().filter(|(rejectors, _)| may_concern(**rejectors)) {
+            moved.extend(waiters.pods(&self.pods).filter(|pod| concerns(pod)).map(QueuedPod::wait));
         }
-        self.unschedulable.retain(|_, group| !group.is_empty());
         moved.sort_unstable();
         for (.., slot) in moved {
-            self.line_up(slot, now);
+            self.requeue(slot, now);
         }
     }
 
     fn requeue(&mut self, slot: Slot, now: SimTime) {
         let Some(pod) = self.pods.get_mut(&slot).filter(|pod| pod.part == Part::Unschedulable) else { return };
-        take(&mut self.unschedulable, pod);
-        self.line_up(slot, now);
+        let group = pod.group;
+        self.lines.line_up(pod, now);
+        self.end_wait(group);
     }
 
-    /// A pod that was unschedulable is to be tried again.
-    fn line_up(&mut self, slot: Slot, now: SimTime) {
-        let Some(pod) = self.pods.get_mut(&slot) else { return };
-        if !pod.rejectors.is_empty() {
-            if pod.backoff_until > window(now) {
-                pod.part = Part::BackingOff;
-                self.backing_off.insert((pod.backoff_until, pod.place()));
-            } else {
-                pod.part = Part::Active;
-                self.active.insert(pod.place());
-            }
-            return;
+    /// One of those that are unschedulable is so no more.
+    fn end_wait(&mut self, group: PluginSet) {
+        self.unschedulable_count -= 1;
+        if let Some(waiters) = self.unschedulable.get_mut(&group) {
+            waiters.end(&self.pods);
         }
-        // There was no node: the attempts that came to nothing since are made up for.
-        while pod.backoff_until <= now {
-            pod.back_off(pod.backoff_until);
-        }
-        pod.part = Part::ErrorBackingOff;
-        self.error_backing_off.insert((pod.backoff_until, pod.seq, slot));
-        self.timers.push(Timer { due: pod.backoff_until, background: false });
     }
 
     /// A timer has come.
@@ -355,12 +421,13 @@ impl Queue {
 
     /// Back-offs that are over. Those of pods that were refused never last beyond the instant, since nobody is before them.
     fn flush_backoff_completed(&mut self, now: SimTime) {
-        while let Some(wait) = self.error_backing_off.first().copied().filter(|(due, ..)| *due <= now) {
-            self.error_backing_off.remove(&wait);
+        let Self { lines, pods, .. } = self;
+        while let Some(wait) = lines.error_backing_off.first().copied().filter(|(due, ..)| *due <= now) {
+            lines.error_backing_off.remove(&wait);
             let (.., slot) = wait;
-            if let Some(pod) = self.pods.get_mut(&slot) {
+            if let Some(pod) = pods.get_mut(&slot) {
                 pod.part = Part::Active;
-                self.active.insert(pod.place());
+                lines.active.insert(pod.place());
             }
         }
     }
@@ -368,17 +435,18 @@ impl Queue {
     /// Mirrors `flushUnschedulablePodsLeftover`.
     fn flush_unschedulable_leftover(&mut self, now: SimTime) {
         self.flush_due = None;
-        let is_left = |(since, ..): &&Wait| *since + UNSCHEDULABLE_MAX < now;
         // Pods that wait for the first node have nothing to gain.
-        let groups =
-            || self.unschedulable.iter().filter(|(rejectors, _)| !rejectors.is_empty()).map(|(_, group)| group);
-        let mut left: Vec<Wait> = groups().flat_map(|group| group.iter().take_while(is_left)).copied().collect();
+        let all = |queue: &Self| -> Vec<Wait> {
+            let groups = queue.unschedulable.iter().filter(|(rejectors, _)| !rejectors.is_empty());
+            groups.flat_map(|(_, waiters)| waiters.pods(&queue.pods)).map(QueuedPod::wait).collect()
+        };
+        let mut left = all(self);
+        left.retain(|(since, ..)| *since + UNSCHEDULABLE_MAX < now);
         left.sort_unstable();
         for (.., slot) in left {
             self.requeue(slot, now);
         }
-        let groups = self.unschedulable.iter().filter(|(rejectors, _)| !rejectors.is_empty());
-        if let Some((since, ..)) = groups.filter_map(|(_, group)| group.first()).min().copied() {
+        if let Some((since, ..)) = all(self).into_iter().min() {
             self.wait_for_flush(since);
         }
     }
@@ -389,22 +457,13 @@ impl Queue {
             let over = (since + UNSCHEDULABLE_MAX).as_nanos() / FLUSH_PERIOD_NANOS + 1;
             let due = SimTime::from_nanos(over.saturating_mul(FLUSH_PERIOD_NANOS));
             self.flush_due = Some(due);
-            self.timers.push(Timer { due, background: true });
+            self.lines.timers.push(Timer { due, background: true });
         }
     }
 
     /// The times at which the queue has to be woken, as far as they were not told yet.
     pub(crate) fn take_timers(&mut self) -> Vec<Timer> {
-        std::mem::take(&mut self.timers)
-    }
-}
-
-/// Takes a pod from those that are unschedulable.
-fn take(groups: &mut BTreeMap<PluginSet, BTreeSet<Wait>>, pod: &QueuedPod) {
-    let Some(group) = groups.get_mut(&pod.group) else { return };
-    group.remove(&pod.wait());
-    if group.is_empty() {
-        groups.remove(&pod.group);
+        std::mem::take(&mut self.lines.timers)
     }
 }
 

@@ -187,7 +187,7 @@ fn what_is_removed_is_nowhere() {
     let is = |name: &'static str| move |queued: &QueuedPod| queued.pod.as_ref().is_some_and(|p| p.meta.name == *name);
     queue.move_where(at(0), is("backs-off"));
     queue.move_where(at(9 * SECOND), is("active"));
-    assert!(queue.has_unschedulable() && !queue.active.is_empty() && !queue.backing_off.is_empty());
+    assert!(queue.has_unschedulable() && !queue.lines.active.is_empty() && !queue.lines.backing_off.is_empty());
     for name in ["active", "waits", "backs-off", "error"] {
         queue.remove(slot(name), &Uid::parse(name));
     }
@@ -220,4 +220,58 @@ fn pods_of_those_whom_a_change_does_not_concern_are_not_looked_at() {
     // The others are looked for after five minutes, the longest wait first.
     queue.fire(at(331 * SECOND));
     assert_eq!((pop(&mut queue).as_deref(), pop(&mut queue).as_deref()), (Some("full"), Some("unbound")));
+}
+
+/// Random pods fail, are moved one by one or together, and go; who waits is what a list of them says.
+#[test]
+fn who_waits_is_told_from_who_waited() {
+    let (mut rng, mut queue) = (seatrial_machinery::Rng::from_seed(9), Queue::default());
+    let names: Vec<String> = (0..300).map(|n| format!("p{n}")).collect();
+    let plugins = [Plugin::NodeResourcesFit, Plugin::VolumeBinding];
+    // Whether each pod is known, and who refused it while it waits.
+    let mut known = vec![false; names.len()];
+    let mut waits: BTreeMap<usize, Plugin> = BTreeMap::new();
+    for step in 0..20_000 {
+        let (n, now) = (rng.below(names.len() as u64) as usize, at(step * 10));
+        let name = names[n].as_str();
+        match rng.below(9) {
+            0..4 if !known[n] => {
+                add(&mut queue, name, 0, step * 10);
+                known[n] = true;
+            }
+            4 => {
+                queue.remove(slot(name), &Uid::parse(name));
+                (known[n], _) = (false, waits.remove(&n));
+            }
+            5 => {
+                queue.move_one_of(&pod(name), now, |by| by.contains(Plugin::VolumeBinding));
+                if waits.get(&n) == Some(&Plugin::VolumeBinding) {
+                    waits.remove(&n);
+                }
+            }
+            6 if rng.below(40) == 0 => {
+                let (by, is_even) = (plugins[rng.below(2) as usize], rng.below(2) == 0);
+                let number = |queued: &QueuedPod| {
+                    let name = queued.pod.as_ref().map(|pod| pod.meta.name.to_string()).unwrap_or_default();
+                    name[1..].parse::<usize>().expect("its number")
+                };
+                queue.move_of(now, |rejectors| rejectors.contains(by), |queued| number(queued) % 2 == 0 || !is_even);
+                waits.retain(|n, refused| *refused != by || (n % 2 != 0 && is_even));
+            }
+            _ => {
+                let Some(popped) = queue.pop() else { continue };
+                let n = names.iter().position(|name| Uid::parse(name) == popped.uid).expect("one of them");
+                let by = plugins[rng.below(2) as usize];
+                queue.add_unschedulable(&pod(&names[n]), None, [by].into_iter().collect(), now);
+                assert!(known[n] && waits.insert(n, by).is_none(), "{n} was tried once");
+            }
+        }
+        assert_eq!(queue.has_unschedulable(), !waits.is_empty());
+        if step % 100 == 0 {
+            let told: Vec<bool> = names.iter().map(|name| queue.update(&pod(name))).collect();
+            assert!(told.iter().enumerate().all(|(n, is_told)| *is_told == waits.contains_key(&n)), "{step}");
+            let kept: usize = queue.unschedulable.values().map(|waiters| waiters.waits.len()).sum();
+            assert!(kept <= 2 * waits.len() + 2 * OVER_KEPT, "{kept} of {}", waits.len());
+        }
+    }
 }

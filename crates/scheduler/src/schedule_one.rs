@@ -81,12 +81,12 @@ impl Scheduler {
             self.tell(client, &pod, &told);
             return true;
         }
-        let known = self.cache.known.of(&pod, &mut self.cache.index, client);
-        self.cache.tell_siblings_apart();
         if let Err(refusal) = self.look_at_claims(client, &pod) {
             self.fail_before_filters(client, &pod, refusal);
             return true;
         }
+        let known = self.cache.known.of(&pod, &mut self.cache.index, client);
+        self.cache.tell_siblings_apart();
         match self.schedule_pod(&pod, &known) {
             Ok(index) if !self.cycle.is_bound() => self.wait_for_volumes(client, &pod, index),
             Ok(index) => self.bind(client, &pod, index),

@@ -82,9 +82,7 @@ impl Scheduler {
             if !pod.node_name.is_empty() {
                 continue;
             }
-            if self.queue.rejectors(pod).is_some_and(|by| by.is_about_volumes()) {
-                self.queue.move_one(pod, now);
-            }
+            self.queue.move_one_of(pod, now, PluginSet::is_about_volumes);
             self.waiting.wake(&pod.meta.uid, now);
         }
     }
