@@ -166,6 +166,12 @@ impl<R: Resource> OwnerIndex<R> {
         self.orphans.get(namespace).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether there are such objects.
+    #[inline]
+    pub fn has_orphans(&self, namespace: &str) -> bool {
+        !self.orphans.is_empty() && !self.orphans(namespace).is_empty()
+    }
+
     pub(crate) fn apply(&mut self, Replaced { old, new }: Replaced<'_, R>) {
         if let (Some(old), Some(new)) = (old, new)
             && self.replace(old.meta(), new)

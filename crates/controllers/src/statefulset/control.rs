@@ -49,7 +49,7 @@ impl StatefulSetController {
         set: &Arc<StatefulSet>,
         pods: &mut SetPods,
     ) -> Result<(), ApiError> {
-        let history = Self::list_revisions(cx, set);
+        let (history, writes_before) = (Self::list_revisions(cx, set), cx.client.writes());
         let revisions = self.get_stateful_set_revisions(cx, set, &history)?;
         pods.prepare(set, &revisions.update.meta.name);
         let (monotonic, min_ready_seconds) = (is_monotonic(set), min_ready_seconds(set));
@@ -62,7 +62,14 @@ impl StatefulSetController {
             self.requeue_for_availability(cx, &update, pods);
         }
         // Revisions that nothing needs go whatever became of the pods.
-        synced.and(self.truncate_history(cx, set, pods, &history, &update.revisions))
+        let truncated = self.truncate_history(cx, set, pods, &history, &update.revisions);
+        let written = synced.and_then(|written| truncated.map(|()| written))?;
+        let Revisions { current, update: wanted, .. } = &update.revisions;
+        let wrote_status_alone = cx.client.writes() - writes_before == u32::from(written.is_some());
+        if wrote_status_alone && Arc::ptr_eq(current, wanted) {
+            pods.set_at_rest(written.unwrap_or_else(|| Arc::clone(set)), wanted);
+        }
+        Ok(())
     }
 
     /// The phases of a sync, each of which can end it.

@@ -45,7 +45,7 @@ impl StatefulSetController {
             pod.meta.controller_of().map(|owner| &owner.uid)
         }
         let after = new.and_then(owner);
-        let left = old.filter(|old| owner(old) != after);
+        let left = old.filter(|old| !new.is_some_and(|new| has_same_owners(old, new)) && owner(old) != after);
         if let Some((pod, pods)) = left.and_then(|old| Some((old, self.pods.get_mut(owner(old)?)?))) {
             pods.remove(pod);
         }
@@ -83,8 +83,8 @@ impl StatefulSetController {
     }
 
     fn update_pod(&mut self, cx: &EventContext<'_>, old: &Pod, new: &Pod) {
-        let (old_owner, new_owner) = (old.meta.controller_of(), new.meta.controller_of());
-        let owner_changed = !old.meta.owner_references.ptr_eq(&new.meta.owner_references) && old_owner != new_owner;
+        let new_owner = new.meta.controller_of();
+        let owner_changed = !has_same_owners(old, new) && old.meta.controller_of() != new_owner;
         if owner_changed && let Some(set) = cx.informers.stateful_sets.controller_of(&old.meta) {
             self.queue.add_object(&**set, cx.cause);
         }
@@ -123,4 +123,9 @@ impl StatefulSetController {
             self.queue.add(key, cx.cause);
         }
     }
+}
+
+/// Whether the owners are the very same list, as those of nearly all versions of a pod are.
+fn has_same_owners(old: &Pod, new: &Pod) -> bool {
+    old.meta.owner_references.ptr_eq(&new.meta.owner_references)
 }

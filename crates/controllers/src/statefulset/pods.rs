@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use seatrial_api::{LabelSelector, Pod, PodPhase, StatefulSet, Str, Time};
-use seatrial_machinery::NumberSet;
+use seatrial_api::{ControllerRevision, LabelSelector, Pod, PodPhase, StatefulSet, Str, Time};
+use seatrial_machinery::{Informers, NumberSet};
 
 use super::claims::Claims;
 use super::utils::{
-    end_ordinal, is_unavailable, member_ordinal, min_ready_seconds, pod_revision, spec_of, start_ordinal,
+    end_ordinal, is_monotonic, is_unavailable, member_ordinal, min_ready_seconds, pod_revision, spec_of, start_ordinal,
 };
 
 /// How many pods there are, and how they are.
@@ -26,13 +26,15 @@ struct Tally {
 }
 
 impl Tally {
-    /// A pod in the place of its former self, from which it differs in its status alone.
-    fn recount(&mut self, old: &Pod, new: &Pod) {
+    /// A pod in the place of its former self, from which it differs in its status alone. Returns whether that is another one
+    /// as far as it is counted.
+    fn recount(&mut self, old: &Pod, new: &Pod) -> bool {
         let (before, after) = (running_and_ready_since(old), running_and_ready_since(new));
         if before != after {
             self.count_ready(before, -1);
             self.count_ready(after, 1);
         }
+        before != after
     }
 
     fn count_ready(&mut self, since: Option<Time>, by: i32) {
@@ -61,6 +63,13 @@ impl Tally {
             None => self.revisions.push((revision.into(), by, active)),
         }
     }
+}
+
+/// What a sync would find nothing to do for: a version of the set, and its only revision.
+#[derive(Debug)]
+struct Rest {
+    set: Arc<StatefulSet>,
+    revision: Arc<ControllerRevision>,
 }
 
 /// The pods of one set.
@@ -96,6 +105,8 @@ pub(super) struct SetPods {
     /// Pods out of range, and those of them to look at.
     condemned: BTreeSet<i32>,
     pub(super) condemned_due: BTreeSet<i32>,
+    /// Set by a sync that left nothing to do; gone as soon as anything happens that a sync looks at.
+    rest: Option<Rest>,
 }
 
 impl SetPods {
@@ -119,6 +130,7 @@ impl SetPods {
             outdated: NumberSet::default(),
             condemned: BTreeSet::new(),
             condemned_due: BTreeSet::new(),
+            rest: None,
         };
         owned.for_each(|pod| pods.put(pod));
         pods
@@ -157,8 +169,12 @@ impl SetPods {
         };
         if let Some(there) = there.filter(|old| differs_in_status_alone(old, pod)) {
             let old = std::mem::replace(there, Arc::clone(pod));
-            self.tally.recount(&old, pod);
-            return self.note_status(ordinal);
+            let is_counted_anew = self.tally.recount(&old, pod);
+            // Of the status of a pod that goes on in its place a sync asks no more than since when it has been ready.
+            if is_counted_anew || pod.status.phase.is_terminal() || place.is_none() {
+                self.note_status(ordinal);
+            }
+            return;
         }
         self.take(ordinal);
         if self.selector.matches(&pod.meta.labels) {
@@ -205,6 +221,7 @@ impl SetPods {
 
     /// The status of the pod at a place was written.
     fn note_status(&mut self, ordinal: i32) {
+        self.rest = None;
         let Some(place) = self.place_of(ordinal).filter(|_| self.made_for.is_some()) else { return self.note(ordinal) };
         // A place that was looked at is as it should be.
         if self.due.insert(place) {
@@ -240,6 +257,7 @@ impl SetPods {
 
     /// Something happened at a place.
     pub(super) fn note(&mut self, ordinal: i32) {
+        self.rest = None;
         let Some((_, update)) = &self.made_for else { return };
         let pod = self.get(ordinal);
         let is_outdated = pod.is_some_and(|pod| pod_revision(pod) != *update);
@@ -279,6 +297,26 @@ impl SetPods {
         self.condemned_due.clear();
         let outside: Vec<i32> = self.outside.keys().copied().collect();
         (self.start..=self.end).chain(outside).for_each(|ordinal| self.note(ordinal));
+    }
+
+    /// A sync has left the set, whose only revision this is, as it should be. The next one has nothing to do, unless
+    /// something happened at a place: whether pods become available with time, what is to be done about other revisions,
+    /// and pods that a set which goes one by one waits for, are looked at each time.
+    pub(super) fn set_at_rest(&mut self, set: Arc<StatefulSet>, revision: &Arc<ControllerRevision>) {
+        let has_rest = self.due.is_empty()
+            && !self.has_condemned()
+            && self.unmatched.is_empty()
+            && min_ready_seconds(&set) <= 0
+            && !(is_monotonic(&set) && !self.unavailable.is_empty());
+        self.rest = has_rest.then(|| Rest { set, revision: Arc::clone(revision) });
+    }
+
+    /// Whether a sync would find nothing to do.
+    pub(super) fn is_at_rest(&self, set: &Arc<StatefulSet>, informers: &Informers) -> bool {
+        let Some(rest) = self.rest.as_ref().filter(|rest| Arc::ptr_eq(&rest.set, set)) else { return false };
+        let (namespace, revisions) = (&set.meta.namespace, &informers.controller_revisions);
+        let is_only = matches!(revisions.owned_by(&set.meta.uid), [only] if Arc::ptr_eq(only, &rest.revision));
+        is_only && !revisions.has_orphans(namespace) && !informers.pods.has_orphans(namespace)
     }
 
     /// Pods lie elsewhere where other ordinals are in range.

@@ -43,19 +43,19 @@ impl Counts {
 }
 
 impl StatefulSetController {
-    /// Writes the status where it differs. Mirrors `updateStatefulSetStatus`.
+    /// Writes the status where it differs, and returns the set with it. Mirrors `updateStatefulSetStatus`.
     pub(super) fn update_stateful_set_status(
         &mut self,
         cx: &mut SyncContext<'_>,
         update: &Update<'_>,
         counts: Counts,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Option<Arc<StatefulSet>>, ApiError> {
         let set = update.set;
         let none = StatefulSetStatus::default();
         let old = set.body.status.as_deref().unwrap_or(&none);
         let found = Found::of(update, counts);
         if !found.differs_from(old) {
-            return Ok(());
+            return Ok(None);
         }
         let status = found.status(old);
         let negative = [status.current_replicas, status.updated_replicas].into_iter().flatten().any(|n| n < 0);
@@ -71,9 +71,9 @@ impl StatefulSetController {
                 let live = cx.client.get_live::<StatefulSet>(&set.meta.namespace, &set.meta.name)?;
                 let mut live = StatefulSet::clone(&live);
                 live.body.status = Some(status);
-                cx.client.update_status(live).map(drop)
+                cx.client.update_status(live).map(Some)
             }
-            other => other.map(drop),
+            other => other.map(Some),
         }
     }
 

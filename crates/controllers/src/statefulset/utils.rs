@@ -70,8 +70,13 @@ pub(super) fn parent_name_and_ordinal(pod: &str) -> Option<(&str, i32)> {
 }
 
 /// The ordinal of a pod, if its name is one of the set's. Mirrors `getOrdinal` and `isMemberOf`.
+#[inline]
 pub(super) fn member_ordinal(set: &str, pod: &str) -> Option<i32> {
-    parent_name_and_ordinal(pod).filter(|(parent, _)| *parent == set).map(|(_, ordinal)| ordinal)
+    let digits = pod.strip_prefix(set)?.strip_prefix('-').filter(|digits| !digits.is_empty())?;
+    digits.bytes().try_fold(0i32, |ordinal, byte| {
+        let digit = byte.is_ascii_digit().then(|| i32::from(byte - b'0'))?;
+        ordinal.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// The name of the pod that has the ordinal in a pod's name: its own, unless it was made by hand with zeros before it.
@@ -114,7 +119,7 @@ pub(super) fn is_unavailable(pod: &Pod, min_ready_seconds: i32, now: Time) -> bo
 
 #[cfg(test)]
 mod tests {
-    use super::{identity_name, parent_name_and_ordinal};
+    use super::{identity_name, member_ordinal, parent_name_and_ordinal};
 
     #[test]
     fn names_are_split_at_their_last_number() {
@@ -136,6 +141,10 @@ mod tests {
         ];
         for (name, want) in rows {
             assert_eq!(parent_name_and_ordinal(name), want, "{name}");
+            for set in ["web", "my-web", "web-", "we", "", "web-0"] {
+                let own = want.filter(|(parent, _)| *parent == set).map(|(_, ordinal)| ordinal);
+                assert_eq!(member_ordinal(set, name), own, "{name} of {set}");
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use seatrial_api::{Pod, Resource, StatefulSet, Time};
-use seatrial_machinery::Rng;
+use seatrial_api::{ControllerRevision, Pod, Resource, StatefulSet, Time};
+use seatrial_machinery::{Informers, Rng};
 use serde_json::{Value, json};
 
 use super::SetPods;
@@ -124,20 +124,29 @@ fn only_what_something_happened_to_is_looked_at_again() {
     assert_eq!(due(&kept).len(), 3, "another revision concerns every place");
 }
 
+/// A pod with another status: its phase, and since which second it has been ready.
+fn with_status(pod: &Pod, phase: &str, ready_since: Option<u32>) -> Arc<Pod> {
+    let (ready, since) = (if ready_since.is_some() { "True" } else { "False" }, ready_since.unwrap_or_default());
+    let since = format!("2024-01-01T00:00:{since:02}Z");
+    let status = json!({"metadata": {"name": "x"}, "spec": {"containers": []},
+        "status": {"phase": phase, "conditions": [{"type": "Ready", "status": ready, "lastTransitionTime": since}]}});
+    Arc::new(Pod { status: typed::<Pod>(status).status.clone(), ..pod.clone() })
+}
+
 #[test]
 fn of_a_place_that_is_as_it_should_be_only_the_status_is_looked_at() {
     let (owner, revision) = (set(3, 1), "db-1".into());
     let mut rng = Rng::from_seed(5);
     let mut kept = SetPods::new(&owner, std::iter::empty());
     kept.prepare(&owner, &revision);
-    let made = pod(&mut rng, 1);
-    let written = |rng: &mut Rng| Arc::new(Pod { status: pod(rng, 1).status.clone(), ..Pod::clone(&made) });
+    let made = with_status(&pod(&mut rng, 1), "Pending", None);
+    let (ready, later) = (with_status(&made, "Running", Some(7)), with_status(&made, "Running", Some(9)));
     kept.put(&made);
-    kept.put(&written(&mut rng));
+    kept.put(&ready);
     assert!(due(&kept).contains(&1) && !kept.is_checked(1), "nobody has looked at it yet");
     kept.set_done(1);
     assert!(!due(&kept).contains(&1));
-    kept.put(&written(&mut rng));
+    kept.put(&later);
     assert!(due(&kept).contains(&1) && kept.is_checked(1));
     // A claim of it comes or goes.
     kept.note(1);
@@ -146,7 +155,72 @@ fn of_a_place_that_is_as_it_should_be_only_the_status_is_looked_at() {
     kept.put(&Arc::new(Pod { meta: pod(&mut rng, 1).meta.clone(), ..Pod::clone(&made) }));
     assert!(due(&kept).contains(&1) && !kept.is_checked(1), "other labels");
     kept.set_done(1);
-    kept.put(&written(&mut rng));
+    kept.put(&ready);
     kept.prepare(&owner, &"db-2".into());
     assert!(!kept.is_checked(1), "another revision");
+}
+
+#[test]
+fn a_status_that_no_sync_asks_for_leaves_a_set_at_rest() {
+    let revision: Arc<ControllerRevision> = Arc::new(typed(json!({"metadata": {"name": "db-1"}, "revision": 1})));
+    let with = |policy: &str, min_ready_seconds: i32| {
+        let mut owner = set(2, 1);
+        let spec = owner.body.spec.as_mut().expect("it has one");
+        (spec.pod_management_policy, spec.min_ready_seconds) = (Some(policy.to_owned()), Some(min_ready_seconds));
+        Arc::new(owner)
+    };
+    let mut rng = Rng::from_seed(5);
+    let made: Vec<Arc<Pod>> = [0, 1].iter().map(|o| with_status(&pod(&mut rng, *o), "Pending", None)).collect();
+    let made: Vec<Arc<Pod>> = made
+        .iter()
+        .map(|pod| {
+            let mut pod = Pod::clone(pod);
+            pod.meta.labels = [("app", "db"), ("controller-revision-hash", "db-1")].into_iter().collect();
+            pod.meta.deletion = None;
+            Arc::new(pod)
+        })
+        .collect();
+    let rested = |owner: &Arc<StatefulSet>| {
+        let mut kept = SetPods::new(owner, made.iter());
+        kept.prepare(owner, &revision.meta.name);
+        kept.set_at_rest(Arc::clone(owner), &revision);
+        assert!(kept.rest.is_none(), "places are to be looked at");
+        done(&mut kept);
+        kept.set_at_rest(Arc::clone(owner), &revision);
+        kept
+    };
+    assert!(rested(&with("OrderedReady", 0)).rest.is_none(), "it waits for its first pod");
+    assert!(rested(&with("Parallel", 5)).rest.is_none(), "pods become available with time");
+    let owner = with("Parallel", 0);
+    let pending = with_status(&made[1], "Pending", None);
+    // What becomes of the pod in the second place, and whether the set is at rest and the place is left alone.
+    let rows = [
+        ("the same", pending, true),
+        ("it runs", with_status(&made[1], "Running", None), true),
+        ("it is ready", with_status(&made[1], "Running", Some(3)), false),
+        ("it has failed", with_status(&made[1], "Failed", None), false),
+    ];
+    for (what, new, is_left) in rows {
+        let mut kept = rested(&owner);
+        assert!(kept.rest.is_some());
+        kept.put(&new);
+        assert_eq!((kept.rest.is_some(), due(&kept).is_empty()), (is_left, is_left), "{what}");
+    }
+    type Change = fn(&mut SetPods, &Arc<Pod>);
+    let changes: [(&str, Change); 3] = [
+        ("a claim comes or goes", |kept, _| kept.note(0)),
+        ("a pod goes", |kept, pod| kept.remove(pod)),
+        ("a pod is of another revision", |kept, pod| {
+            let mut pod = Pod::clone(pod);
+            pod.meta.labels.insert("controller-revision-hash", "db-2");
+            kept.put(&Arc::new(pod));
+        }),
+    ];
+    for (what, change) in changes {
+        let mut kept = rested(&owner);
+        change(&mut kept, &made[0]);
+        assert!(kept.rest.is_none(), "{what}");
+    }
+    // There is no revision in the caches yet, so that a sync has something to do whatever is known of the pods.
+    assert!(!rested(&owner).is_at_rest(&owner, &Informers::default()));
 }
