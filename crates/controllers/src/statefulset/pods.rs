@@ -307,7 +307,7 @@ impl SetPods {
             && !self.has_condemned()
             && self.unmatched.is_empty()
             && min_ready_seconds(&set) <= 0
-            && !(is_monotonic(&set) && !self.unavailable.is_empty());
+            && (self.unavailable.is_empty() || !is_monotonic(&set));
         self.rest = has_rest.then(|| Rest { set, revision: Arc::clone(revision) });
     }
 
