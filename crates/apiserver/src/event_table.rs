@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use seatrial_api::{BriefEvent, Event, Named, NamespacedName, NewEvent, Object, ObjectMap, Slot};
-
-use crate::chunked_queue::ChunkedQueue;
+use seatrial_engine::ChunkedQueue;
 
 #[derive(Debug, Default)]
 pub(crate) struct EventTable {

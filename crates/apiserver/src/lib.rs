@@ -2,7 +2,6 @@
 
 mod admission;
 mod bootstrap;
-mod chunked_queue;
 mod decode;
 pub mod defaults;
 mod delete;

@@ -2,14 +2,11 @@
 //!
 //! Invariant: the front is a live event.
 
-use std::collections::VecDeque;
-
 use crate::SimTime;
+use crate::chunked_queue::ChunkedQueue;
 
 /// Leftovers of cancelled events up to this number are never worth a sweep.
 pub(crate) const LEFTOVERS_MIN: usize = 64;
-/// Room for so many events is never given back.
-const ROOM_KEPT: usize = 1024;
 /// Stands for the key of no event: later than all.
 pub(crate) const NO_KEY: u128 = u128::MAX;
 
@@ -29,14 +26,14 @@ struct Entry<E> {
 
 #[derive(Debug)]
 pub(crate) struct Fifo<E> {
-    entries: VecDeque<Entry<E>>,
+    entries: ChunkedQueue<Entry<E>>,
     /// Cancelled events still in `entries`.
     n_leftovers: usize,
 }
 
 impl<E> Default for Fifo<E> {
     fn default() -> Self {
-        Self { entries: VecDeque::new(), n_leftovers: 0 }
+        Self { entries: ChunkedQueue::default(), n_leftovers: 0 }
     }
 }
 
@@ -68,8 +65,8 @@ impl<E> Fifo<E> {
 
     /// Takes an event out before its turn; false when it is not there any more.
     pub(crate) fn cancel(&mut self, seq: u64) -> bool {
-        let found = self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok();
-        let live = found.is_some_and(|index| self.entries[index].event.take().is_some());
+        let found = self.entries.binary_search_by_key(&seq, |entry| entry.seq);
+        let live = found.and_then(|index| self.entries.get_mut(index)?.event.take()).is_some();
         if live {
             self.n_leftovers += 1;
             if self.n_leftovers > LEFTOVERS_MIN.max(self.entries.len() / 2) {
@@ -81,15 +78,10 @@ impl<E> Fifo<E> {
         live
     }
 
-    /// Drops leftovers from the front, and the room of a burst that is over.
+    /// Drops leftovers from the front.
     fn tidy(&mut self) {
-        while self.n_leftovers > 0 && self.entries.front().is_some_and(|entry| entry.event.is_none()) {
-            self.entries.pop_front();
+        while self.n_leftovers > 0 && self.entries.pop_front_if(|entry| entry.event.is_none()).is_some() {
             self.n_leftovers -= 1;
-        }
-        if self.entries.capacity() > ROOM_KEPT.max(4 * self.entries.len()) {
-            // At most half of the room is in use then, so that growing again is as far away as the next time here.
-            self.entries.shrink_to(ROOM_KEPT.max(2 * self.entries.len()));
         }
     }
 
@@ -107,13 +99,12 @@ mod tests {
     #[test]
     fn the_room_of_a_burst_is_given_back() {
         let mut fifo = Fifo::default();
-        for burst in [100_000, 10_000] {
+        for burst in [10_000, 1_000] {
             (0..burst).for_each(|n| fifo.push(SimTime(n), n, n));
-            assert!(fifo.entries.capacity() >= burst as usize);
             for n in 0..burst {
                 assert_eq!((fifo.front_key(), fifo.pop()), (order_key(SimTime(n), n), Some(n)));
-                let (room, len) = (fifo.entries.capacity(), fifo.entries.len());
-                assert!(room <= (4 * len).max(2 * ROOM_KEPT), "{room} places for {len}");
+                let (room, len) = (fifo.entries.room(), fifo.entries.len());
+                assert!(room <= len + 16, "{room} places for {len}");
             }
         }
         assert_eq!((fifo.front_key(), fifo.pop()), (NO_KEY, None));

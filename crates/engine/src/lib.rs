@@ -6,6 +6,7 @@
 //!
 //! Invariant: nothing in this crate reads a wall clock, starts a thread, iterates a hash map or rounds a float.
 
+mod chunked_queue;
 mod event_queue;
 mod fifo;
 mod lane;
@@ -14,6 +15,7 @@ mod sim_time;
 mod stable_hasher;
 mod trace;
 
+pub use chunked_queue::ChunkedQueue;
 pub use event_queue::{EventQueue, TimerId};
 pub use rng::Rng;
 pub use sim_time::{GoDuration, SimTime};

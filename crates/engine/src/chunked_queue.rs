@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-/// How many items a chunk has.
-const CHUNK: usize = if cfg!(test) { 4 } else { 1024 };
+/// How many bytes a chunk takes.
+const CHUNK_BYTES: usize = 16 << 10;
 
 /// A queue. All its chunks are full but the last, and but the first of what has gone.
 #[derive(Debug)]
-pub(crate) struct ChunkedQueue<T> {
+pub struct ChunkedQueue<T> {
     chunks: VecDeque<VecDeque<T>>,
     len: usize,
 }
@@ -19,19 +19,44 @@ impl<T> Default for ChunkedQueue<T> {
 }
 
 impl<T> ChunkedQueue<T> {
+    /// How many items a chunk has: a power of two, so that finding one divides by nothing else.
+    const CHUNK: usize = if cfg!(test) { 4 } else { 1 << (CHUNK_BYTES / size_of::<T>()).ilog2() };
+
     /// How many items there are.
-    pub(crate) fn len(&self) -> usize {
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.len
     }
 
+    /// Whether there is no item.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The first item.
+    #[inline]
+    #[must_use]
+    pub fn front(&self) -> Option<&T> {
+        self.chunks.front()?.front()
+    }
+
+    /// The last item.
+    #[inline]
+    #[must_use]
+    pub fn back(&self) -> Option<&T> {
+        self.chunks.back()?.back()
+    }
+
     /// The item at an index.
-    pub(crate) fn get(&self, index: usize) -> Option<&T> {
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&T> {
         let (chunk, at) = self.place(index);
         self.chunks.get(chunk)?.get(at)
     }
 
     /// The item at an index, to be changed.
-    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         let (chunk, at) = self.place(index);
         self.chunks.get_mut(chunk)?.get_mut(at)
     }
@@ -39,52 +64,64 @@ impl<T> ChunkedQueue<T> {
     /// The chunk of an item, and its index there.
     fn place(&self, index: usize) -> (usize, usize) {
         // The first chunk ends where a full one would.
-        let gone = self.chunks.front().filter(|_| self.chunks.len() > 1).map_or(0, |first| CHUNK - first.len());
+        let gone = self.chunks.front().filter(|_| self.chunks.len() > 1).map_or(0, |first| Self::CHUNK - first.len());
         let at = index + gone;
-        if at < CHUNK { (0, index) } else { (at / CHUNK, at % CHUNK) }
+        if at < Self::CHUNK { (0, index) } else { (at / Self::CHUNK, at % Self::CHUNK) }
     }
 
     /// Puts an item behind all others.
     #[inline]
-    pub(crate) fn push_back(&mut self, item: T) {
+    pub fn push_back(&mut self, item: T) {
         self.len += 1;
         match self.chunks.back_mut() {
-            Some(last) if last.len() < CHUNK => last.push_back(item),
+            Some(last) if last.len() < Self::CHUNK => last.push_back(item),
             _ => self.push_chunk(item),
         }
     }
 
     #[cold]
     fn push_chunk(&mut self, item: T) {
-        let mut chunk = VecDeque::with_capacity(CHUNK);
+        let mut chunk = VecDeque::with_capacity(Self::CHUNK);
         chunk.push_back(item);
         self.chunks.push_back(chunk);
     }
 
+    /// Takes the first item.
+    #[inline]
+    pub fn pop_front(&mut self) -> Option<T> {
+        self.pop_front_if(|_| true)
+    }
+
     /// Takes the first item if it is one of these.
-    pub(crate) fn pop_front_if(&mut self, is_one: impl FnOnce(&mut T) -> bool) -> Option<T> {
+    #[inline]
+    pub fn pop_front_if(&mut self, is_one: impl FnOnce(&mut T) -> bool) -> Option<T> {
+        let is_only = self.chunks.len() == 1;
         let first = self.chunks.front_mut()?;
         let item = first.pop_front_if(is_one)?;
         self.len -= 1;
         if first.is_empty() {
-            self.chunks.pop_front();
+            // A queue that is filled and emptied all the time stays in the same few lines of memory.
+            first.clear();
+            if !is_only {
+                self.chunks.pop_front();
+            }
         }
         Some(item)
     }
 
     /// The items in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flatten()
     }
 
     /// Leaves only some items.
-    pub(crate) fn retain(&mut self, is_kept: impl Fn(&T) -> bool) {
+    pub fn retain(&mut self, is_kept: impl Fn(&T) -> bool) {
         let old = std::mem::take(self);
         old.chunks.into_iter().flatten().filter(is_kept).for_each(|item| self.push_back(item));
     }
 
     /// The index of an item with a key, where the items are in the order of their keys.
-    pub(crate) fn binary_search_by_key<K: Ord>(&self, key: &K, key_of: impl Fn(&T) -> K) -> Option<usize> {
+    pub fn binary_search_by_key<K: Ord>(&self, key: &K, key_of: impl Fn(&T) -> K) -> Option<usize> {
         let (mut from, mut to) = (0, self.len);
         while from < to {
             let middle = from + (to - from) / 2;
@@ -95,6 +132,12 @@ impl<T> ChunkedQueue<T> {
             }
         }
         None
+    }
+
+    /// For how many items there is room.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        self.chunks.iter().map(VecDeque::capacity).sum()
     }
 }
 
@@ -118,7 +161,9 @@ mod tests {
                 queue.retain(|item| item % 5 != 0 && item % 13 != 0);
                 plain.retain(|item| item % 5 != 0 && item % 13 != 0);
             }
-            assert!(queue.iter().eq(&plain) && queue.len() == plain.len());
+            assert!(queue.iter().eq(&plain) && queue.len() == plain.len() && queue.is_empty() == plain.is_empty());
+            assert_eq!((queue.front(), queue.back()), (plain.front(), plain.back()));
+            assert!(queue.room() <= plain.len() + 3 * ChunkedQueue::<u64>::CHUNK);
             for (index, item) in plain.iter().enumerate() {
                 assert_eq!(
                     (queue.get(index), queue.binary_search_by_key(item, |item| *item)),
