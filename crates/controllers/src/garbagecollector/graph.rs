@@ -11,7 +11,9 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap};
-use seatrial_api::{Kind, ObjectKey, OwnerReference, OwnerReferences, Str, Uid, fold_hash, spread_hash};
+use seatrial_api::{
+    Kind, ObjectKey, ObjectMeta, OwnerReference, OwnerReferences, Slot, SlotMap, Str, Uid, fold_hash, spread_hash,
+};
 
 /// A list with fewer dead places than this is never rebuilt.
 const DEAD_PLACES_MIN: usize = 32;
@@ -162,6 +164,8 @@ pub(super) struct Graph {
     free: Vec<NodeIndex>,
     /// With the hashes of the uids, so that growing looks at no node.
     by_uid: HashTable<(u32, NodeIndex)>,
+    /// Where the nodes of observed objects lay when they were observed, by kind: with it a change of an object costs no search.
+    by_slot: [SlotMap<NodeIndex>; Kind::ALL.len()],
     places: Vec<(NodeKind, Str)>,
     place_ids: FxHashMap<(NodeKind, Str), u32>,
     /// `apiVersion` and `kind` of kinds that are not served.
@@ -186,6 +190,19 @@ impl Graph {
         let hash = hash(uid);
         let is_it = |(other, index): &(u32, NodeIndex)| *other == hash && self.node(*index).uid == *uid;
         self.by_uid.find(spread_hash(hash), is_it).map(|(_, index)| *index)
+    }
+
+    /// The node of an object that the watch tells of.
+    pub(super) fn find_object(&self, kind: Kind, meta: &ObjectMeta) -> Option<NodeIndex> {
+        let there = self.by_slot[kind as usize].get(meta.slot).copied();
+        // The node that lay there may have been another's since: a uid tells.
+        let is_its = |index: &NodeIndex| self.nodes[index.0 as usize].as_ref().is_some_and(|n| n.uid == meta.uid);
+        there.filter(is_its).or_else(|| self.find(&meta.uid))
+    }
+
+    /// Remembers where the node of an object lies that the watch told of.
+    pub(super) fn remember(&mut self, kind: Kind, slot: Slot, index: NodeIndex) {
+        self.by_slot[kind as usize].insert(slot, index);
     }
 
     pub(super) fn node(&self, index: NodeIndex) -> &Node {
@@ -408,6 +425,25 @@ mod tests {
         for (name, size, most) in sizes {
             assert!(size <= most, "{name}: {size} bytes, at most {most}");
         }
+    }
+
+    #[test]
+    fn an_object_is_found_whatever_was_remembered_of_its_slot() {
+        let mut graph = Graph::default();
+        let meta = |n, slot| ObjectMeta { uid: identity(n).uid, slot: Slot::at(slot), ..ObjectMeta::default() };
+        let first = graph.insert(identity(0), true);
+        graph.remember(Kind::Pod, Slot::at(3), first);
+        assert_eq!([3, 4].map(|slot| graph.find_object(Kind::Pod, &meta(0, slot))), [Some(first); 2]);
+        assert_eq!(graph.find_object(Kind::Pod, &meta(1, 3)), None);
+        // Another object takes the place of the node, and a third one the slot.
+        graph.remove(first);
+        assert_eq!(graph.find_object(Kind::Pod, &meta(0, 3)), None);
+        let second = graph.insert(identity(1), true);
+        assert_eq!((second, graph.find_object(Kind::Pod, &meta(0, 3))), (first, None));
+        let third = graph.insert(identity(2), true);
+        graph.remember(Kind::Pod, Slot::at(3), third);
+        assert_eq!([1, 2].map(|n| graph.find_object(Kind::Pod, &meta(n, 3))), [Some(second), Some(third)]);
+        assert_eq!(graph.find_object(Kind::Node, &meta(2, 3)), Some(third));
     }
 
     /// Random edges between a few nodes, against a list of them.

@@ -16,7 +16,7 @@ impl GarbageCollector {
         match delivery.new {
             Some(new) => self.add_or_update(delivery.old, new, cause),
             None => {
-                if let Some(index) = self.graph.find(&object.meta().uid) {
+                if let Some(index) = self.graph.find_object(object.kind(), object.meta()) {
                     self.remove_node(index, cause);
                 }
             }
@@ -32,15 +32,20 @@ impl GarbageCollector {
         if old.is_some_and(|old| is_unchanged(old, meta)) {
             return;
         }
-        let index = match self.graph.find(&meta.uid) {
+        let index = match self.graph.find_object(new.kind(), meta) {
             Some(index) => {
                 if !self.graph.node(index).observed {
                     self.observe(index, identity_of(new), cause);
+                    self.graph.remember(new.kind(), meta.slot, index);
                 }
                 index
             }
             None if !needs_node(new) => return,
-            None => self.graph.insert(identity_of(new), true),
+            None => {
+                let index = self.graph.insert(identity_of(new), true);
+                self.graph.remember(new.kind(), meta.slot, index);
+                index
+            }
         };
         self.update_owners(index, meta, cause);
         if meta.is_deleting() {
