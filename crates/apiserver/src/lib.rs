@@ -14,6 +14,7 @@ mod expiry;
 pub mod fuzzing;
 mod managedfields;
 pub mod patch;
+mod pod_label_keys;
 mod pod_resources;
 pub mod printers;
 mod registry;

@@ -4,6 +4,7 @@
 //! it refuses after validation in `Strategy::check_create`, and quotas come last. TaintNodesByCondition sits in the strategy of
 //! nodes, the one default PriorityClass in the strategy of those.
 
+mod label_keys;
 mod limit_ranger;
 mod namespace_lifecycle;
 mod pod;
@@ -56,6 +57,8 @@ pub struct AdmissionState {
     scheduled: Conditions,
     /// The labels that pods got with their nodes lately.
     placed: topology::Placed,
+    /// Admitted specs with what labels of pods added.
+    labeled: label_keys::Labeled,
 }
 
 /// The kinds that decide what becomes of a pod's spec.
@@ -70,6 +73,8 @@ pub(crate) struct AdmittedSpec {
     pub(crate) spec: Arc<PodSpec>,
     /// What LimitRanger filled in.
     pub(crate) limit_ranger: Option<Str>,
+    /// Whether its selectors name keys of labels, whose values each pod adds.
+    pub(crate) names_label_keys: bool,
     /// The annotations of the last pod, without and with LimitRanger's.
     annotations: (StrMap, StrMap),
     /// What is wrong with it.
@@ -92,6 +97,7 @@ impl AdmittedSpec {
             source: Arc::clone(source),
             spec: Arc::new(spec),
             limit_ranger: None,
+            names_label_keys: false,
             annotations,
             verdict: Verdict::default(),
         }
@@ -140,7 +146,14 @@ impl AdmissionState {
 
     /// What is wrong with an admitted spec.
     pub(crate) fn verdict(&self, spec: &Arc<PodSpec>) -> Option<&Verdict> {
-        self.verdicts.get(&(Arc::as_ptr(spec) as usize))
+        let verdict = self.verdicts.get(&(Arc::as_ptr(spec) as usize));
+        verdict.or_else(|| self.labeled.verdict(spec))
+    }
+
+    /// An admitted spec with what a pod's labels add to its selectors.
+    pub(crate) fn with_label_keys(&mut self, spec: &Arc<PodSpec>, labels: &StrMap) -> Arc<PodSpec> {
+        let verdict = self.verdicts.get(&(Arc::as_ptr(spec) as usize));
+        self.labeled.spec(spec, labels, verdict)
     }
 
     /// The addresses in both maps are those of specs that the first keeps alive, so that they go together.

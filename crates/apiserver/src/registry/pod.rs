@@ -15,6 +15,7 @@ use crate::admission::{
     AdmissionState, AdmittedSpec, LIMIT_RANGER_ANNOTATION, Verdict, admit_default_toleration_seconds, admit_pod_spec,
     check_pod_limits, check_pod_spec, set_pod_limits,
 };
+use crate::pod_label_keys::names_label_keys;
 use crate::server::Subresource;
 use crate::store::Store;
 use crate::strategy::Strategy;
@@ -139,6 +140,9 @@ impl Strategy for Pod {
         if let Some(admitted) = state.admitted(&self.spec, &namespace) {
             self.meta.annotations = admitted.annotate(&self.meta.annotations);
             self.spec = Arc::clone(&admitted.spec);
+            if admitted.names_label_keys {
+                self.spec = state.with_label_keys(&self.spec, &self.meta.labels);
+            }
         }
         self.status.qos_class = Some(self.spec.qos_class());
         if !self.node_name.is_empty()
@@ -217,7 +221,9 @@ fn admit(pod: &Pod, store: &Store, state: &mut AdmissionState) -> Result<Admitte
     let limit_ranger = admit_pod_spec(&mut spec, &pod.meta, store, state)?;
     let refusal = check_pod_spec(&spec, &pod.meta.namespace, store).err();
     let invalid = if limit_ranger.is_some() { invalid_parts(pod, &spec) } else { ErrorList::new() };
+    let names_label_keys = names_label_keys(&spec);
     let mut admitted = AdmittedSpec::new(&pod.spec, PodSpec::new(spec).with_hostname(pod.spec.hostname()));
+    admitted.names_label_keys = names_label_keys;
     admitted.limit_ranger = limit_ranger.map(Into::into);
     admitted.verdict = Verdict { invalid, refusal: refusal.map(Into::into) };
     Ok(admitted)

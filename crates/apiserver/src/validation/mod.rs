@@ -98,6 +98,7 @@ pub use persistent_volume_claim::{
     validate_persistent_volume_claim, validate_persistent_volume_claim_status_update,
     validate_persistent_volume_claim_update,
 };
+pub(crate) use pod::validate_pod_label_keys;
 pub use pod::{validate_pod_create, validate_pod_update};
 pub use pod_disruption_budget::{
     validate_pod_disruption_budget, validate_pod_disruption_budget_status_update, validate_pod_disruption_budget_update,

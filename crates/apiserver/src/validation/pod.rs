@@ -17,8 +17,9 @@ use super::annotations::{
 use super::container::validate_container_only_for_pod;
 use super::meta::{Scope, validate_object_meta, validate_object_meta_update};
 use super::pod_spec::{PodValidationOptions, validate_pod_spec};
-use super::scheduling::validate_tolerations;
+use super::scheduling::{validate_affinity, validate_tolerations, validate_topology_spread_constraints};
 use super::{items, semantically_equal, text};
+use crate::pod_label_keys::{apply_label_keys, names_label_keys};
 
 const METADATA: Path<'static> = Path::new("metadata");
 const SPEC: Path<'static> = Path::new("spec");
@@ -34,7 +35,8 @@ const UPDATABLE_POD_SPEC_FIELDS: &str = "`spec.containers[*].image`,\
 pub fn validate_pod_create(pod: &Pod) -> ErrorList {
     let none = PodSpec::default();
     let spec = pod.spec.as_ref().unwrap_or(&none);
-    let mut errs = validate_pod_metadata_and_spec(pod, spec);
+    let with_labels = with_label_keys(pod, spec);
+    let mut errs = validate_pod_metadata_and_spec(pod, with_labels.as_ref().unwrap_or(spec));
     if !items(&spec.ephemeral_containers).is_empty() {
         let path = SPEC.child("ephemeralContainers");
         errs.push(Error::forbidden(&path, "cannot be set on create"));
@@ -44,6 +46,26 @@ pub fn validate_pod_create(pod: &Pod) -> ErrorList {
         errs.push(Error::forbidden(&SPEC.child("nodeName"), detail));
     }
     validate_annotations_match_fields(&mut errs, pod, spec, &SPEC);
+    errs
+}
+
+/// The spec with what the pod's labels add to it, if they add something.
+fn with_label_keys(pod: &Pod, spec: &PodSpec) -> Option<PodSpec> {
+    if !names_label_keys(spec) {
+        return None;
+    }
+    let labels = pod.metadata.labels.as_ref();
+    let mut spec = spec.clone();
+    apply_label_keys(&mut spec, |key| labels?.get(key).map(String::as_str));
+    Some(spec)
+}
+
+/// What is wrong with the keys of labels that a pod's spec names, once its labels have been added.
+pub(crate) fn validate_pod_label_keys(spec: &PodSpec) -> ErrorList {
+    let mut errs = ErrorList::new();
+    validate_affinity(&mut errs, spec.affinity.as_ref(), &SPEC.child("affinity"));
+    let constraints = items(&spec.topology_spread_constraints);
+    validate_topology_spread_constraints(&mut errs, constraints, &SPEC.child("topologySpreadConstraints"));
     errs
 }
 

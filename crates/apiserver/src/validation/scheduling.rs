@@ -230,15 +230,39 @@ fn validate_pod_affinity_term(errs: &mut ErrorList, term: &PodAffinityTerm, path
         invalid_each(errs, &path.child("namespace"), namespace, messages);
     }
     let selector = term.label_selector.as_ref();
-    for (field, keys) in [("matchLabelKeys", &term.match_label_keys), ("mismatchLabelKeys", &term.mismatch_label_keys)]
-    {
-        validate_label_keys(errs, items(keys), selector, &path.child(field));
-    }
+    let (matching, other) = (items(&term.match_label_keys), items(&term.mismatch_label_keys));
+    validate_match_label_keys(errs, (matching, other), selector, path);
     let topology_path = path.child("topologyKey");
     if term.topology_key.is_empty() {
         errs.push(Error::required(&topology_path, "can not be empty"));
     }
     validate_label_name(errs, &term.topology_key, &topology_path);
+}
+
+/// Mirrors `ValidateMatchLabelKeysAndMismatchLabelKeys`: by now the selector of a pod has what its labels add, so that a key
+/// which it had already is there twice.
+fn validate_match_label_keys(
+    errs: &mut ErrorList,
+    (matching, other): (&[String], &[String]),
+    selector: Option<&LabelSelector>,
+    path: &Path<'_>,
+) {
+    let (matching_path, other_path) = (path.child("matchLabelKeys"), path.child("mismatchLabelKeys"));
+    validate_label_keys(errs, matching, selector, &matching_path);
+    validate_label_keys(errs, other, selector, &other_path);
+    if let Some(selector) = selector {
+        let mut seen: Vec<&String> = selector.match_labels.iter().flat_map(|labels| labels.keys()).collect();
+        for key in items(&selector.match_expressions).iter().map(|requirement| &requirement.key) {
+            if let Some(index) = matching.iter().rposition(|name| name == key).filter(|_| seen.contains(&key)) {
+                errs.push(Error::invalid(&path.index(index), key, "exists in both matchLabelKeys and labelSelector"));
+            }
+            seen.push(key);
+        }
+    }
+    for (index, key) in matching.iter().enumerate().filter(|(_, key)| other.contains(key)) {
+        let detail = "exists in both matchLabelKeys and mismatchLabelKeys";
+        errs.push(Error::invalid(&matching_path.index(index), key, detail));
+    }
 }
 
 fn validate_label_keys(errs: &mut ErrorList, keys: &[String], selector: Option<&LabelSelector>, path: &Path<'_>) {
@@ -287,8 +311,7 @@ pub(super) fn validate_topology_spread_constraints(
             }
         }
         let selector = constraint.label_selector.as_ref();
-        let keys = items(&constraint.match_label_keys);
-        validate_label_keys(errs, keys, selector, &path.child("matchLabelKeys"));
+        validate_match_label_keys(errs, (items(&constraint.match_label_keys), &[]), selector, &path);
         if let Some(selector) = selector {
             validate_label_selector(errs, selector, &path.child("labelSelector"));
         }
