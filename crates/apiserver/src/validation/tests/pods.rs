@@ -56,21 +56,6 @@ fn claims_restart_rules_and_operating_systems() {
             json!({"os": {"name": "linux"}, "securityContext": {"windowsOptions": {"runAsUserName": "x"}}}),
             &["spec.securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux pod"],
         ),
-        (
-            json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "t", "whenUnsatisfiable": "ScheduleAnyway",
-                "matchLabelKeys": ["b", "a"], "labelSelector": {"matchLabels": {"b": "x"}, "matchExpressions":
-                    [{"key": "a", "operator": "Exists"}, {"key": "a", "operator": "Exists"}]}}]}),
-            &[
-                "spec.topologySpreadConstraints[0][1]: Invalid value: \"a\": exists in both matchLabelKeys and labelSelector",
-            ],
-        ),
-        (
-            json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "t",
-                "labelSelector": {}, "matchLabelKeys": ["a", "b"], "mismatchLabelKeys": ["b"]}]}}}),
-            &[
-                "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].matchLabelKeys[1]: Invalid value: \"b\": exists in both matchLabelKeys and mismatchLabelKeys",
-            ],
-        ),
         (json!({"dnsConfig": {"searches": [".", "_a.b_c.d.", "a"]}}), &[]),
         (
             json!({"resources": {"requests": {"cpu": "1"}}, "containers": [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "2"}}}]}),
@@ -388,4 +373,28 @@ fn nodes_that_change() {
     let twice = json!({"addresses": [{"type": "InternalIP", "address": "1.2.3.4"}, {"type": "InternalIP", "address": "1.2.3.4"}]});
     let errors = texts(&validate_node_update(&node(&none, &twice), &node(&none, &none)));
     assert!(errors.len() == 1 && errors[0].starts_with("status.addresses[1]: Duplicate value: "), "{errors:?}");
+}
+
+#[test]
+fn keys_of_labels() {
+    let rows: &[(Value, &[&str])] = &[
+        (
+            json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "t", "whenUnsatisfiable": "ScheduleAnyway",
+                "matchLabelKeys": ["b", "a"], "labelSelector": {"matchLabels": {"b": "x"}, "matchExpressions":
+                    [{"key": "a", "operator": "Exists"}, {"key": "a", "operator": "Exists"}]}}]}),
+            &[
+                "spec.topologySpreadConstraints[0][1]: Invalid value: \"a\": exists in both matchLabelKeys and labelSelector",
+            ],
+        ),
+        (
+            json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "t",
+                "labelSelector": {}, "matchLabelKeys": ["a", "b"], "mismatchLabelKeys": ["b"]}]}}}),
+            &[
+                "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].matchLabelKeys[1]: Invalid value: \"b\": exists in both matchLabelKeys and mismatchLabelKeys",
+            ],
+        ),
+    ];
+    for (spec, want) in rows {
+        check_pod(spec, want);
+    }
 }
