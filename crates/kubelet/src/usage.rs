@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use seatrial_api::{NamespacedName, Pod};
-use seatrial_machinery::{Clock, ContainerUsage};
+use seatrial_machinery::{Clock, ContainerUsage, Served};
 
 use crate::behavior::{Behavior, Usage};
 use crate::kubelets::Kubelets;
@@ -22,6 +22,16 @@ impl Kubelets {
             }
         }
         samples
+    }
+
+    /// Whether any behavior says what containers use of resources, and of anything else.
+    pub fn tell_usage(&self) -> Served {
+        let is_resource = |name: &str| matches!(name, "cpu" | "memory");
+        let usages = || self.behaviors().iter().flat_map(|behavior| &behavior.usage);
+        Served {
+            resources: usages().next().is_some(),
+            custom: usages().flat_map(|usage| usage.milli.keys()).any(|name| !is_resource(name)),
+        }
     }
 
     fn sample(&self, pod: &Pod, clock: Clock, sharers: &[(*const Behavior, usize)]) -> Option<Vec<ContainerUsage>> {

@@ -40,9 +40,20 @@ pub struct ExternalMetric {
     pub milli: i64,
 }
 
+/// Which of the metrics APIs of pods somebody serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    /// `metrics.k8s.io`
+    pub resources: bool,
+    /// `custom.metrics.k8s.io`
+    pub custom: bool,
+}
+
 /// All metrics.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
+    /// Who serves the metrics of pods: nobody, where nothing was ever said of what containers use.
+    pub served: Served,
     /// What the containers of pods use; a pod that is not there has no sample.
     pub pods: BTreeMap<NamespacedName, Vec<ContainerUsage>>,
     /// Custom metrics of objects.

@@ -129,7 +129,7 @@ fn metrics_that_nobody_serves() {
         ),
         (
             json!({"type": "External", "external": {"metric": {"name": "nothing"}, "target": {"type": "Value", "value": "50"}}}),
-            "False FailedGetExternalMetric: the HPA was unable to compute the replica count: failed to get external metric nothing: unable to get external metric default/nothing/nil: no metrics returned from external metrics API",
+            "False FailedGetExternalMetric: the HPA was unable to compute the replica count: failed to get external metric nothing: unable to get external metric default/nothing/nil: unable to fetch metrics from external metrics API: the server could not find the requested resource (get nothing.external.metrics.k8s.io)",
         ),
         (
             json!({"type": "ContainerResource", "containerResource": {"name": "cpu", "container": "z", "target": {"type": "Utilization", "averageUtilization": 50}}}),
@@ -147,6 +147,11 @@ fn metrics_that_nobody_serves() {
         assert_eq!(
             (status(&cluster)["desiredReplicas"].clone(), status(&cluster)["currentReplicas"].clone()),
             (json!(0), json!(4))
+        );
+        assert_eq!(
+            status(&cluster)["currentMetrics"],
+            json!([{"type": ""}]),
+            "the metric has its place, without a value"
         );
     }
 }

@@ -168,6 +168,10 @@ impl Look<'_, '_> {
 
     /// Mirrors `GetResourceMetric`: the samples of the pods that have any.
     fn resource_metrics(&self, resource: &str, container: Option<&str>) -> Result<PodMetrics, String> {
+        if !self.cx.informers.metrics.served.resources {
+            let error = "the server could not find the requested resource (get pods.metrics.k8s.io)";
+            return Err(format!("unable to fetch metrics from resource metrics API: {error}"));
+        }
         let mut found = PodMetrics::new();
         let mut is_empty = true;
         for pod in self.target.pods {
@@ -193,6 +197,17 @@ impl Look<'_, '_> {
         Ok(found)
     }
 
+    /// Why there is no custom metric: its API has none, or there is no such API.
+    fn no_custom_metrics(&self) -> &'static str {
+        let metrics = &self.cx.informers.metrics;
+        match metrics.served.custom || !metrics.objects.is_empty() {
+            true => "no metrics returned from custom metrics API",
+            false => {
+                "unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered"
+            }
+        }
+    }
+
     /// Mirrors `computeStatusForPodsMetric`.
     fn pods(&mut self, source: &autoscalingv2::PodsMetricSource) -> Result<Proposal, String> {
         let name = &source.metric.name;
@@ -205,7 +220,7 @@ impl Look<'_, '_> {
             }
         }
         if metrics.is_empty() {
-            return Err(format!("unable to get metric {name}: no metrics returned from custom metrics API"));
+            return Err(format!("unable to get metric {name}: {}", self.no_custom_metrics()));
         }
         let groups = self.groups(&metrics, false)?;
         let target = source.target.average_value.as_ref().map_or(0, milli_of);
@@ -226,9 +241,7 @@ impl Look<'_, '_> {
         let value = self.cx.informers.metrics.of_object(namespace, (&object.kind, &object.name), name);
         let value = value.ok_or_else(|| {
             let (kind, of) = (&object.kind, &object.name);
-            format!(
-                "unable to get metric {name}: {kind} on {namespace} {of}/no metrics returned from custom metrics API"
-            )
+            format!("unable to get metric {name}: {kind} on {namespace} {of}/{}", self.no_custom_metrics())
         })?;
         let (replicas, current) = self.replicas_of_value(value, &source.target).ok_or_else(|| {
             "invalid object metric source: neither a value target nor an average value target was set".to_owned()
@@ -260,7 +273,12 @@ impl Look<'_, '_> {
             ),
         };
         let value = self.cx.informers.metrics.external(name, &selector?);
-        let value = value.ok_or_else(|| failed("no metrics returned from external metrics API"))?;
+        let value = value.ok_or_else(|| match self.cx.informers.metrics.external.is_empty() {
+            false => failed("no metrics returned from external metrics API"),
+            true => failed(&format!(
+                "unable to fetch metrics from external metrics API: the server could not find the requested resource (get {name}.external.metrics.k8s.io)"
+            )),
+        })?;
         let (replicas, current) = self.replicas_of_value(value, &source.target).ok_or_else(|| {
             "invalid external metric source: neither a value target nor an average value target was set".to_owned()
         })?;

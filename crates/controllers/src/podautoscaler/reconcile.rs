@@ -31,6 +31,9 @@ struct Computed {
     partial_failure: Option<String>,
 }
 
+/// What the status tells of the metrics when nothing came of them (nothing of one that failed), and the error.
+type Failure = (Vec<MetricStatus>, String);
+
 impl HorizontalController {
     /// Mirrors `reconcileAutoscaler`; the error is for the log.
     pub(super) fn reconcile_autoscaler(
@@ -56,8 +59,8 @@ impl HorizontalController {
         self.histories.entry(key.clone()).or_default().record_initial(scale.replicas, cx.clock().now());
         let decision = match self.decide(cx, &mut work, &scale, &key) {
             Ok(decision) => decision,
-            Err(error) => {
-                work.set_current_replicas(scale.replicas);
+            Err((statuses, error)) => {
+                work.set_current_replicas(scale.replicas, statuses);
                 work.warn(cx, "FailedComputeMetricsReplicas", &error);
                 work.write(cx)?;
                 return Err(error);
@@ -65,11 +68,11 @@ impl HorizontalController {
         };
         let is_rescaled = decision.desired != scale.replicas;
         if is_rescaled && let Err(error) = self.rescale(cx, &mut work, &target, (&scale, &decision)) {
-            work.set_current_replicas(scale.replicas);
+            work.set_current_replicas(scale.replicas, decision.statuses);
             work.write(cx)?;
             return Err(error);
         }
-        work.set_replicas(scale.replicas, decision.desired, Some(decision.statuses), is_rescaled);
+        work.set_replicas(scale.replicas, decision.desired, decision.statuses, is_rescaled);
         work.write(cx)?;
         decision.partial_failure.map_or(Ok(()), Err)
     }
@@ -81,7 +84,7 @@ impl HorizontalController {
         work: &mut Work<'_>,
         scale: &Scale,
         key: &NamespacedName,
-    ) -> Result<Decision, String> {
+    ) -> Result<Decision, Failure> {
         let (current, min, max) = (scale.replicas, work.min_replicas(), work.spec.max_replicas);
         let without_metrics = |desired, reason: &str| Decision {
             desired,
@@ -144,8 +147,8 @@ impl HorizontalController {
         work: &mut Work<'_>,
         scale: &Scale,
         key: &NamespacedName,
-    ) -> Result<Computed, String> {
-        let pods = self.pods_to_scale(cx, work, scale, key)?;
+    ) -> Result<Computed, Failure> {
+        let pods = self.pods_to_scale(cx, work, scale, key).map_err(|error| (Vec::new(), error))?;
         let target = Target { spec_replicas: scale.replicas, status_replicas: scale.status_replicas, pods: &pods };
         let metrics = work.spec.metrics.clone().unwrap_or_default();
         let mut computed = Computed { replicas: 0, metric: String::new(), statuses: Vec::new(), partial_failure: None };
@@ -169,7 +172,7 @@ impl HorizontalController {
             let text = format!("invalid metrics ({invalid} invalid out of {}), first error is: {error}", metrics.len());
             if invalid >= metrics.len() || computed.replicas < scale.replicas {
                 work.set_condition(condition);
-                return Err(text);
+                return Err((computed.statuses, text));
             }
             computed.partial_failure = Some(text);
         }

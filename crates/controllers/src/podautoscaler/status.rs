@@ -80,22 +80,21 @@ impl<'a> Work<'a> {
         &mut self,
         current: i32,
         desired: i32,
-        metrics: Option<Vec<autoscalingv2::MetricStatus>>,
+        metrics: Vec<autoscalingv2::MetricStatus>,
         rescaled: bool,
     ) {
         self.status.current_replicas = Some(current);
         self.status.desired_replicas = desired;
-        self.status.current_metrics = metrics.filter(|metrics| !metrics.is_empty());
+        self.status.current_metrics = Some(metrics).filter(|metrics| !metrics.is_empty());
         self.status.observed_generation = None;
         if rescaled {
             self.status.last_scale_time = Some(self.now.into());
         }
     }
 
-    /// Keeps what was found before, but for the current number.
-    pub(super) fn set_current_replicas(&mut self, current: i32) {
-        let (desired, metrics) = (self.status.desired_replicas, self.status.current_metrics.take());
-        self.set_replicas(current, desired, metrics, false);
+    /// Keeps the number that was wanted before. Mirrors `setCurrentReplicasAndMetricsInStatus`.
+    pub(super) fn set_current_replicas(&mut self, current: i32, metrics: Vec<autoscalingv2::MetricStatus>) {
+        self.set_replicas(current, self.status.desired_replicas, metrics, false);
     }
 
     /// Writes the status if it differs from what is there.
