@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use seatrial_api::{NamespacedName, Pod};
-use seatrial_machinery::{Clock, ContainerUsage, Served};
+use seatrial_machinery::{Clock, ContainerUsage, Samples};
 
 use crate::behavior::{Behavior, Usage};
 use crate::kubelets::Kubelets;
@@ -12,26 +12,22 @@ use crate::kubelets::Kubelets;
 impl Kubelets {
     /// The samples of pods, now. A pod has one as soon as a container of it runs whose behavior says what it uses; of its
     /// other containers it is zero.
-    pub fn measure(&self, pods: &[&Arc<Pod>], clock: Clock) -> BTreeMap<NamespacedName, Vec<ContainerUsage>> {
+    pub fn measure(&self, pods: &[&Arc<Pod>], clock: Clock) -> Samples {
         let sharers = self.sharers(pods);
-        let mut samples = BTreeMap::new();
+        let usages = || self.behaviors().iter().flat_map(|behavior| &behavior.usage);
+        let is_custom = |name: &String| !matches!(name.as_str(), "cpu" | "memory");
+        let mut samples = Samples {
+            has_resources: usages().next().is_some(),
+            has_custom: usages().flat_map(|usage| usage.milli.keys()).any(is_custom),
+            of_pods: BTreeMap::new(),
+        };
         for pod in pods {
             let key = NamespacedName { namespace: pod.meta.namespace.clone(), name: pod.meta.name.clone() };
             if let Some(usages) = self.sample(pod, clock, &sharers) {
-                samples.insert(key, usages);
+                samples.of_pods.insert(key, usages);
             }
         }
         samples
-    }
-
-    /// Whether any behavior says what containers use of resources, and of anything else.
-    pub fn tell_usage(&self) -> Served {
-        let is_resource = |name: &str| matches!(name, "cpu" | "memory");
-        let usages = || self.behaviors().iter().flat_map(|behavior| &behavior.usage);
-        Served {
-            resources: usages().next().is_some(),
-            custom: usages().flat_map(|usage| usage.milli.keys()).any(|name| !is_resource(name)),
-        }
     }
 
     fn sample(&self, pod: &Pod, clock: Clock, sharers: &[(*const Behavior, usize)]) -> Option<Vec<ContainerUsage>> {

@@ -40,7 +40,7 @@ pub use event_text::{EventText, EventType, Message, NO_PHRASE, Phrase, Piece, wi
 pub use glob::glob;
 pub use informers::{Delivery, Informers};
 pub use lister::{Lister, OwnerIndex};
-pub use metrics::{ContainerUsage, ExternalMetric, Metrics, ObjectMetric, Served};
+pub use metrics::{ContainerUsage, ExternalMetric, Metrics, ObjectMetric, Samples};
 pub use number_set::NumberSet;
 pub use pod_cache::LabelGroup;
 pub use pods_by_node::PodsByNode;

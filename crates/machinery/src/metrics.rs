@@ -40,22 +40,23 @@ pub struct ExternalMetric {
     pub milli: i64,
 }
 
-/// Which of the metrics APIs of pods somebody serves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Served {
-    /// `metrics.k8s.io`
-    pub resources: bool,
-    /// `custom.metrics.k8s.io`
-    pub custom: bool,
+/// What the containers of pods use, as the metrics APIs tell it that somebody serves: nobody does where nothing is said of
+/// what containers use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Samples {
+    /// Whether there is `metrics.k8s.io`.
+    pub has_resources: bool,
+    /// Whether there is `custom.metrics.k8s.io`.
+    pub has_custom: bool,
+    /// By pod; one that is not there has no sample.
+    pub of_pods: BTreeMap<NamespacedName, Vec<ContainerUsage>>,
 }
 
 /// All metrics.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
-    /// Who serves the metrics of pods: nobody, where nothing was ever said of what containers use.
-    pub served: Served,
-    /// What the containers of pods use; a pod that is not there has no sample.
-    pub pods: BTreeMap<NamespacedName, Vec<ContainerUsage>>,
+    /// What the containers of pods use.
+    pub pods: Samples,
     /// Custom metrics of objects.
     pub objects: Vec<ObjectMetric>,
     /// External metrics.
@@ -66,7 +67,7 @@ impl Metrics {
     /// The sample of a pod.
     pub fn of_pod(&self, namespace: &Str, name: &Str) -> Option<&[ContainerUsage]> {
         let key = NamespacedName { namespace: namespace.clone(), name: name.clone() };
-        self.pods.get(&key).map(Vec::as_slice)
+        self.pods.of_pods.get(&key).map(Vec::as_slice)
     }
 
     /// A metric of an object, by its kind and name.

@@ -168,7 +168,7 @@ impl Look<'_, '_> {
 
     /// Mirrors `GetResourceMetric`: the samples of the pods that have any.
     fn resource_metrics(&self, resource: &str, container: Option<&str>) -> Result<PodMetrics, String> {
-        if !self.cx.informers.metrics.served.resources {
+        if !self.cx.informers.metrics.pods.has_resources {
             let error = "the server could not find the requested resource (get pods.metrics.k8s.io)";
             return Err(format!("unable to fetch metrics from resource metrics API: {error}"));
         }
@@ -200,7 +200,7 @@ impl Look<'_, '_> {
     /// Why there is no custom metric: its API has none, or there is no such API.
     fn no_custom_metrics(&self) -> &'static str {
         let metrics = &self.cx.informers.metrics;
-        match metrics.served.custom || !metrics.objects.is_empty() {
+        match metrics.pods.has_custom || !metrics.objects.is_empty() {
             true => "no metrics returned from custom metrics API",
             false => {
                 "unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered"

@@ -128,7 +128,6 @@ impl Cluster {
         let pods: Vec<_> = namespaces.iter().flat_map(|n| self.informers.pods.list(Some(n))).collect();
         let samples = self.kubelets.measure(&pods, self.clock);
         self.informers.metrics.pods = samples;
-        self.informers.metrics.served = self.kubelets.tell_usage();
     }
 
     fn schedule_one(&mut self) -> bool {
