@@ -317,11 +317,22 @@ pub fn is_valid_port_name(value: &str) -> Messages {
     messages
 }
 
-/// An IPv4 or IPv6 address. Mirrors `IsValidIPForLegacyField`: zeros may lead a number.
+/// An IPv4 or IPv6 address. Mirrors `IsValidIPForLegacyField`, which is strict since v1.36.
 #[must_use]
 pub fn is_valid_ip(value: &str) -> Messages {
-    let valid = is_ipv4(value) || value.parse::<Ipv6Addr>().is_ok();
-    one_unless(valid, IP_MSG)
+    if is_ipv4(value) {
+        return one_unless(!has_leading_zeros(value), "must not have leading 0s");
+    }
+    match value.parse::<Ipv6Addr>() {
+        Ok(address) => one_unless(address.to_ipv4_mapped().is_none(), "must not be an IPv4-mapped IPv6 address"),
+        Err(_) => one_unless(false, IP_MSG),
+    }
+}
+
+/// Whether zeros lead a number of an IPv4 address.
+#[must_use]
+pub fn has_leading_zeros(value: &str) -> bool {
+    value.split('.').any(|part| part.len() > 1 && part.starts_with('0'))
 }
 
 fn is_ipv4(value: &str) -> bool {

@@ -50,7 +50,8 @@ pub(super) fn validate_pod_spec_security_context(errs: &mut ErrorList, spec: &Po
         validate_supported(errs, policy, &policies, &path.child("supplementalGroupsPolicy"));
     }
     if let Some(policy) = &security.se_linux_change_policy {
-        let policies = ["MountOption", "Recursive"];
+        // MountOption waits for the feature gate SELinuxMount, which is off in v1.36.
+        let policies = ["Recursive"];
         validate_supported(errs, policy, &policies, &path.child("seLinuxChangePolicy"));
     }
 }
