@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use seatrial_api::field::{Error, Path};
 use seatrial_api::json::{self, Node};
-use seatrial_api::schema::{Issue, TypeRef, canonicalize, check, to_typed_value, type_named};
+use seatrial_api::schema::{Issue, TypeRef, canonicalize, check, fill_zero_times, to_typed_value, type_named};
 use seatrial_api::{ApiError, Kind};
 use serde_json::Value;
 
@@ -238,6 +238,7 @@ pub(crate) fn decode<R: Strategy>(
     let found = strict(&node, ty, validation, body.duplicates.clone()).map_err(failed)?;
     let mut value = to_typed_value(&node, ty);
     canonicalize(&mut value, ty);
+    fill_zero_times(&mut value, ty);
     if let Value::Object(map) = &mut value {
         map.insert("apiVersion".to_owned(), api_version.as_str().into());
         map.insert("kind".to_owned(), info.kind.into());

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 
 pub use canonical::{canonicalize, to_typed_value};
 pub use check::{Issue, check, check_value};
-pub use zero::print_zero_times;
+pub use zero::{fill_zero_times, print_zero_times};
 
 /// A struct type of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,6 +23,7 @@ use super::{invalid_each, invalid_number_each, items, text, validate_required_su
 pub(crate) use cluster_ips::validate_service_cluster_ips_related_fields;
 pub use status::validate_service_status_update;
 pub use warnings::warnings_for_service;
+use warnings::{TOPOLOGY_AWARE_HINTS_ANNOTATION, TOPOLOGY_MODE_ANNOTATION};
 
 const METADATA: Path<'static> = Path::new("metadata");
 const SPEC: Path<'static> = Path::new("spec");
@@ -67,7 +68,19 @@ pub fn validate_service_update(new: &Service, old: &Service) -> ErrorList {
     errs
 }
 
+/// Mirrors the check of both names of the annotation in `ValidateService`.
+fn validate_topology_annotations(errs: &mut ErrorList, service: &Service) {
+    let annotation = |key: &str| service.metadata.annotations.as_ref()?.get(key);
+    let both = annotation(TOPOLOGY_MODE_ANNOTATION).zip(annotation(TOPOLOGY_AWARE_HINTS_ANNOTATION));
+    if let Some((mode, _)) = both.filter(|(mode, hints)| mode != hints) {
+        let path = METADATA.child("annotations");
+        let detail = format!("must match annotations[{TOPOLOGY_AWARE_HINTS_ANNOTATION}] when both are specified");
+        errs.push(Error::invalid(&path.key(TOPOLOGY_MODE_ANNOTATION), mode, detail));
+    }
+}
+
 fn validate_service_spec(errs: &mut ErrorList, service: &Service) {
+    validate_topology_annotations(errs, service);
     let spec = &service.spec.clone().unwrap_or_default();
     let ports = items(&spec.ports);
     let ports_path = SPEC.child("ports");

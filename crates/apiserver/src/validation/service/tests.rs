@@ -21,6 +21,10 @@ fn ports() {
         &[
             (json!({"metadata": {"name": "1s"}}), ""),
             (json!({"metadata": {"name": "a.b"}}), "metadata.name: Invalid value: \"a.b\": must not contain dots"),
+            (
+                json!({"metadata": {"annotations": {"service.kubernetes.io/topology-mode": "Auto", "service.kubernetes.io/topology-aware-hints": "Disabled"}}}),
+                "metadata.annotations[service.kubernetes.io/topology-mode]: Invalid value: \"Auto\": must match annotations[service.kubernetes.io/topology-aware-hints] when both are specified",
+            ),
             (json!({"spec": {"ports": null}}), "spec.ports: Required value"),
             (
                 json!({"spec": {"ports": [{"port": 80, "protocol": "HTTP"}]}}),

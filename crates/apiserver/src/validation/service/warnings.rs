@@ -12,8 +12,8 @@ use crate::validation::ip::parse_ip_sloppy;
 use crate::validation::{items, text};
 
 const SPEC: Path<'static> = Path::new("spec");
-const TOPOLOGY_AWARE_HINTS_ANNOTATION: &str = "service.kubernetes.io/topology-aware-hints";
-const TOPOLOGY_MODE_ANNOTATION: &str = "service.kubernetes.io/topology-mode";
+pub(super) const TOPOLOGY_AWARE_HINTS_ANNOTATION: &str = "service.kubernetes.io/topology-aware-hints";
+pub(super) const TOPOLOGY_MODE_ANNOTATION: &str = "service.kubernetes.io/topology-mode";
 
 /// What creating or changing the Service warns of. Mirrors `GetWarningsForService`.
 #[must_use]
