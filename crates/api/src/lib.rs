@@ -3,6 +3,7 @@
 pub mod condition;
 pub mod cron_schedule;
 pub mod error;
+mod fetch;
 pub mod field;
 pub mod group;
 pub mod int_or_string;
@@ -29,6 +30,7 @@ mod uid;
 
 pub use condition::{Condition, ConditionStatus, Conditions};
 pub use error::ApiError;
+pub use fetch::fetch;
 pub use group::{GroupKind, GroupResource};
 pub use kinds::*;
 pub use label_selector::LabelSelector;

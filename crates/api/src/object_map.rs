@@ -123,6 +123,12 @@ impl<V: Named> ObjectMap<V> {
         self.values.get(slot)
     }
 
+    /// Has the value at a slot fetched from memory, for who looks at it soon.
+    #[inline]
+    pub fn fetch(&self, slot: Slot) {
+        self.values.fetch(slot);
+    }
+
     /// Whether the value at a slot is the one at a place, which costs no search.
     #[inline]
     pub fn is_at(&self, slot: Slot, namespace: &str, name: &str) -> bool {

@@ -50,6 +50,14 @@ impl<V> SlotMap<V> {
         self.values.get_mut(slot.index()?)?.as_mut()
     }
 
+    /// Has the value at a slot fetched from memory, for who looks at it soon.
+    #[inline]
+    pub fn fetch(&self, slot: Slot) {
+        if let Some(value) = slot.index().and_then(|index| self.values.get(index)) {
+            crate::fetch(value);
+        }
+    }
+
     /// Puts a value at a slot; returns the one before. An object that was never stored has no place here.
     pub fn insert(&mut self, slot: Slot, value: V) -> Option<V> {
         let index = slot.index()?;

@@ -63,6 +63,11 @@ impl Store {
         self.tables[R::KIND as usize].at(slot).and_then(R::unwrap)
     }
 
+    /// Has fetched from memory what is stored at a slot, for who reads or writes it soon.
+    pub fn fetch(&self, kind: Kind, slot: Slot) {
+        self.tables[kind as usize].fetch(slot);
+    }
+
     /// What is stored in the place of an object. One that was read here is found without a search.
     #[inline]
     pub(crate) fn stored<R: Resource>(&self, meta: &ObjectMeta) -> Option<&Arc<R>> {

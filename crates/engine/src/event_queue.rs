@@ -65,6 +65,14 @@ impl<E> EventQueue<E> {
         lane.cancel(timer.seq, timer.slot)
     }
 
+    /// The event that lies so many places behind the next one. It is only a guess at what comes after so many others: events
+    /// that lie elsewhere may come between them.
+    #[inline]
+    #[must_use]
+    pub fn ahead(&self, n: usize) -> Option<&E> {
+        self.foreground.ahead(n)
+    }
+
     /// Takes out the next event and makes its time the present.
     pub fn pop(&mut self) -> Option<(SimTime, E)> {
         let lane = match (self.foreground.head(), self.background.head()) {
@@ -155,6 +163,23 @@ mod tests {
         queue.push_background(secs(1), "fourth");
         queue.push(secs(1), "fifth");
         assert_eq!(drain(&mut queue), [(1, "second"), (1, "third"), (1, "fourth"), (1, "fifth")]);
+    }
+
+    #[test]
+    fn ahead_tells_what_lies_behind_the_next() {
+        let mut queue = EventQueue::new();
+        assert_eq!(queue.ahead(0), None);
+        let timers: Vec<TimerId> = ["a", "b", "c"].map(|name| queue.push(secs(1), name)).into();
+        queue.push(secs(3), "later");
+        queue.push(secs(2), "on a run of its own");
+        assert_eq!([0, 1, 2].map(|n| queue.ahead(n)), [Some(&"a"), Some(&"b"), Some(&"c")]);
+        queue.cancel(timers[1]);
+        assert_eq!([0, 1, 2].map(|n| queue.ahead(n)), [Some(&"a"), None, Some(&"c")]);
+        queue.pop();
+        assert_eq!(queue.ahead(0), Some(&"c"));
+        assert_eq!(queue.pop(), Some((secs(1), "c")));
+        queue.push(SimTime::ZERO, "now");
+        assert_eq!((queue.ahead(0), queue.ahead(1)), (Some(&"now"), None));
     }
 
     #[test]

@@ -50,6 +50,12 @@ impl<E> Fifo<E> {
         self.entries.back().map_or(SimTime::ZERO, |entry| entry.at)
     }
 
+    /// The event so many places behind the front, unless it was cancelled.
+    #[inline]
+    pub(crate) fn behind_front(&self, n: usize) -> Option<&E> {
+        self.entries.get(n)?.event.as_ref()
+    }
+
     /// Puts an event behind all others.
     #[inline]
     pub(crate) fn push(&mut self, at: SimTime, seq: u64, event: E) {

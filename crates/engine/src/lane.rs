@@ -199,6 +199,16 @@ impl<E> Lane<E> {
         event.map(|event| (at, event))
     }
 
+    /// The event so many places behind the next one where that lies.
+    #[inline]
+    pub(crate) fn ahead(&self, n: usize) -> Option<&E> {
+        match self.head.place {
+            Place::Due => self.due.behind_front(n),
+            Place::Run(index) => self.runs[index].behind_front(n),
+            Place::Heap => None,
+        }
+    }
+
     fn empty_slot(&mut self, slot: u32) -> Option<E> {
         self.free_slots.push(slot);
         self.slots[slot as usize].event.take()

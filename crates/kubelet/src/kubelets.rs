@@ -171,6 +171,23 @@ impl Kubelets {
         }
     }
 
+    /// Has fetched from memory what an event is about; returns the slot of its pod, if it is about one.
+    pub fn fetch(&self, event: &KubeletEvent) -> Option<Slot> {
+        let KubeletEvent::Pod { slot, node, .. } = event else { return None };
+        self.workers.fetch(*slot);
+        self.nodes.fetch(*node);
+        Some(*slot)
+    }
+
+    /// Has the pod of an event fetched from memory, once [`Kubelets::fetch`] has brought what leads to it.
+    pub fn fetch_pod(&self, event: &KubeletEvent) {
+        if let KubeletEvent::Pod { slot, .. } = event
+            && let Some(worker) = self.workers.get(*slot)
+        {
+            seatrial_api::fetch(&*worker.pod);
+        }
+    }
+
     fn set_now(&mut self, now: SimTime, event: KubeletEvent) {
         self.timers.push(KubeletTimer { due: now, background: false, event });
     }

@@ -98,6 +98,13 @@ impl Nodes {
         self.states[place.0 as usize].as_ref()
     }
 
+    /// Has a node fetched from memory, for who looks at it soon.
+    pub(crate) fn fetch(&self, place: NodePlace) {
+        if let Some(state) = self.states.get(place.0 as usize) {
+            seatrial_api::fetch(state);
+        }
+    }
+
     pub(crate) fn at_mut(&mut self, place: NodePlace) -> Option<&mut NodeState> {
         self.states[place.0 as usize].as_mut()
     }

@@ -116,6 +116,11 @@ impl<R: Resource> Lister<R> {
         Some(object)
     }
 
+    /// Has fetched from memory what is known of the object at a slot, for who asks for it soon.
+    pub(crate) fn fetch(&self, slot: Slot) {
+        self.objects.fetch(slot);
+    }
+
     /// The objects of one namespace or of all, in the order of their keys.
     pub fn list(&self, namespace: Option<&str>) -> Vec<&Arc<R>> {
         self.objects.sorted(namespace)

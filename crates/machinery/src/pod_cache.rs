@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{Pod, Slot, SlotMap, Str, StrMap, Time, Uid};
+use seatrial_api::{Pod, Slot, SlotMap, Str, StrMap, Time, Uid, fetch};
 
 use crate::clock::Clock;
 use crate::deletion_order::DeletionOrder;
@@ -180,6 +180,12 @@ impl PodCache {
         self.lister.at(slot)
     }
 
+    /// Has fetched from memory what is known of the pod at a slot, for who asks for it soon.
+    pub fn fetch(&self, slot: Slot) {
+        self.lister.fetch(slot);
+        self.positions.fetch(slot);
+    }
+
     /// The pods of one namespace or of all, in the order of their keys.
     pub fn list(&self, namespace: Option<&str>) -> Vec<&Arc<Pod>> {
         let pods = self.lister.list(namespace);
@@ -218,7 +224,9 @@ impl PodCache {
     /// or a sibling was first scaled down.
     pub fn first_to_delete(&self, set: &Uid, count: usize, clock: Clock) -> Option<Vec<Arc<Pod>>> {
         let first = self.deletion_orders.get(self.workloads.get(set)?)?.first(set, count, clock)?;
-        Some(first.into_iter().filter_map(|slot| self.lister.at(slot).cloned()).collect())
+        let pods = first.into_iter().filter_map(|slot| self.lister.at(slot));
+        // Nobody has looked at them for long, and all of each will be copied.
+        Some(pods.inspect(|pod| fetch(&***pod)).cloned().collect())
     }
 
     /// A set is there, and this is its controller.

@@ -77,6 +77,11 @@ impl Cache {
         index
     }
 
+    /// Has fetched from memory as what the pod at a slot is counted.
+    pub(crate) fn fetch(&self, slot: Slot) {
+        self.counted.fetch(slot);
+    }
+
     /// Nodes have other indexes than before.
     fn renumber(&mut self) {
         self.index_of = self.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();

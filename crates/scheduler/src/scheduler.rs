@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{Kind, Namespace, Node, Object, Pod, Service};
+use seatrial_api::{Kind, Namespace, Node, Object, Pod, Service, Slot};
 use seatrial_machinery::{Delivery, EventContext, Rng, SimTime};
 
 use crate::cache::{Cache, NodeChange};
@@ -54,6 +54,11 @@ impl Scheduler {
             waiting,
             rng,
         }
+    }
+
+    /// Has fetched from memory what is known of the pod at a slot, which changes soon.
+    pub fn fetch(&self, slot: Slot) {
+        self.cache.fetch(slot);
     }
 
     /// Hears of a change.

@@ -1,6 +1,7 @@
 //! The cluster: an API server, controllers, a scheduler and nodes on one virtual clock.
 
 mod actors;
+mod ahead;
 mod builder;
 mod cause_graph;
 mod client;

@@ -225,6 +225,7 @@ impl Cluster {
         }
         let Some((at, stimulus)) = self.queue.pop() else { return false };
         self.clock = self.clock.at(at);
+        self.fetch_ahead();
         let store = self.server.store();
         self.pace
             .count(at, || Kind::ALL.iter().filter(|kind| **kind != Kind::Event).map(|kind| store.count(*kind)).sum());

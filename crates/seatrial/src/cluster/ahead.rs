@@ -1,0 +1,29 @@
+//! What the next timers are about is fetched from memory before they come due.
+
+use seatrial_api::Kind;
+
+use super::Cluster;
+use super::actors::Stimulus;
+
+/// Behind so many others comes the timer for which tables are asked where its pod lies.
+const TABLES_AHEAD: usize = 3;
+
+/// And the one whose pod itself is fetched: by then the tables have answered.
+const PODS_AHEAD: usize = 1;
+
+impl Cluster {
+    /// Has fetched from memory what the timers behind the next one are about.
+    #[inline]
+    pub(super) fn fetch_ahead(&self) {
+        if let Some(Stimulus::Kubelet(event)) = self.queue.ahead(TABLES_AHEAD)
+            && let Some(slot) = self.kubelets.fetch(event)
+        {
+            self.server.store().fetch(Kind::Pod, slot);
+            self.informers.pods.fetch(slot);
+            self.scheduler.fetch(slot);
+        }
+        if let Some(Stimulus::Kubelet(event)) = self.queue.ahead(PODS_AHEAD) {
+            self.kubelets.fetch_pod(event);
+        }
+    }
+}
