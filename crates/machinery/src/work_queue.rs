@@ -19,6 +19,9 @@ use crate::small_map::SmallMap;
 /// How many keys the queue keeps room for when it is empty.
 const ROOM_KEPT: usize = 1024;
 
+/// How many keys are known at most that are through: nearly all of a burst are added once more before it is over.
+const THROUGH_MAX: usize = 1 << 15;
+
 /// Of so many objects it is kept where their keys lie, which takes a megabyte.
 const OBJECTS_KNOWN_MAX: usize = 1 << 16;
 
@@ -171,7 +174,8 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
         match self.find(hash, &key) {
             Some(place) => place,
             None => {
-                self.insert(Item { key, hash, dirty: false, processing: false, cause, object: ObjectId::default() })
+                let object = ObjectId::default();
+                self.insert(Item { key, hash, dirty: false, processing: false, cause, object })
             }
         }
     }
@@ -237,18 +241,19 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
         }
         self.live -= usize::from(was_processing);
         // Of few keys the same ones come again and again: they keep their items.
-        if self.items.len() > ROOM_KEPT {
+        if self.items.len() <= ROOM_KEPT {
+            return;
+        }
+        if self.live == 0 {
+            // A burst is over: its room would otherwise stay as long as the queue.
+            (self.items, self.free, self.by_key, self.by_object) = Default::default();
+            self.queue.shrink_to(ROOM_KEPT);
+        } else if self.items.len() - self.free.len() - self.live > THROUGH_MAX {
             self.forget_item(place);
         }
     }
 
     fn forget_item(&mut self, place: usize) {
-        if self.live == 0 {
-            // A burst is over: its room would otherwise stay as long as the queue.
-            (self.items, self.free, self.by_key, self.by_object) = Default::default();
-            self.queue.shrink_to(ROOM_KEPT);
-            return;
-        }
         let Some(item) = self.items[place].take() else { return };
         if let Ok(entry) = self.by_key.find_entry(item.hash, |other| *other == place) {
             entry.remove();
@@ -396,17 +401,40 @@ mod tests {
         assert_eq!((queue.items.len(), queue.by_key.len()), (3, 3));
         queue.add(7, 1);
         assert_eq!(queue.get(), Some((7, 1)));
-        for key in 10..10 + 5 * ROOM_KEPT as u64 {
+        for key in 10..10 + 3 * THROUGH_MAX as u64 {
             queue.add(key, key);
             assert_eq!(queue.get(), Some((key, key)));
             queue.done_with_last();
-            assert!(queue.items.len() <= ROOM_KEPT + 1);
+            assert!(queue.items.len() <= THROUGH_MAX + 2);
         }
         // What is being processed all the while is not forgotten.
         queue.add(7, 2);
         assert_eq!(queue.get(), None);
         queue.done(&7);
         assert_eq!(queue.get(), Some((7, 2)));
+    }
+
+    #[test]
+    fn keys_of_a_burst_are_known_until_it_is_over() {
+        let object = |n: usize| ObjectMeta {
+            slot: Slot::at(n),
+            uid: Uid::from_counter(0, n as u64 + 1),
+            ..ObjectMeta::default()
+        };
+        let (mut queue, count) = (WorkQueue::<usize>::default(), 4 * ROOM_KEPT);
+        (0..count).for_each(|n| queue.add_object(&object(n), 0, || n));
+        for n in 0..count {
+            assert_eq!(queue.get(), Some((n, 0)));
+            queue.done_with_last();
+            if n < count / 2 {
+                queue.add_object(&object(n), 0, || unreachable!("it was through only just"));
+                queue.add_object(&object(0), 0, || unreachable!("it is known still"));
+            }
+        }
+        let again: Vec<usize> = std::iter::from_fn(|| queue.get()).map(|(n, _)| n).collect();
+        assert_eq!(again, (0..count / 2).collect::<Vec<_>>());
+        again.iter().for_each(|n| queue.done(n));
+        assert_eq!((queue.get(), queue.items.len(), queue.by_key.len()), (None, 0, 0));
     }
 
     #[test]
