@@ -57,9 +57,8 @@ impl EventTemplates {
             && recent.fits(component, about)
         {
             let template = Arc::clone(&recent.template);
-            let arg =
-                if template.host_is_arg { about.host.text().clone() } else { outline.arg.unwrap_or_default().into() };
-            return (template, arg);
+            let arg = if template.host_is_arg { Some(about.host.text()) } else { outline.arg };
+            return (template, arg.cloned().unwrap_or_default());
         }
         self.of_one(component, about, text, (key, outline))
     }
@@ -93,7 +92,7 @@ impl EventTemplates {
         text: &EventText<'_>,
     ) -> (Arc<EventTemplate>, Str) {
         let own = self.pattern.take_apart(&text.message, &about.meta.name);
-        self.find(component, about, text, (own, false))
+        self.find(component, about, text, (own.cloned().unwrap_or_default(), false))
     }
 
     /// The same of one that stands for many: it says what the latest of them says.
@@ -106,7 +105,7 @@ impl EventTemplates {
     ) -> (Arc<EventTemplate>, Str) {
         self.pattern.take_apart(&Message::Text(AGGREGATE_MESSAGE_PREFIX), "");
         self.pattern.arg_at = u16::try_from(AGGREGATE_MESSAGE_PREFIX.len()).ok();
-        self.find(component, about, text, (latest, true))
+        self.find(component, about, text, (latest.into(), true))
     }
 
     /// The template with the pattern that was made last.
@@ -115,11 +114,11 @@ impl EventTemplates {
         component: &'static str,
         about: &ObjectRef<'_>,
         text: &EventText<'_>,
-        (own, aggregated): (&str, bool),
+        (own, aggregated): (Str, bool),
     ) -> (Arc<EventTemplate>, Str) {
         let host = about.host.text();
         let host_is_arg = self.pattern.arg_at.is_none() && !host.is_empty();
-        let arg = if host_is_arg { host.clone() } else { own.into() };
+        let arg = if host_is_arg { host.clone() } else { own };
         let host = if host_is_arg { "" } else { host.as_str() };
         let source = self.source(component, host, if aggregated { "" } else { component });
         let wanted = EventTemplate {
@@ -264,8 +263,9 @@ mod tests {
             let (host, field_path) = (phrase(host), phrase(field_path));
             ObjectRef { kind: Kind::Pod, meta, field_path, host }
         };
-        let pieces = [Piece::Text("on "), Piece::Arg("node-1"), Piece::Text(" is "), Piece::Name];
-        let more = [Piece::Text("on "), Piece::Arg("node-2"), Piece::Text(" is "), Piece::Name];
+        let nodes = ["node-1", "node-2"].map(Str::from);
+        let [pieces, more] =
+            [&nodes[0], &nodes[1]].map(|node| [Piece::Text("on "), Piece::Arg(node), Piece::Text(" is "), Piece::Name]);
         let (said, said_more) = (EventText::normal_pieces("Said", &pieces), EventText::normal_pieces("Said", &more));
         let plain = EventText::normal("Said", "plain");
         let mut templates = EventTemplates::default();

@@ -87,7 +87,7 @@ pub enum Piece<'a> {
     /// The name of the object that the event is about.
     Name,
     /// What is each event's own.
-    Arg(&'a str),
+    Arg(&'a Str),
     /// A number.
     Number(i32),
 }
@@ -143,7 +143,7 @@ pub(crate) struct Outline<'a> {
     /// Whether the name is left out.
     pub(crate) has_name: bool,
     /// What is each one's own.
-    pub(crate) arg: Option<&'a str>,
+    pub(crate) arg: Option<&'a Str>,
 }
 
 impl Outline<'_> {
@@ -193,7 +193,8 @@ fn write(pieces: &[Piece<'_>], name: &str, out: &mut String) {
     out.clear();
     for piece in pieces {
         match piece {
-            Piece::Text(text) | Piece::Arg(text) => out.push_str(text),
+            Piece::Text(text) => out.push_str(text),
+            Piece::Arg(text) => out.push_str(text),
             Piece::Name => out.push_str(name),
             Piece::Number(number) => with_decimal(*number, |text| out.push_str(text)),
         }
@@ -212,27 +213,28 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    /// Takes a text apart; returns its argument, which is empty where it has none.
-    pub(crate) fn take_apart<'a>(&mut self, message: &Message<'a>, name: &str) -> &'a str {
+    /// Takes a text apart; returns its argument, if it has one.
+    pub(crate) fn take_apart<'a>(&mut self, message: &Message<'a>, name: &str) -> Option<&'a Str> {
         self.text.clear();
         (self.name_at, self.arg_at) = (None, None);
         let pieces = match message {
             Message::Text(text) => {
                 self.take_text(text, name);
-                return "";
+                return None;
             }
             Message::Pieces(pieces) => *pieces,
         };
-        let mut arg = "";
+        let mut arg = None;
         for piece in pieces {
             // Two that stand side by side could not be told apart: the second is then part of the text.
             let here = u16::try_from(self.text.len()).ok();
             let is_free = here.is_some() && self.name_at != here && self.arg_at != here;
             match piece {
                 Piece::Name if is_free && self.name_at.is_none() => self.name_at = here,
-                Piece::Arg(text) if is_free && self.arg_at.is_none() => (self.arg_at, arg) = (here, text),
+                Piece::Arg(text) if is_free && self.arg_at.is_none() => (self.arg_at, arg) = (here, Some(*text)),
                 Piece::Name => self.text.push_str(name),
-                Piece::Text(text) | Piece::Arg(text) => self.text.push_str(text),
+                Piece::Text(text) => self.text.push_str(text),
+                Piece::Arg(text) => self.text.push_str(text),
                 Piece::Number(number) => with_decimal(*number, |text| self.text.push_str(text)),
             }
         }
@@ -282,11 +284,15 @@ pub fn with_decimal<T>(number: i32, with: impl FnOnce(&str) -> T) -> T {
 mod tests {
     use super::*;
 
+    static X: Str = Str::new_static("x");
+    static Y: Str = Str::new_static("y");
+    static PATH: Str = Str::new_static("/x");
+
     #[test]
     fn a_text_is_its_pieces() {
         for number in [0, 7, -1, 150_000, i32::MAX, i32::MIN] {
             let pieces =
-                [Piece::Text("from "), Piece::Number(number), Piece::Text(" of "), Piece::Name, Piece::Arg("/x")];
+                [Piece::Text("from "), Piece::Number(number), Piece::Text(" of "), Piece::Name, Piece::Arg(&PATH)];
             let mut room = "left from the last time".to_owned();
             assert_eq!(Message::Pieces(&pieces).render("web", &mut room), format!("from {number} of web/x"));
             assert_eq!(Message::Text("plain").render("web", &mut room), "plain");
@@ -297,15 +303,15 @@ mod tests {
     fn texts_with_the_same_outline_differ_in_name_and_argument() {
         use Piece::{Arg, Name, Number, Text};
         let outline = |pieces: &[Piece<'static>]| outline_of(pieces);
-        let web = outline(&[Text("a "), Name, Text(" b "), Arg("x")]).expect("a text of its own");
-        assert_eq!((web.has_name, web.arg), (true, Some("x")));
-        assert_eq!(outline(&[Text("a "), Name, Text(" b "), Arg("y")]).map(|other| other.hash), Some(web.hash));
+        let web = outline(&[Text("a "), Name, Text(" b "), Arg(&X)]).expect("a text of its own");
+        assert_eq!((web.has_name, web.arg), (true, Some(&X)));
+        assert_eq!(outline(&[Text("a "), Name, Text(" b "), Arg(&Y)]).map(|other| other.hash), Some(web.hash));
         let others: [&[Piece<'static>]; 8] = [
-            &[Text("a "), Arg("x"), Text(" b "), Name],
+            &[Text("a "), Arg(&X), Text(" b "), Name],
             &[Text("a "), Name, Text(" b ")],
-            &[Text("a "), Text(" b "), Arg("x")],
-            &[Text("a "), Name, Text(" c "), Arg("x")],
-            &[Text("a "), Name, Text(" b "), Arg("x"), Text(".")],
+            &[Text("a "), Text(" b "), Arg(&X)],
+            &[Text("a "), Name, Text(" c "), Arg(&X)],
+            &[Text("a "), Name, Text(" b "), Arg(&X), Text(".")],
             &[Text("a "), Name, Text(" b "), Number(1)],
             &[Text("a "), Name, Text(" b "), Number(2)],
             &[],
@@ -316,7 +322,7 @@ mod tests {
         hashes.dedup();
         assert_eq!(hashes.len(), others.len() + 1);
         // Where one is part of what the text says.
-        for pieces in [[Name, Arg("x")], [Arg("x"), Name], [Name, Name], [Arg("x"), Arg("y")]] {
+        for pieces in [[Name, Arg(&X)], [Arg(&X), Name], [Name, Name], [Arg(&X), Arg(&Y)]] {
             assert_eq!(outline(&pieces), None, "{pieces:?}");
             assert_eq!(outline(&[pieces[0], Text(""), pieces[1]]), None, "{pieces:?}");
         }
@@ -328,7 +334,8 @@ mod tests {
     #[test]
     fn texts_about_one_object_have_the_same_number_where_they_read_the_same() {
         let said = |direction, set, count| {
-            let pieces = [Piece::Text("Scaled "), Piece::Text(direction), Piece::Arg(set), Piece::Number(count)];
+            let set = Str::from(set);
+            let pieces = [Piece::Text("Scaled "), Piece::Text(direction), Piece::Arg(&set), Piece::Number(count)];
             let outline = outline_of(&pieces).expect("it has one argument");
             (outline.message_id(), Message::Pieces(&pieces).render("web", &mut String::new()).to_owned())
         };
@@ -352,16 +359,16 @@ mod tests {
             (Message::Text("a web b web"), "a  b web", Some(2), None, ""),
             (Message::Text("web"), "", Some(0), None, ""),
             (Message::Text(""), "", None, None, ""),
-            (Message::Pieces(&[Text("a "), Name, Text(" b "), Arg("x")]), "a  b ", Some(2), Some(5), "x"),
-            (Message::Pieces(&[Arg("x"), Text("a"), Name]), "a", Some(1), Some(0), "x"),
-            (Message::Pieces(&[Name, Arg("x"), Text("a")]), "xa", Some(0), None, ""),
-            (Message::Pieces(&[Arg("x"), Name]), "web", None, Some(0), "x"),
-            (Message::Pieces(&[Arg("x"), Text("-"), Arg("y"), Name]), "-y", Some(2), Some(0), "x"),
+            (Message::Pieces(&[Text("a "), Name, Text(" b "), Arg(&X)]), "a  b ", Some(2), Some(5), "x"),
+            (Message::Pieces(&[Arg(&X), Text("a"), Name]), "a", Some(1), Some(0), "x"),
+            (Message::Pieces(&[Name, Arg(&X), Text("a")]), "xa", Some(0), None, ""),
+            (Message::Pieces(&[Arg(&X), Name]), "web", None, Some(0), "x"),
+            (Message::Pieces(&[Arg(&X), Text("-"), Arg(&Y), Name]), "-y", Some(2), Some(0), "x"),
             (Message::Pieces(&[Number(3), Name, Number(-4)]), "3-4", Some(1), None, ""),
         ];
         let mut pattern = Pattern::default();
         for (message, text, name_at, arg_at, arg) in rows {
-            assert_eq!(pattern.take_apart(&message, "web"), arg, "{message:?}");
+            assert_eq!(pattern.take_apart(&message, "web").map_or("", Str::as_str), arg, "{message:?}");
             assert_eq!((pattern.text.as_str(), pattern.name_at, pattern.arg_at), (text, name_at, arg_at));
         }
     }

@@ -240,7 +240,7 @@ mod tests {
         let meta = ObjectMeta { name: "web".into(), namespace: "default".into(), ..ObjectMeta::default() };
         let about = ObjectRef::new(Kind::ReplicaSet, &meta);
         for n in 1..=12 {
-            let name = format!("web-{n}");
+            let name = Str::from(format!("web-{n}"));
             let pieces = [crate::Piece::Text("Created pod: "), crate::Piece::Arg(&name)];
             let text = EventText::normal_pieces("SuccessfulCreate", &pieces);
             recorder.event(&mut server, Clock::starting_at(start), "replicaset-controller", &about, &text);

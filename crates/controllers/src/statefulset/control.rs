@@ -145,7 +145,7 @@ impl StatefulSetController {
     ) -> Result<Next, ApiError> {
         let (set, claims) = (update.set, &*update.claims);
         self.visited += 1;
-        let Some(pod) = pods.get(ordinal).map(Arc::clone) else { return self.fill(cx, update, ordinal) };
+        let Some(pod) = pods.get(ordinal).map(Arc::clone) else { return self.fill(cx, update, pods, ordinal) };
         if pod.status.phase.is_terminal() {
             if !pod.meta.is_deleting() {
                 delete_stateful_pod(cx, set, &pod)?;
@@ -155,6 +155,7 @@ impl StatefulSetController {
             return Ok(Next::Stop);
         }
         let is_checked = pods.is_checked(ordinal);
+        debug_assert!(!is_checked || (identity_matches(set, &pod) && storage_matches(set, claims, &pod)));
         // Nothing is written in between, so claims that nobody owns and nobody is to own need no second look.
         let mut claims_match = false;
         if pod.status.phase == PodPhase::Pending && !is_checked {
@@ -177,7 +178,13 @@ impl StatefulSetController {
     }
 
     /// Makes the pod of an empty place.
-    fn fill(&mut self, cx: &mut SyncContext<'_>, update: &Update<'_>, ordinal: i32) -> Result<Next, ApiError> {
+    fn fill(
+        &mut self,
+        cx: &mut SyncContext<'_>,
+        update: &Update<'_>,
+        pods: &mut SetPods,
+        ordinal: i32,
+    ) -> Result<Next, ApiError> {
         let revision = update.revision_for(ordinal);
         let shared = self.revisions.parts_of(revision, update.set);
         let prototype = self.prototypes.get(&shared.template, &**update.set);
@@ -185,7 +192,9 @@ impl StatefulSetController {
         if pod_claim_is_stale(cx, update.set, &update.claims, &pod.meta.name) {
             return Ok(Next::Stop);
         }
-        create_stateful_pod(cx, update.set, &update.claims, pod)?;
+        if create_stateful_pod(cx, update.set, &update.claims, pod)? {
+            pods.set_made(ordinal);
+        }
         Ok(if update.monotonic { Next::Stop } else { Next::GoOn })
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn storage_matches(set: &StatefulSet, claims: &Claims, pod: &Pod) -> 
     })
 }
 
-/// Creates a pod and its claims. Mirrors `CreateStatefulPod`.
+/// Creates a pod and its claims. Returns whether nobody owns those and nobody is to. Mirrors `CreateStatefulPod`.
 ///
 /// # Errors
 /// What the API server answered, or that a claim is on its way out.
@@ -105,7 +105,7 @@ pub(super) fn create_stateful_pod(
     set: &StatefulSet,
     claims: &Claims,
     pod: Pod,
-) -> Result<(), ApiError> {
+) -> Result<bool, ApiError> {
     let name = pod.meta.name.clone();
     let is_plain = create_persistent_volume_claims(cx, set, claims, &name)
         .inspect_err(|error| record_pod_event(cx, set, CREATE, &name, Some(error)))?;
@@ -121,7 +121,7 @@ pub(super) fn create_stateful_pod(
                 false => update_pod_claim_for_retention_policy(cx, set, claims, &made),
             };
             record_pod_event(cx, set, CREATE, &name, updated.as_ref().err());
-            updated
+            updated.map(|()| is_plain)
         }
     }
 }
@@ -195,7 +195,7 @@ pub(super) fn delete_stateful_pod(cx: &mut SyncContext<'_>, set: &StatefulSet, p
 }
 
 /// Mirrors `recordPodEvent`.
-fn record_pod_event(cx: &mut SyncContext<'_>, set: &StatefulSet, done: &Done, pod: &str, error: Option<&ApiError>) {
+fn record_pod_event(cx: &mut SyncContext<'_>, set: &StatefulSet, done: &Done, pod: &Str, error: Option<&ApiError>) {
     let (about, set_name) = (ObjectRef::of(set), &set.meta.name);
     match error {
         None => {

@@ -98,6 +98,8 @@ pub(super) struct SetPods {
     /// Those of them at which no more happened than that the pod's status was written: it is what it should be, and so are
     /// its claims.
     checked: NumberSet,
+    /// Places whose pods were only just made as they should be, with their claims, and not heard of yet.
+    made: NumberSet,
     /// Places whose pods may not be available, or are not there.
     unavailable: NumberSet,
     /// Places whose pods are not of the update revision.
@@ -126,6 +128,7 @@ impl SetPods {
             end: -1,
             due: NumberSet::default(),
             checked: NumberSet::default(),
+            made: NumberSet::default(),
             unavailable: NumberSet::default(),
             outdated: NumberSet::default(),
             condemned: BTreeSet::new(),
@@ -177,13 +180,18 @@ impl SetPods {
             return;
         }
         self.take(ordinal);
-        if self.selector.matches(&pod.meta.labels) {
+        let is_selected = self.selector.matches(&pod.meta.labels);
+        if is_selected {
             self.tally.count(pod, 1);
             self.insert(ordinal, Arc::clone(pod));
         } else {
             self.unmatched.insert(ordinal, Arc::clone(pod));
         }
         self.note(ordinal);
+        // What is heard first of a place is what was made there.
+        if let Some(place) = place.filter(|place| self.made.remove(*place) && is_selected) {
+            self.checked.insert(place);
+        }
     }
 
     fn insert(&mut self, ordinal: i32, pod: Arc<Pod>) {
@@ -248,6 +256,13 @@ impl SetPods {
         }
     }
 
+    /// A pod was made at a place as it should be, and its claims are what they should be.
+    pub(super) fn set_made(&mut self, ordinal: i32) {
+        if let Some(place) = self.place_of(ordinal) {
+            self.made.insert(place);
+        }
+    }
+
     /// The pod at a place is available.
     pub(super) fn set_available(&mut self, ordinal: i32) {
         if let Some(place) = self.place_of(ordinal) {
@@ -290,7 +305,7 @@ impl SetPods {
         }
         self.made_for = Some((set.meta.generation, update.clone()));
         self.move_range(start_ordinal(set), end_ordinal(set));
-        for places in [&mut self.due, &mut self.checked, &mut self.unavailable, &mut self.outdated] {
+        for places in [&mut self.due, &mut self.checked, &mut self.made, &mut self.unavailable, &mut self.outdated] {
             places.clear();
         }
         self.condemned.clear();

@@ -161,6 +161,41 @@ fn of_a_place_that_is_as_it_should_be_only_the_status_is_looked_at() {
 }
 
 #[test]
+fn of_a_pod_that_was_only_just_made_only_the_status_is_looked_at() {
+    let (owner, revision) = (set(3, 1), "db-1".into());
+    let mut rng = Rng::from_seed(5);
+    let made = |rng: &mut Rng, labels: [(&str, &str); 2]| {
+        let mut pod = Pod::clone(&pod(rng, 1));
+        pod.meta.labels = labels.into_iter().collect();
+        Arc::new(pod)
+    };
+    let selected = [("app", "db"), ("controller-revision-hash", "db-1")];
+    // What happens before the pod is heard of, as what it comes, and whether it is known to be as it should be.
+    type Row = (&'static str, fn(&mut SetPods), [(&'static str, &'static str); 2], bool);
+    let rows: [Row; 4] = [
+        ("nothing", |_| {}, selected, true),
+        ("the set changes", |kept| kept.prepare(&set(2, 2), &"db-1".into()), selected, false),
+        ("the revision changes", |kept| kept.prepare(&set(3, 1), &"db-2".into()), selected, false),
+        ("it is not selected", |_| {}, [("app", "other"), ("controller-revision-hash", "db-1")], false),
+    ];
+    for (what, before, labels, is_checked) in rows {
+        let mut kept = SetPods::new(&owner, std::iter::empty());
+        kept.prepare(&owner, &revision);
+        kept.set_made(1);
+        before(&mut kept);
+        let pod = made(&mut rng, labels);
+        kept.put(&pod);
+        assert!(due(&kept).contains(&1) && kept.is_checked(1) == is_checked, "{what}");
+        // A claim of it goes, or it comes anew.
+        kept.note(1);
+        assert!(due(&kept).contains(&1) && !kept.is_checked(1), "{what}");
+        kept.remove(&pod);
+        kept.put(&made(&mut rng, selected));
+        assert!(!kept.is_checked(1), "{what}");
+    }
+}
+
+#[test]
 fn a_status_that_no_sync_asks_for_leaves_a_set_at_rest() {
     let revision: Arc<ControllerRevision> = Arc::new(typed(json!({"metadata": {"name": "db-1"}, "revision": 1})));
     let with = |policy: &str, min_ready_seconds: i32| {
