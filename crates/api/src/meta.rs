@@ -209,6 +209,12 @@ impl ObjectMeta {
         self.owner_references.iter().find(|r| r.controller == Some(true))
     }
 
+    /// Whether this is the metadata of the object with a name in a namespace. A name that is shared costs no comparison.
+    #[inline]
+    pub fn is_at(&self, namespace: &str, name: &Str) -> bool {
+        self.name == *name && self.namespace == *namespace
+    }
+
     /// Whether this is the metadata of an object of the same name in the same namespace.
     #[inline]
     pub fn is_named_as(&self, other: &Self) -> bool {

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{BriefEvent, Event, Kind, NewEvent, Object, ObjectKey, ObjectMap, ObjectMeta, Resource, Slot};
+use seatrial_api::{
+    BriefEvent, Event, Kind, NewEvent, Object, ObjectKey, ObjectMap, ObjectMeta, Resource, Slot, SlotHint, Str,
+};
 
 use crate::event_table::EventTable;
 use crate::watch_log::{Change, ChangeType, WatchLog};
@@ -57,6 +59,12 @@ impl Store {
         self.lookup(R::KIND, namespace, name).and_then(R::unwrap)
     }
 
+    /// The same of an object that may lie at a slot.
+    pub fn hinted_as<R: Resource>(&self, SlotHint(slot): SlotHint, namespace: &str, name: &Str) -> Option<&Arc<R>> {
+        let there = self.at::<R>(slot).filter(|object| object.meta().is_at(namespace, name));
+        there.or_else(|| self.get_as(namespace, name))
+    }
+
     /// The object at a slot.
     #[inline]
     pub(crate) fn at<R: Resource>(&self, slot: Slot) -> Option<&Arc<R>> {
@@ -73,7 +81,13 @@ impl Store {
     pub(crate) fn stored<R: Resource>(&self, meta: &ObjectMeta) -> Option<&Arc<R>> {
         if R::KIND != Kind::Event {
             let there = self.tables[R::KIND as usize].at(meta.slot).and_then(R::unwrap);
-            if let Some(object) = there.filter(|object| object.meta().is_named_as(meta)) {
+            // Nobody gives an object that he read another name, so that its uid says as much.
+            let is_it = |object: &&Arc<R>| match meta.uid.is_nil() {
+                true => object.meta().is_named_as(meta),
+                false => object.meta().uid == meta.uid,
+            };
+            if let Some(object) = there.filter(is_it) {
+                debug_assert!(object.meta().is_named_as(meta), "{} is not {}", meta.name, object.meta().name);
                 return Some(object);
             }
         }

@@ -6,6 +6,7 @@
 //! Differs: attaching takes no time and leaves no VolumeAttachment, and nodes do not tell of it in their status.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1 as corev1;
@@ -144,7 +145,7 @@ impl PodWorker {
 
     /// Attaches and mounts the pod's volumes, as far as that can be done. Mirrors `WaitForAttachAndMount`.
     fn mount_volumes(&mut self, turn: &mut Turn<'_, '_>) -> Mounts {
-        let plan = std::sync::Arc::clone(&self.plan);
+        let plan = Arc::clone(&self.plan);
         let mut troubles: Vec<(Str, Trouble)> = Vec::new();
         for volume in plan.mounted_volumes() {
             if let Some(trouble) = self.trouble_with(turn, volume) {
@@ -203,7 +204,8 @@ impl PodWorker {
         let namespace = &self.pod.meta.namespace;
         let unprocessed =
             |why: String| Some(Trouble::Unprocessed(format!("error processing PVC {namespace}/{name}: {why}")));
-        let Ok(claim) = turn.client.get_live::<PersistentVolumeClaim>(namespace, name) else {
+        let store = turn.client.server().store();
+        let Some(claim) = store.get_as::<PersistentVolumeClaim>(namespace, name).map(Arc::clone) else {
             return unprocessed(format!(
                 "failed to fetch PVC from API server: persistentvolumeclaims {name:?} not found"
             ));
@@ -215,7 +217,8 @@ impl PodWorker {
         if claim_phase(&claim) != "Bound" || bound_to.is_empty() {
             return unprocessed("PVC is not bound".to_owned());
         }
-        let Ok(volume) = turn.client.get_live::<PersistentVolume>("", bound_to) else {
+        let volume = store.hinted_as::<PersistentVolume>(claim.body.volume_slot, "", bound_to).map(Arc::clone);
+        let Some(volume) = volume else {
             return unprocessed(format!(
                 "failed to fetch PV {bound_to:?} from API server: persistentvolumes {bound_to:?} not found"
             ));

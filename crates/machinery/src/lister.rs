@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use seatrial_api::{NamespacedName, ObjectMap, ObjectMeta, OwnerReferences, Resource, Slot, Str, Uid};
+use seatrial_api::{NamespacedName, ObjectMap, ObjectMeta, OwnerReferences, Resource, Slot, SlotHint, Str, Uid};
 
 use crate::controller::SyncContext;
 use crate::informers::Delivery;
@@ -72,6 +72,12 @@ impl<R: Resource> Lister<R> {
     /// One object.
     pub fn get(&self, namespace: &str, name: &str) -> Option<&Arc<R>> {
         self.objects.get(namespace, name)
+    }
+
+    /// One object, and where it may lie.
+    pub fn hinted(&self, SlotHint(slot): SlotHint, namespace: &str, name: &Str) -> Option<&Arc<R>> {
+        let there = self.objects.at(slot).filter(|object| object.meta().is_at(namespace, name));
+        there.or_else(|| self.get(namespace, name))
     }
 
     /// One object of a kind of which the same few are asked for by name again and again.

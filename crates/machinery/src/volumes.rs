@@ -5,7 +5,7 @@
 mod index;
 mod pods_by_claim;
 
-use seatrial_api::{ClaimRef, NamespacedName, PersistentVolume, PersistentVolumeClaim, RareStr, Str, Uid};
+use seatrial_api::{ClaimRef, NamespacedName, PersistentVolume, PersistentVolumeClaim, RareStr, SlotHint, Str, Uid};
 
 pub use index::VolumeIndex;
 pub use pods_by_claim::PodsByClaim;
@@ -88,6 +88,7 @@ pub fn reference_to(claim: &PersistentVolumeClaim) -> ClaimRef {
         kind: Str::new_static("PersistentVolumeClaim"),
         api_version: Str::new_static("v1"),
         field_path: RareStr::default(),
+        slot: SlotHint(claim.meta.slot),
     }
 }
 

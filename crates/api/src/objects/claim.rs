@@ -6,7 +6,7 @@ use crate::objects::plain::Plain;
 use crate::objects::shared::Shared;
 use crate::objects::volume::{AccessModes, storage_in};
 use crate::quantity::Quantity;
-use crate::{ApiError, ObjectMeta, Str};
+use crate::{ApiError, ObjectMeta, SlotHint, Str};
 
 /// What a claim holds beside its metadata. Mirrors `v1.PersistentVolumeClaim`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +15,8 @@ pub struct ClaimBody {
     pub spec: Shared<ClaimSpec>,
     /// The volume, or empty. Mirrors `spec.volumeName`.
     pub volume_name: Str,
+    /// Where the volume lay that was named.
+    pub volume_slot: SlotHint,
     /// What became of it.
     pub status: Shared<ClaimStatus>,
 }
@@ -129,12 +131,13 @@ impl Plain<ClaimBody> {
         let mut spec = claim.spec.unwrap_or_default();
         let volume_name = spec.volume_name.take().unwrap_or_default().into();
         let (spec, status) = (ClaimSpec::new(spec).into(), ClaimStatus::new(claim.status.unwrap_or_default()).into());
-        Ok(Self { meta: ObjectMeta::from_api(claim.metadata)?, body: ClaimBody { spec, volume_name, status } })
+        let body = ClaimBody { spec, volume_name, volume_slot: SlotHint::default(), status };
+        Ok(Self { meta: ObjectMeta::from_api(claim.metadata)?, body })
     }
 
     /// The claim as k8s-openapi holds it.
     pub fn to_api(&self) -> corev1::PersistentVolumeClaim {
-        let ClaimBody { spec, volume_name, status } = &self.body;
+        let ClaimBody { spec, volume_name, volume_slot: _, status } = &self.body;
         let volume_name = (!volume_name.is_empty()).then(|| volume_name.to_string());
         let spec = corev1::PersistentVolumeClaimSpec { volume_name, ..spec.api.clone() };
         corev1::PersistentVolumeClaim {

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use crate::objects::plain::Plain;
 use crate::objects::shared::Shared;
 use crate::quantity::Quantity;
-use crate::{ApiError, ObjectMeta, RareStr, Str, Time, Uid};
+use crate::{ApiError, ObjectMeta, RareStr, SlotHint, Str, Time, Uid};
 
 /// Access modes as a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,6 +134,8 @@ pub struct ClaimRef {
     pub api_version: Str,
     /// Always empty, but for users who write one.
     pub field_path: RareStr,
+    /// Where the claim lay that was named.
+    pub slot: SlotHint,
 }
 
 impl ClaimRef {
@@ -148,6 +150,7 @@ impl ClaimRef {
             kind: text(r.kind),
             api_version: text(r.api_version),
             field_path: r.field_path.unwrap_or_default().into(),
+            slot: SlotHint::default(),
         }
     }
 

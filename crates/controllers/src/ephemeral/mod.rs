@@ -92,7 +92,6 @@ fn handle_volume(
     };
     let volume_name = template.spec.volume_name.as_deref().unwrap_or_default().into();
     let spec = ClaimSpec::new(template.spec).into();
-    let claim: PersistentVolumeClaim =
-        Plain { meta, body: ClaimBody { spec, volume_name, status: Default::default() } };
+    let claim: PersistentVolumeClaim = Plain { meta, body: ClaimBody { spec, volume_name, ..ClaimBody::default() } };
     cx.client.create(claim).map(drop).map_err(|error| format!("create PVC {name}: {error}"))
 }

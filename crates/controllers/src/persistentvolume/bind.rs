@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, ClaimRef, PersistentVolume, PersistentVolumeClaim, Uid};
+use seatrial_api::{ApiError, ClaimRef, PersistentVolume, PersistentVolumeClaim, SlotHint, Uid};
 use seatrial_machinery::SyncContext;
 use seatrial_machinery::volumes::{ANN_BIND_COMPLETED, ANN_BOUND_BY_CONTROLLER, bind_volume_to_claim, volume_name};
 
@@ -46,6 +46,7 @@ fn bind_claim_to_volume(
     let mut bound = claim.clone();
     bound.meta.annotations = made.bound_annotations(&claim.meta.annotations, names_volume);
     bound.body.volume_name.clone_from(&volume.meta.name);
+    bound.body.volume_slot = SlotHint(volume.meta.slot);
     Some(bound)
 }
 

@@ -64,7 +64,7 @@ impl PersistentVolumeController {
             return lost(cx, made, claim, ("ClaimLost", LOST_REFERENCE));
         }
         let informers = cx.informers;
-        match informers.persistent_volumes.get("", name) {
+        match informers.persistent_volumes.hinted(claim.body.volume_slot, "", name) {
             None => lost(cx, made, claim, ("ClaimLost", LOST_VOLUME)),
             Some(volume) if claim_ref(volume).is_none_or(|named| named.uid == claim.meta.uid) => {
                 bind(cx, made, volume, claim)
@@ -79,9 +79,9 @@ impl PersistentVolumeController {
         cx: &mut SyncContext<'_>,
         claim: &Arc<PersistentVolumeClaim>,
     ) -> Result<(), ApiError> {
-        let (name, made) = (volume_name(claim).as_str(), &mut self.made);
+        let (name, made) = (volume_name(claim), &mut self.made);
         let (about, informers) = (ObjectRef::of(&**claim), cx.informers);
-        let Some(volume) = informers.persistent_volumes.get("", name) else {
+        let Some(volume) = informers.persistent_volumes.hinted(claim.body.volume_slot, "", name) else {
             return update_claim_status(cx, made, claim, CLAIM_PENDING, None).map(drop);
         };
         if claim_ref(volume).is_none() {

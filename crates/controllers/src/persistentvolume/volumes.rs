@@ -27,9 +27,11 @@ impl PersistentVolumeController {
             return update_volume_phase(cx, volume, VOLUME_AVAILABLE, "").map(drop);
         };
         let informers = cx.informers;
-        let claim = informers.persistent_volume_claims.get(&named_claim.namespace, &named_claim.name);
+        let claims = &informers.persistent_volume_claims;
         // A claim of the name that is another one is as good as none.
-        let Some(claim) = claim.filter(|claim| claim.meta.uid == *uid) else {
+        let is_it = |claim: &&Arc<PersistentVolumeClaim>| claim.meta.uid == *uid;
+        let by_name = || claims.get(&named_claim.namespace, &named_claim.name).filter(is_it);
+        let Some(claim) = claims.at(named_claim.slot.0).filter(is_it).or_else(by_name) else {
             return release(cx, volume);
         };
         let named = volume_name(claim);

@@ -37,7 +37,7 @@ impl VolumeProvisioner {
         claim: &Arc<PersistentVolumeClaim>,
     ) -> Result<(), ApiError> {
         let key = claim.namespaced_name();
-        let volume = cx.informers.persistent_volumes.get("", volume_name(claim)).cloned();
+        let volume = cx.informers.persistent_volumes.hinted(claim.body.volume_slot, "", volume_name(claim)).cloned();
         let volume = volume.filter(|volume| is_volume_bound_to_claim(volume, claim) && Self::wants_more(claim));
         let Some((volume, wanted)) = volume.zip(claim.body.spec.requested_storage()) else {
             self.forget(claim);

@@ -81,7 +81,7 @@ impl ClaimTemplate {
             ..ObjectMeta::default()
         };
         let (spec, volume_name, status) = (self.spec.clone(), self.volume_name.clone(), self.status.clone());
-        Plain { meta, body: ClaimBody { spec, volume_name, status } }
+        Plain { meta, body: ClaimBody { spec, volume_name, status, volume_slot: Default::default() } }
     }
 }
 
