@@ -18,7 +18,7 @@ pub struct PodSpec {
     api: corev1::PodSpec,
     requests: PodRequests,
     qos_class: QosClass,
-    has_claims: bool,
+    claim_count: u32,
     has_own_claims: bool,
     hostname: PodHostname,
 }
@@ -42,9 +42,9 @@ impl PodSpec {
         let requests = PodRequests::of(&api);
         let qos_class = QosClass::of(&api);
         let is_claim = |v: &corev1::Volume| v.persistent_volume_claim.is_some() || v.ephemeral.is_some();
-        let has_claims = api.volumes.iter().flatten().any(is_claim);
+        let claim_count = api.volumes.iter().flatten().filter(|v| is_claim(v)).count() as u32;
         let has_own_claims = api.volumes.iter().flatten().any(|v| v.ephemeral.is_some());
-        Self { api, requests, qos_class, has_claims, has_own_claims, hostname: PodHostname::Spec }
+        Self { api, requests, qos_class, claim_count, has_own_claims, hostname: PodHostname::Spec }
     }
 
     /// The same spec, for pods whose hostname is written elsewhere.
@@ -97,7 +97,13 @@ impl PodSpec {
     /// Whether any volume is a claim.
     #[inline]
     pub fn has_claims(&self) -> bool {
-        self.has_claims
+        self.claim_count > 0
+    }
+
+    /// Whether just one volume is a claim.
+    #[inline]
+    pub fn has_one_claim(&self) -> bool {
+        self.claim_count == 1
     }
 
     /// Whether any volume is a claim that is made for the pod and goes with it.

@@ -18,6 +18,7 @@ mod node_log;
 mod plugin;
 mod plugins;
 mod pod_index;
+mod pod_table;
 mod preemption;
 mod queue;
 mod relations;

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
 use seatrial_api::{Pod, Slot, Uid};
 use seatrial_machinery::SimTime;
 
 use crate::lineup::{Lineup, Place};
 use crate::plugin::PluginSet;
+use crate::pod_table::PodTable;
 use crate::terms::PodTerms;
 
 const BACKOFF_INITIAL: Duration = Duration::from_secs(1);
@@ -24,8 +24,6 @@ const BACKOFF_WINDOW_NANOS: u64 = 1_000_000_000;
 const UNSCHEDULABLE_MAX: Duration = Duration::from_secs(300);
 /// How often those are looked for.
 const FLUSH_PERIOD_NANOS: u64 = 30_000_000_000;
-/// How many pods the queue keeps room for when it is empty.
-const ROOM_KEPT: usize = 1024;
 /// How many waits that are over are left where they are, whatever the number of the others.
 const OVER_KEPT: usize = 64;
 
@@ -34,6 +32,8 @@ const OVER_KEPT: usize = 64;
 pub(crate) struct Popped {
     pub(crate) slot: Slot,
     pub(crate) uid: Uid,
+    /// Where its claim lay when it was tried before.
+    pub(crate) claim: Slot,
 }
 
 /// Where a pod waits.
@@ -52,6 +52,7 @@ enum Part {
 pub(crate) struct QueuedPod {
     uid: Uid,
     slot: Slot,
+    claim: Slot,
     priority: i32,
     /// Counts the pods that came.
     seq: u64,
@@ -74,6 +75,26 @@ pub(crate) struct QueuedPod {
 }
 
 impl QueuedPod {
+    fn new(pod: &Pod, seq: u64, now: SimTime) -> Self {
+        Self {
+            uid: pod.meta.uid.clone(),
+            slot: pod.meta.slot,
+            claim: Slot::NONE,
+            priority: pod.spec.priority(),
+            seq,
+            since: now,
+            part: Part::Active,
+            rejectors: PluginSet::EMPTY,
+            group: PluginSet::EMPTY,
+            wait_number: 0,
+            unschedulable_count: 0,
+            consecutive_error_count: 0,
+            backoff_until: SimTime::ZERO,
+            pod: None,
+            terms: None,
+        }
+    }
+
     fn place(&self) -> Place {
         (Reverse(self.priority), self.since, self.seq, self.slot)
     }
@@ -86,6 +107,12 @@ impl QueuedPod {
     /// Whether its wait with a number is not over.
     fn waits_as(&self, number: u64) -> bool {
         self.part == Part::Unschedulable && self.wait_number == number
+    }
+
+    /// The pod's slot.
+    #[cfg(test)]
+    pub(crate) fn slot(&self) -> Slot {
+        self.slot
     }
 
     /// The pod's priority.
@@ -134,8 +161,8 @@ struct Waiters {
 
 impl Waiters {
     /// The pods, in no order.
-    fn pods<'a>(&'a self, all: &'a FxHashMap<Slot, QueuedPod>) -> impl Iterator<Item = &'a QueuedPod> {
-        self.waits.iter().filter_map(|(number, slot)| all.get(slot).filter(|pod| pod.waits_as(*number)))
+    fn pods<'a>(&'a self, all: &'a PodTable) -> impl Iterator<Item = &'a QueuedPod> {
+        self.waits.iter().filter_map(|(number, slot)| all.get(*slot).filter(|pod| pod.waits_as(*number)))
     }
 
     /// A wait begins.
@@ -145,13 +172,13 @@ impl Waiters {
     }
 
     /// A wait is over, as its pod says. Those that are over are never more than the others and a few.
-    fn end(&mut self, all: &FxHashMap<Slot, QueuedPod>) {
+    fn end(&mut self, all: &PodTable) {
         self.count -= 1;
         if self.count == 0 {
             self.waits.clear();
             self.waits.shrink_to(OVER_KEPT);
         } else if self.waits.len() > 2 * self.count + OVER_KEPT {
-            self.waits.retain(|(number, slot)| all.get(slot).is_some_and(|pod| pod.waits_as(*number)));
+            self.waits.retain(|(number, slot)| all.get(*slot).is_some_and(|pod| pod.waits_as(*number)));
         }
     }
 }
@@ -198,7 +225,7 @@ impl Lines {
 /// The queue.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    pods: FxHashMap<Slot, QueuedPod>,
+    pods: PodTable,
     lines: Lines,
     /// By who refused them, so that a change that some plugins do not care about looks at none of theirs.
     unschedulable: BTreeMap<PluginSet, Waiters>,
@@ -222,16 +249,16 @@ pub struct Timer {
 
 impl Queue {
     fn get(&self, pod: &Pod) -> Option<&QueuedPod> {
-        self.pods.get(&pod.meta.slot).filter(|queued| queued.uid == pod.meta.uid)
+        self.pods.get(pod.meta.slot).filter(|queued| queued.uid == pod.meta.uid)
     }
 
     fn get_mut(&mut self, pod: &Pod) -> Option<&mut QueuedPod> {
-        self.pods.get_mut(&pod.meta.slot).filter(|queued| queued.uid == pod.meta.uid)
+        self.pods.get_mut(pod.meta.slot).filter(|queued| queued.uid == pod.meta.uid)
     }
 
     /// A new pod.
     pub(crate) fn add(&mut self, pod: &Pod, now: SimTime) {
-        let known = self.pods.get(&pod.meta.slot).map(|queued| queued.uid.clone());
+        let known = self.pods.get(pod.meta.slot).map(|queued| queued.uid.clone());
         match known {
             Some(uid) if uid == pod.meta.uid => return,
             // Of a pod that was there before nobody has heard the end.
@@ -242,22 +269,7 @@ impl Queue {
             self.gated.remove(&pod.meta.uid);
         }
         self.next_seq += 1;
-        let queued = QueuedPod {
-            uid: pod.meta.uid.clone(),
-            slot: pod.meta.slot,
-            priority: pod.spec.priority(),
-            seq: self.next_seq,
-            since: now,
-            part: Part::Active,
-            rejectors: PluginSet::EMPTY,
-            group: PluginSet::EMPTY,
-            wait_number: 0,
-            unschedulable_count: 0,
-            consecutive_error_count: 0,
-            backoff_until: SimTime::ZERO,
-            pod: None,
-            terms: None,
-        };
+        let queued = QueuedPod::new(pod, self.next_seq, now);
         self.lines.active.insert(queued.place());
         self.pods.insert(pod.meta.slot, queued);
     }
@@ -273,10 +285,10 @@ impl Queue {
         if !self.gated.is_empty() {
             self.gated.remove(uid);
         }
-        if self.pods.get(&slot).is_none_or(|queued| queued.uid != *uid) {
+        if self.pods.get(slot).is_none_or(|queued| queued.uid != *uid) {
             return;
         }
-        if let Some(queued) = self.pods.remove(&slot) {
+        if let Some(queued) = self.pods.remove(slot) {
             match queued.part {
                 Part::None => {}
                 Part::Active => self.lines.active.remove(&queued.place()),
@@ -286,10 +298,6 @@ impl Queue {
                     self.lines.error_backing_off.remove(&(queued.backoff_until, queued.seq, slot));
                 }
             }
-        }
-        if self.pods.is_empty() && self.pods.capacity() > ROOM_KEPT {
-            // A burst is over: its room would otherwise stay as long as the cluster.
-            self.pods = FxHashMap::default();
         }
     }
 
@@ -308,9 +316,16 @@ impl Queue {
     pub(crate) fn pop(&mut self) -> Option<Popped> {
         let early = |lines: &mut Lines| lines.backing_off.pop_first().map(|(_, place)| place);
         let (.., slot) = self.lines.active.pop_first().or_else(|| early(&mut self.lines))?;
-        let queued = self.pods.get_mut(&slot)?;
+        let queued = self.pods.get_mut(slot)?;
         (queued.part, queued.rejectors) = (Part::None, PluginSet::EMPTY);
-        Some(Popped { slot, uid: queued.uid.clone() })
+        Some(Popped { slot, uid: queued.uid.clone(), claim: queued.claim })
+    }
+
+    /// Where a pod's claim lies, for the next attempt.
+    pub(crate) fn note_claim(&mut self, pod: &Pod, claim: Slot) {
+        if let Some(queued) = self.get_mut(pod) {
+            queued.claim = claim;
+        }
     }
 
     /// An attempt failed: the pod waits until something changes that its rejectors care about.
@@ -338,7 +353,7 @@ impl Queue {
 
     /// An attempt failed by an error: the pod is tried again after its back-off.
     pub(crate) fn add_after_error(&mut self, pod: &Arc<Pod>, now: SimTime) {
-        let queued = self.pods.get_mut(&pod.meta.slot).filter(|queued| queued.uid == pod.meta.uid);
+        let queued = self.pods.get_mut(pod.meta.slot).filter(|queued| queued.uid == pod.meta.uid);
         let Some(queued) = queued else { return };
         queued.rejectors = PluginSet::EMPTY;
         queued.back_off(now);
@@ -368,7 +383,7 @@ impl Queue {
     #[inline]
     pub(crate) fn move_one_of(&mut self, pod: &Pod, now: SimTime, may_concern: impl FnOnce(PluginSet) -> bool) {
         let is_it = |queued: &&QueuedPod| queued.uid == pod.meta.uid && queued.part == Part::Unschedulable;
-        if self.pods.get(&pod.meta.slot).filter(is_it).is_some_and(|queued| may_concern(queued.rejectors)) {
+        if self.pods.get(pod.meta.slot).filter(is_it).is_some_and(|queued| may_concern(queued.rejectors)) {
             self.requeue(pod.meta.slot, now);
         }
     }
@@ -397,7 +412,7 @@ impl Queue {
     }
 
     fn requeue(&mut self, slot: Slot, now: SimTime) {
-        let Some(pod) = self.pods.get_mut(&slot).filter(|pod| pod.part == Part::Unschedulable) else { return };
+        let Some(pod) = self.pods.get_mut(slot).filter(|pod| pod.part == Part::Unschedulable) else { return };
         let group = pod.group;
         self.lines.line_up(pod, now);
         self.end_wait(group);
@@ -425,7 +440,7 @@ impl Queue {
         while let Some(wait) = lines.error_backing_off.first().copied().filter(|(due, ..)| *due <= now) {
             lines.error_backing_off.remove(&wait);
             let (.., slot) = wait;
-            if let Some(pod) = pods.get_mut(&slot) {
+            if let Some(pod) = pods.get_mut(slot) {
                 pod.part = Part::Active;
                 lines.active.insert(pod.place());
             }
@@ -469,4 +484,4 @@ impl Queue {
 
 #[cfg(test)]
 #[path = "queue_tests.rs"]
-mod tests;
+pub(crate) mod tests;

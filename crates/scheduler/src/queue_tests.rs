@@ -24,6 +24,13 @@ fn slot(name: &str) -> Slot {
     Slot::at(name.bytes().fold(0, |all, byte| (all * 31 + usize::from(byte)) % (1 << 30)))
 }
 
+/// A pod in a queue, at a slot.
+pub(crate) fn queued(slot: Slot) -> QueuedPod {
+    let mut pod = Pod::clone(&pod("a"));
+    pod.meta.slot = slot;
+    QueuedPod::new(&pod, 0, at(0))
+}
+
 fn add(queue: &mut Queue, name: &str, priority: i32, now: u64) {
     let spec = k8s_openapi::api::core::v1::PodSpec { priority: Some(priority), ..Default::default() };
     let mut pod = Pod::clone(&pod(name));

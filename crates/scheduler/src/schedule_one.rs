@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use seatrial_api::{ApiError, Condition, ConditionStatus, Pod, PodSpec, RareStr, Str, StrMap, pod_condition};
-use seatrial_machinery::{Client, EventText, ObjectRef, Piece, Rng, set_pod_condition};
+use seatrial_machinery::volumes::VolumeIndex;
+use seatrial_machinery::{Client, EventText, Informers, ObjectRef, Piece, Rng, set_pod_condition};
 
 use crate::cache::Cache;
 use crate::diagnosis::{Diagnosis, truncate_message};
@@ -66,7 +67,7 @@ impl LastFailure {
 
 impl Scheduler {
     /// Tries to place the next pod; returns whether there was one. Mirrors `ScheduleOne`.
-    pub fn schedule_one(&mut self, client: &mut Client<'_>) -> bool {
+    pub fn schedule_one(&mut self, client: &mut Client<'_>, informers: &Informers) -> bool {
         if self.waiting.has_due() {
             return self.look_at_waiting(client);
         }
@@ -81,14 +82,15 @@ impl Scheduler {
             self.tell(client, &pod, &told);
             return true;
         }
-        if let Err(refusal) = self.look_at_claims(client, &pod) {
+        if let Err(refusal) = self.look_at_claims(client, informers, &pod, queued.claim) {
             self.fail_before_filters(client, &pod, refusal);
             return true;
         }
         let known = self.cache.known.of(&pod, &mut self.cache.index, client);
         self.cache.tell_siblings_apart();
-        match self.schedule_pod(&pod, &known) {
-            Ok(index) if !self.cycle.is_bound() => self.wait_for_volumes(client, &pod, index),
+        let volumes = &informers.volumes;
+        match self.schedule_pod(&pod, &known, volumes) {
+            Ok(index) if !self.cycle.is_bound() => self.wait_for_volumes(client, volumes, &pod, index),
             Ok(index) => self.bind(client, &pod, index),
             Err(diagnosis) => self.fail(client, &pod, known.terms, &diagnosis),
         }
@@ -165,7 +167,7 @@ impl Scheduler {
     }
 
     /// The node with the best score. Mirrors `schedulePod`.
-    fn schedule_pod(&mut self, pod: &Pod, known: &Known) -> Result<usize, Arc<Diagnosis>> {
+    fn schedule_pod(&mut self, pod: &Pod, known: &Known, volumes: &VolumeIndex) -> Result<usize, Arc<Diagnosis>> {
         let generation = self.cache.generation;
         let last = self.last_failure.as_ref().filter(|_| !self.cycle.needs_filter());
         if let Some(last) = last.filter(|last| last.is_of(pod, generation)) {
@@ -180,7 +182,7 @@ impl Scheduler {
             NodeNames::Only(names) => {
                 let mut named: Vec<usize> = names.iter().filter_map(|n| self.cache.index_of.get(*n).copied()).collect();
                 named.sort_unstable();
-                return self.schedule_pod_among(pod, known, &named);
+                return self.schedule_pod_among(pod, known, volumes, &named);
             }
         }
         let wanted = nodes_to_find(self.cache.nodes.len());
@@ -189,7 +191,7 @@ impl Scheduler {
         let has_nomination = !pod.status.nominated_node_name.is_empty();
         let needs_care = self.cycle.needs_filter() || self.cache.images.concern(pod);
         if has_nomination || self.cache.keeps_room_from(pod) || needs_care {
-            return self.schedule_pod_node_by_node(pod, known, wanted);
+            return self.schedule_pod_node_by_node(pod, known, volumes, wanted);
         }
         let start = self.next_start;
         let Cache { nodes, templates, index, .. } = &mut self.cache;
@@ -201,9 +203,9 @@ impl Scheduler {
             }
             Choice::Unclear => {
                 let related = self.schedule_related(pod, known, wanted);
-                related.map_or_else(|| self.schedule_pod_node_by_node(pod, known, wanted), Ok)
+                related.map_or_else(|| self.schedule_pod_node_by_node(pod, known, volumes, wanted), Ok)
             }
-            Choice::Nowhere | Choice::Relative => self.schedule_pod_node_by_node(pod, known, wanted),
+            Choice::Nowhere | Choice::Relative => self.schedule_pod_node_by_node(pod, known, volumes, wanted),
         }
     }
 
@@ -231,22 +233,29 @@ impl Scheduler {
     }
 
     /// The node that victims made room on comes first, and is enough. Mirrors `evaluateNominatedNode`.
-    fn nominated_node(&mut self, info: &PodInfo<'_>, terms: Option<&PodTerms>) -> Option<usize> {
+    fn nominated_node(&mut self, info: &PodInfo<'_>, terms: Option<&PodTerms>, volumes: &VolumeIndex) -> Option<usize> {
         let index = self.cache.index_of.get(info.pod.status.nominated_node_name.as_str()).copied()?;
         let fits = self.cache.filter_one(info, terms, index).is_ok()
-            && self.cycle.filter(&self.volumes, &self.cache.nodes[index]).is_ok();
+            && self.cycle.filter(volumes, &self.cache.nodes[index]).is_ok();
         fits.then_some(index)
     }
 
     /// The same for pods whose nodes' scores depend on each other, and for those that fit nowhere: why is told then.
-    fn schedule_pod_node_by_node(&mut self, pod: &Pod, known: &Known, wanted: usize) -> Result<usize, Arc<Diagnosis>> {
+    fn schedule_pod_node_by_node(
+        &mut self,
+        pod: &Pod,
+        known: &Known,
+        volumes: &VolumeIndex,
+        wanted: usize,
+    ) -> Result<usize, Arc<Diagnosis>> {
         let info = PodInfo::of(pod);
-        if let Some(index) = self.nominated_node(&info, known.terms()) {
+        if let Some(index) = self.nominated_node(&info, known.terms(), volumes) {
             return Ok(index);
         }
         let count = self.cache.nodes.len();
         let start = self.next_start.min(count);
-        let (feasible, diagnosis) = self.find_nodes(&info, known.terms(), (start..count).chain(0..start), wanted);
+        let (feasible, diagnosis) =
+            self.find_nodes(&info, known.terms(), volumes, (start..count).chain(0..start), wanted);
         if count > 0 {
             self.next_start = (start + feasible.len() + diagnosis.misfits.len()) % count;
         }
@@ -254,15 +263,21 @@ impl Scheduler {
     }
 
     /// The same for pods that name the nodes they may go to, as those of DaemonSets do.
-    fn schedule_pod_among(&mut self, pod: &Pod, known: &Known, named: &[usize]) -> Result<usize, Arc<Diagnosis>> {
+    fn schedule_pod_among(
+        &mut self,
+        pod: &Pod,
+        known: &Known,
+        volumes: &VolumeIndex,
+        named: &[usize],
+    ) -> Result<usize, Arc<Diagnosis>> {
         let info = PodInfo::of(pod);
-        if let Some(index) = self.nominated_node(&info, known.terms()) {
+        if let Some(index) = self.nominated_node(&info, known.terms(), volumes) {
             return Ok(index);
         }
         let (start, wanted) = (self.next_start.checked_rem(named.len()).unwrap_or(0), nodes_to_find(named.len()));
         let (before, after) = named.split_at(start);
         let (feasible, mut diagnosis) =
-            self.find_nodes(&info, known.terms(), after.iter().chain(before).copied(), wanted);
+            self.find_nodes(&info, known.terms(), volumes, after.iter().chain(before).copied(), wanted);
         let count = self.cache.nodes.len();
         if count > 0 {
             self.next_start = (self.next_start + feasible.len() + diagnosis.misfits.len()) % count;
@@ -277,6 +292,7 @@ impl Scheduler {
         &mut self,
         info: &PodInfo<'_>,
         terms: Option<&PodTerms>,
+        volumes: &VolumeIndex,
         among: impl Iterator<Item = usize>,
         wanted: usize,
     ) -> (Vec<usize>, Diagnosis) {
@@ -288,8 +304,8 @@ impl Scheduler {
             self.evaluated += 1;
             let node = &self.cache.nodes[index];
             let mut fits = filter(info, node)
-                .map_err(|misfit| self.cycle.judge(misfit, &self.volumes, node))
-                .and_then(|()| self.cycle.filter(&self.volumes, node))
+                .map_err(|misfit| self.cycle.judge(misfit, volumes, node))
+                .and_then(|()| self.cycle.filter(volumes, node))
                 .and_then(|()| relations.filter(index));
             if fits.is_ok() && keeps_room {
                 fits = self.cache.filter_one(info, terms, index);

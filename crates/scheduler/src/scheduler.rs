@@ -12,7 +12,7 @@ use crate::hints::{ClusterEvent, is_worth_after_update, is_worth_requeuing, may_
 use crate::queue::{Queue, Timer};
 use crate::schedule_one::LastFailure;
 use crate::terms::PodTerms;
-use crate::volume_binding::{PodVolumes, VolumeCache};
+use crate::volume_binding::{LastClass, PodVolumes};
 use crate::volume_scheduling::Refused;
 use crate::volume_waiting::WaitingPods;
 
@@ -29,7 +29,7 @@ pub struct Scheduler {
     pub(crate) evaluated: u64,
     pub(crate) last_failure: Option<LastFailure>,
     pub(crate) refused: Option<Refused>,
-    pub(crate) volumes: VolumeCache,
+    pub(crate) last_class: LastClass,
     /// The claims of the pod that is being scheduled. Stands for `CycleState`.
     pub(crate) cycle: PodVolumes,
     /// Pods that have a node and wait for their claims.
@@ -41,7 +41,7 @@ impl Scheduler {
     /// A scheduler that breaks ties with this stream.
     pub fn new(rng: Rng) -> Self {
         let (cache, queue) = (Cache::default(), Queue::default());
-        let (volumes, cycle, waiting) = (VolumeCache::default(), PodVolumes::default(), WaitingPods::default());
+        let (last_class, cycle, waiting) = (LastClass::default(), PodVolumes::default(), WaitingPods::default());
         Self {
             cache,
             queue,
@@ -49,7 +49,7 @@ impl Scheduler {
             evaluated: 0,
             last_failure: None,
             refused: None,
-            volumes,
+            last_class,
             cycle,
             waiting,
             rng,
@@ -85,7 +85,6 @@ impl Scheduler {
         if old.zip(new).is_some_and(|(old, new)| stays_as_it_is(old, new)) {
             return;
         }
-        self.volumes.pod_changed(old, new);
         match new {
             Some(pod) if !pod.node_name.is_empty() && !pod.status.phase.is_terminal() => {
                 self.on_assigned(old, pod, now)

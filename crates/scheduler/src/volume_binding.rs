@@ -11,10 +11,10 @@ use std::sync::Arc;
 use seatrial_api::scheduling::matches_node_selector;
 use seatrial_api::{PersistentVolume, PersistentVolumeClaim, Pod, Slot, StorageClass, Str};
 use seatrial_machinery::volumes::{
-    ANN_SELECTED_NODE, NO_PROVISIONER, PodsByClaim, READ_WRITE_ONCE_POD, VolumeIndex, WAIT_FOR_FIRST_CONSUMER,
-    bind_volume_to_claim, claim_phase, is_claim_fully_bound, volume_name,
+    ANN_SELECTED_NODE, NO_PROVISIONER, READ_WRITE_ONCE_POD, VolumeIndex, WAIT_FOR_FIRST_CONSUMER, bind_volume_to_claim,
+    claim_phase, is_claim_fully_bound, volume_name,
 };
-use seatrial_machinery::{Client, class_of_claim};
+use seatrial_machinery::{Client, Informers, class_of_claim};
 
 use crate::node_info::NodeInfo;
 use crate::plugin::{Misfit, Plugin};
@@ -32,17 +32,11 @@ const ZONE_LABELS: [(&str, &str); 2] = [
     ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"),
 ];
 
-/// What the scheduler hears of volumes.
+/// The class that was asked for last: claims have few classes.
 #[derive(Debug, Default)]
-pub(crate) struct VolumeCache {
-    pub(crate) index: VolumeIndex,
-    /// The pods on nodes by the claims they use.
-    users: PodsByClaim,
-    /// Where the class lay that was asked for last: claims have few classes.
-    last_class: Cell<Slot>,
-}
+pub(crate) struct LastClass(Cell<Slot>);
 
-impl VolumeCache {
+impl LastClass {
     /// The class of a claim that gets its volume with the pod's node. Mirrors `IsDelayBindingMode`.
     fn delaying_class<'a>(
         &self,
@@ -50,16 +44,10 @@ impl VolumeCache {
         claim: &PersistentVolumeClaim,
     ) -> Option<&'a Arc<StorageClass>> {
         let name = class_of_claim(claim);
-        let known = client.live_at::<StorageClass>(self.last_class.get()).filter(|class| class.meta.name == *name);
+        let known = client.live_at::<StorageClass>(self.0.get()).filter(|class| class.meta.name == *name);
         let class = known.or_else(|| client.server().store().get_as::<StorageClass>("", name))?;
-        self.last_class.set(class.meta.slot);
+        self.0.set(class.meta.slot);
         (class.body.volume_binding_mode.as_deref() == Some(WAIT_FOR_FIRST_CONSUMER)).then_some(class)
-    }
-
-    /// Takes a change of a pod over.
-    pub(crate) fn pod_changed(&mut self, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
-        let uses = |pod: &&Arc<Pod>| !pod.node_name.is_empty() && !pod.status.phase.is_terminal();
-        self.users.apply(old.filter(uses).map(|pod| &**pod), new.filter(uses).map(|pod| &**pod));
     }
 }
 
@@ -67,6 +55,8 @@ impl VolumeCache {
 pub(crate) type Refusal = (Plugin, Cow<'static, str>);
 /// A claim that waits for its pod, and its class.
 type Delayed = (Arc<PersistentVolumeClaim>, Arc<StorageClass>);
+/// A claim as it is, and whether it is one that is made for its pod.
+type ClaimOf<'c> = (&'c Arc<PersistentVolumeClaim>, bool);
 
 /// A pod's claims as PreFilter found them.
 #[derive(Debug, Default)]
@@ -97,44 +87,38 @@ impl PodVolumes {
         placed.is_empty() && !lacks_volume && delayed.is_empty() && !is_taken
     }
 
-    /// Looks at a pod's claims, or says why no node will do. Mirrors `PreFilter` of the plugins.
-    pub(crate) fn of(client: &Client<'_>, cache: &VolumeCache, pod: &Pod) -> Result<Self, Refusal> {
+    /// Looks at a pod's claims, or says why no node will do. Mirrors `PreFilter` of the plugins. `known` is where its only
+    /// claim lay the last time.
+    pub(crate) fn of(
+        client: &Client<'_>,
+        informers: &Informers,
+        classes: &LastClass,
+        pod: &Pod,
+        known: &mut Slot,
+    ) -> Result<Self, Refusal> {
         let mut volumes = Self::default();
-        let store = client.server().store();
-        let claim_of = |name: &str| store.get_as::<PersistentVolumeClaim>(&pod.meta.namespace, name);
-        let mut claims: Vec<(&Arc<PersistentVolumeClaim>, bool)> = Vec::new();
-        for (name, is_own) in pod.claims() {
-            match claim_of(&name) {
-                Some(claim) => claims.push((claim, is_own)),
-                None if is_own => {
-                    let text = "waiting for ephemeral volume controller to create the persistentvolumeclaim";
-                    return Err((Plugin::VolumeBinding, format!("{text} {name:?}").into()));
-                }
-                None => {
-                    let text = format!("persistentvolumeclaim {name:?} not found");
-                    return Err((Plugin::VolumeRestrictions, text.into()));
-                }
-            }
-        }
-        for (claim, is_own) in &claims {
+        let (first, others) = claims_of(client, pod, *known)?;
+        let claims = || first.iter().chain(&others);
+        for (claim, is_own) in claims() {
             check_claim(pod, claim, *is_own).map_err(|why| (Plugin::VolumeBinding, why.into()))?;
         }
-        let mut has_unbound = false;
-        for (claim, _) in claims {
+        *known = first.map_or(Slot::NONE, |(claim, _)| claim.meta.slot);
+        let (store, mut has_unbound) = (client.server().store(), false);
+        for (claim, _) in claims() {
             if claim.body.spec.access_modes().has(READ_WRITE_ONCE_POD) {
-                let pod_at = |slot| client.live_at::<Pod>(slot);
-                let mut users = cache.users.pods(&claim.meta.namespace, &claim.meta.name, pod_at);
+                let users = informers.pods_with_claim(&claim.meta.namespace, &claim.meta.name);
+                let mut users = users.filter(|user| !user.node_name.is_empty() && !user.status.phase.is_terminal());
                 volumes.is_taken |= users.any(|user| user.meta.name != pod.meta.name);
             }
             if is_claim_fully_bound(claim) {
-                match store.get_as::<PersistentVolume>("", volume_name(claim)) {
+                match store.hinted_as::<PersistentVolume>(claim.body.volume_slot, "", volume_name(claim)) {
                     Some(volume) if is_placed(volume) => volumes.placed.push(Arc::clone(volume)),
                     Some(_) => {}
                     None => volumes.lacks_volume = true,
                 }
                 continue;
             }
-            match cache.delaying_class(client, claim) {
+            match classes.delaying_class(client, claim) {
                 Some(class) if volume_name(claim).is_empty() => {
                     volumes.delayed.push((Arc::clone(claim), Arc::clone(class)));
                 }
@@ -161,13 +145,13 @@ impl PodVolumes {
     }
 
     /// On a node from which the volumes cannot be reached no pod has to go.
-    pub(crate) fn judge(&self, misfit: Misfit, cache: &VolumeCache, node: &NodeInfo) -> Misfit {
-        let is_resolvable = misfit.is_resolvable && self.filter(cache, node).is_ok();
+    pub(crate) fn judge(&self, misfit: Misfit, volumes: &VolumeIndex, node: &NodeInfo) -> Misfit {
+        let is_resolvable = misfit.is_resolvable && self.filter(volumes, node).is_ok();
         Misfit { is_resolvable, ..misfit }
     }
 
     /// Whether the node can have the pod's volumes. Mirrors `Filter` of the plugins, in their order.
-    pub(crate) fn filter(&self, cache: &VolumeCache, node: &NodeInfo) -> Result<(), Misfit> {
+    pub(crate) fn filter(&self, volumes: &VolumeIndex, node: &NodeInfo) -> Result<(), Misfit> {
         if !self.needs_filter() {
             return Ok(());
         }
@@ -178,7 +162,7 @@ impl PodVolumes {
         if self.placed.iter().any(|volume| !matches_node_affinity(volume, node)) {
             reasons.push(NODE_CONFLICT.into());
         }
-        if self.find(cache, node).is_none() {
+        if self.find(volumes, node).is_none() {
             reasons.push(BIND_CONFLICT.into());
         }
         if self.lacks_volume {
@@ -194,7 +178,7 @@ impl PodVolumes {
     }
 
     /// What would bind the claims on a node, if it can be done there. Mirrors `FindPodVolumes`.
-    pub(crate) fn find(&self, cache: &VolumeCache, node: &NodeInfo) -> Option<Bindings> {
+    pub(crate) fn find(&self, volumes: &VolumeIndex, node: &NodeInfo) -> Option<Bindings> {
         let mut bindings = Bindings::default();
         let mut chosen: BTreeSet<Str> = BTreeSet::new();
         let mut unmatched = Vec::new();
@@ -204,7 +188,7 @@ impl PodVolumes {
                 Some(_) => return None,
                 None => {
                     let is_usable = |volume: &PersistentVolume| matches_node_affinity(volume, node);
-                    match cache.index.best_match_for_node(claim, is_usable, &chosen) {
+                    match volumes.best_match_for_node(claim, is_usable, &chosen) {
                         Some(volume) => {
                             chosen.insert(volume.meta.name.clone());
                             bindings.matched.push((Arc::clone(volume), Arc::clone(claim)));
@@ -245,6 +229,38 @@ impl Bindings {
         }
         Ok(())
     }
+}
+
+/// A pod's claims as they are: the first, which is the only one of nearly all pods, and the others. The only one need not be
+/// searched for by its name where it is still the one that lies at a slot.
+fn claims_of<'c>(
+    client: &'c Client<'_>,
+    pod: &Pod,
+    known: Slot,
+) -> Result<(Option<ClaimOf<'c>>, Vec<ClaimOf<'c>>), Refusal> {
+    let is_it = |claim: &&Arc<PersistentVolumeClaim>| {
+        claim.meta.namespace == pod.meta.namespace && pod.uses_claim(&claim.meta.name)
+    };
+    let there = client.live_at::<PersistentVolumeClaim>(known).filter(|_| pod.spec.has_one_claim());
+    if let Some(claim) = there.filter(is_it) {
+        return Ok((Some((claim, pod.spec.has_own_claims())), Vec::new()));
+    }
+    let (mut first, mut others) = (None, Vec::new());
+    for (name, is_own) in pod.claims() {
+        match client.server().store().get_as::<PersistentVolumeClaim>(&pod.meta.namespace, &name) {
+            Some(claim) if first.is_none() => first = Some((claim, is_own)),
+            Some(claim) => others.push((claim, is_own)),
+            None if is_own => {
+                let text = "waiting for ephemeral volume controller to create the persistentvolumeclaim";
+                return Err((Plugin::VolumeBinding, format!("{text} {name:?}").into()));
+            }
+            None => {
+                let text = format!("persistentvolumeclaim {name:?} not found");
+                return Err((Plugin::VolumeRestrictions, text.into()));
+            }
+        }
+    }
+    Ok((first, others))
 }
 
 /// Mirrors `podHasPVCs`.

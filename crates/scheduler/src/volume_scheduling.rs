@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use seatrial_api::{Object, PersistentVolume, Pod, Resource, StorageClass, Str};
-use seatrial_machinery::volumes::claim_ref;
-use seatrial_machinery::{Client, Delivery, EventContext, EventText, ObjectRef, SimTime};
+use seatrial_api::{Object, PersistentVolume, Pod, Resource, Slot, StorageClass, Str};
+use seatrial_machinery::volumes::{VolumeIndex, claim_ref};
+use seatrial_machinery::{Client, Delivery, EventContext, EventText, Informers, ObjectRef, SimTime};
 
 use crate::diagnosis::{Diagnosis, truncate_message};
 use crate::node_info::PodKind;
@@ -36,17 +36,11 @@ impl Refused {
 }
 
 impl Scheduler {
-    /// How many volumes were looked at one by one for claims.
-    pub fn volumes_tried(&self) -> u64 {
-        self.volumes.index.tried()
-    }
-
     /// Hears of volumes, claims and classes.
     pub(crate) fn on_storage(&mut self, cx: &EventContext<'_>, delivery: &Delivery<'_>) {
         match delivery.object() {
             Some(Object::PersistentVolume(_)) => {
-                let (old, new) = (delivery.old_as::<PersistentVolume>(), delivery.new_as::<PersistentVolume>());
-                self.volumes.index.apply(old, new);
+                let new = delivery.new_as::<PersistentVolume>();
                 match new.map(|new| claim_ref(new)) {
                     // A volume that is free may be what any pod waits for.
                     Some(None) => self.move_volume_waiters(cx.clock.now()),
@@ -88,14 +82,26 @@ impl Scheduler {
     }
 
     /// Finds the pod's claims for the attempt to come. Mirrors `PreFilter` of the plugins of volumes.
-    pub(crate) fn look_at_claims(&mut self, client: &Client<'_>, pod: &Pod) -> Result<(), Refusal> {
+    pub(crate) fn look_at_claims(
+        &mut self,
+        client: &Client<'_>,
+        informers: &Informers,
+        pod: &Pod,
+        known: Slot,
+    ) -> Result<(), Refusal> {
         // Most pods have no claims, and neither had those before them.
         if !self.cycle.is_empty() {
             self.cycle = PodVolumes::default();
         }
-        if pod.has_claims() {
-            self.cycle = PodVolumes::of(client, &self.volumes, pod)?;
+        if !pod.has_claims() {
+            return Ok(());
         }
+        let mut found = known;
+        let volumes = PodVolumes::of(client, informers, &self.last_class, pod, &mut found);
+        if found != known {
+            self.queue.note_claim(pod, found);
+        }
+        self.cycle = volumes?;
         Ok(())
     }
 
@@ -117,9 +123,15 @@ impl Scheduler {
     }
 
     /// Takes the node for the pod and writes what binds its claims; the pod waits until they are bound.
-    pub(crate) fn wait_for_volumes(&mut self, client: &mut Client<'_>, pod: &Arc<Pod>, index: usize) {
+    pub(crate) fn wait_for_volumes(
+        &mut self,
+        client: &mut Client<'_>,
+        volumes: &VolumeIndex,
+        pod: &Arc<Pod>,
+        index: usize,
+    ) {
         let node = self.cache.nodes[index].name.clone();
-        let bindings = self.cycle.find(&self.volumes, &self.cache.nodes[index]).unwrap_or_default();
+        let bindings = self.cycle.find(volumes, &self.cache.nodes[index]).unwrap_or_default();
         // Room is kept for the pod no more: it has it. Mirrors `assume`.
         self.cache.forget_nominated(&pod.meta.uid);
         self.cache.count(index, pod);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use seatrial_api::{PersistentVolume, PersistentVolumeClaim, Resource, StorageClass};
 use serde_json::{Value, json};
 
-use super::{PodVolumes, VolumeCache, matches_allowed_topologies, matches_node_affinity, matches_zone};
+use super::{PodVolumes, VolumeIndex, matches_allowed_topologies, matches_node_affinity, matches_zone};
 use crate::node_info::NodeInfo;
 
 fn node(name: &str, labels: &[(&str, &str)]) -> NodeInfo {
@@ -89,10 +89,10 @@ fn found(
     delayed: Vec<(Arc<PersistentVolumeClaim>, Arc<StorageClass>)>,
     host: &str,
 ) -> Option<(Vec<String>, Vec<String>)> {
-    let mut cache = VolumeCache::default();
-    volumes.iter().for_each(|v| cache.index.apply(None, Some(v)));
+    let mut index = VolumeIndex::default();
+    volumes.iter().for_each(|v| index.apply(None, Some(v)));
     let pod = PodVolumes { delayed, ..PodVolumes::default() };
-    let bindings = pod.find(&cache, &node(host, &[("host", host)]))?;
+    let bindings = pod.find(&index, &node(host, &[("host", host)]))?;
     let matched = bindings.matched.iter().map(|(volume, claim)| format!("{} {}", volume.meta.name, claim.meta.name));
     let made = bindings.to_provision.iter().map(|claim| claim.meta.name.to_string());
     Some((matched.collect(), made.collect()))
@@ -123,10 +123,10 @@ fn each_claim_of_a_pod_gets_a_volume_of_its_own_or_one_is_made() {
 
 #[test]
 fn the_reasons_are_upstreams() {
-    let cache = VolumeCache::default();
+    let index = VolumeIndex::default();
     let here = node("a", &[("host", "a"), ("topology.kubernetes.io/zone", "w")]);
     let reasons = |volumes: PodVolumes| {
-        let misfit = volumes.filter(&cache, &here).expect_err("it does not fit");
+        let misfit = volumes.filter(&index, &here).expect_err("it does not fit");
         assert!(!misfit.is_resolvable);
         misfit.reasons.join(", ")
     };
@@ -159,5 +159,5 @@ fn the_reasons_are_upstreams() {
     for (volumes, want) in rows {
         assert_eq!(reasons(volumes), want);
     }
-    assert!(PodVolumes::default().filter(&cache, &here).is_ok());
+    assert!(PodVolumes::default().filter(&index, &here).is_ok());
 }

@@ -166,7 +166,7 @@ impl Cluster {
             pods: self.informers.pods.walked() + self.scheduler.counts_added_up(),
             nodes: self.scheduler.nodes_evaluated(),
             replicas: self.controllers.as_ref().map_or(0, |controllers| controllers.stateful_set.visited()),
-            volumes: self.informers.volumes.tried() + self.scheduler.volumes_tried(),
+            volumes: self.informers.volumes.tried(),
         }
     }
 

@@ -135,7 +135,7 @@ impl Cluster {
             return false;
         }
         let mut client = Client::new(&mut self.server, &mut self.recorder, self.clock, "default-scheduler");
-        if !self.scheduler.schedule_one(&mut client) {
+        if !self.scheduler.schedule_one(&mut client, &self.informers) {
             return false;
         }
         let cause = self.trace.note(self.clock.now(), (Actor::Scheduler, What::Reconcile), 1, 0);

@@ -1,0 +1,109 @@
+//! The pods of the queue by their slots.
+//!
+//! Pods that came one after the other lie side by side, and are mostly tried in that order: a table by hashes would have the
+//! processor wait for its memory at each of them.
+
+use seatrial_api::Slot;
+
+use crate::queue::QueuedPod;
+
+/// How many pods there is room for when there is none.
+const ROOM_KEPT: usize = 1024;
+
+/// Pods by slot.
+#[derive(Debug, Default)]
+pub(crate) struct PodTable {
+    /// By slot: one more than the place of its pod, or 0.
+    places: Vec<u32>,
+    pods: Vec<Option<QueuedPod>>,
+    free: Vec<u32>,
+}
+
+impl PodTable {
+    #[inline]
+    fn place(&self, slot: Slot) -> Option<usize> {
+        self.places.get(slot.index()?)?.checked_sub(1).map(|place| place as usize)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, slot: Slot) -> Option<&QueuedPod> {
+        self.pods[self.place(slot)?].as_ref()
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut QueuedPod> {
+        let place = self.place(slot)?;
+        self.pods[place].as_mut()
+    }
+
+    /// Puts a pod at a slot that has none. A pod that was never stored has no place here.
+    pub(crate) fn insert(&mut self, slot: Slot, pod: QueuedPod) {
+        let Some(index) = slot.index() else { return };
+        if index >= self.places.len() {
+            self.places.resize(index + 1, 0);
+        }
+        let place = match self.free.pop() {
+            Some(place) => place as usize,
+            None => {
+                self.pods.push(None);
+                self.pods.len() - 1
+            }
+        };
+        self.pods[place] = Some(pod);
+        // As few as slots, which are numbers of this size.
+        self.places[index] = place as u32 + 1;
+    }
+
+    /// Takes the pod at a slot away.
+    pub(crate) fn remove(&mut self, slot: Slot) -> Option<QueuedPod> {
+        let place = self.place(slot)?;
+        self.places[slot.index()?] = 0;
+        let pod = self.pods[place].take();
+        self.free.push(place as u32);
+        if self.free.len() == self.pods.len() {
+            // What came first lies first again.
+            self.pods.clear();
+            self.free.clear();
+            if self.pods.capacity() > ROOM_KEPT {
+                // A burst is over: its room would otherwise stay as long as the cluster.
+                *self = Self::default();
+            }
+        }
+        pod
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use seatrial_machinery::Rng;
+
+    use super::*;
+    use crate::queue::tests::queued;
+
+    /// Against a tree, with few pods and with many, and with nothing left in between.
+    #[test]
+    fn pods_lie_at_their_slots_and_leave_no_room_behind() {
+        let (mut rng, mut table, mut tree) = (Rng::from_seed(4), PodTable::default(), BTreeSet::new());
+        for (slots, steps) in [(8, 400), (9_000, 20_000), (3, 400)] {
+            for _ in 0..steps {
+                let slot = Slot::at(rng.below(slots) as usize);
+                if rng.below(3) == 0 {
+                    assert_eq!(table.remove(slot).is_some(), tree.remove(&slot));
+                } else if tree.insert(slot) {
+                    table.insert(slot, queued(slot));
+                }
+                let asked = Slot::at(rng.below(slots) as usize);
+                assert_eq!(table.get(asked).map(QueuedPod::slot), tree.get(&asked).copied());
+                assert_eq!(table.get_mut(asked).is_some(), tree.contains(&asked));
+            }
+            while let Some(slot) = tree.pop_first() {
+                assert!(table.remove(slot).is_some());
+            }
+            assert!(table.pods.capacity() <= ROOM_KEPT && table.pods.is_empty() && table.free.is_empty());
+        }
+        table.insert(Slot::NONE, queued(Slot::NONE));
+        assert!(table.get(Slot::NONE).is_none() && table.remove(Slot::NONE).is_none());
+    }
+}
