@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::pod_cache::PodCache;
 use crate::pods_by_node::PodsByNode;
 use crate::slices_by_service::SlicesByService;
-use crate::volumes::{PodsByClaim, VolumeIndex};
+use crate::volumes::{ClaimPlace, PodsByClaim, VolumeIndex};
 
 /// The caches that controllers read.
 #[derive(Debug, Default)]
@@ -131,6 +131,11 @@ impl Informers {
     /// The pods that name a claim, by name.
     pub fn pods_with_claim<'a>(&'a self, namespace: &str, claim: &str) -> impl Iterator<Item = &'a Arc<Pod>> {
         self.pods_by_claim.pods(namespace, claim, |slot| self.pods.at(slot))
+    }
+
+    /// The same of a claim whose pods are asked for again and again.
+    pub fn pods_of_claim<'a>(&'a self, claim: ClaimPlace<'_>) -> impl Iterator<Item = &'a Arc<Pod>> {
+        self.pods_by_claim.pods_of(claim, |slot| self.pods.at(slot))
     }
 
     /// The pods that are bound to a node, by namespace and name.

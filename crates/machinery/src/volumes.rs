@@ -8,7 +8,7 @@ mod pods_by_claim;
 use seatrial_api::{ClaimRef, NamespacedName, PersistentVolume, PersistentVolumeClaim, RareStr, SlotHint, Str, Uid};
 
 pub use index::VolumeIndex;
-pub use pods_by_claim::PodsByClaim;
+pub use pods_by_claim::{ClaimPlace, PodsByClaim};
 
 /// On a claim: its binding was finished once.
 pub const ANN_BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use seatrial_api::{Object, PersistentVolume, Pod, Resource, Slot, StorageClass, Str};
-use seatrial_machinery::volumes::{VolumeIndex, claim_ref};
+use seatrial_machinery::volumes::{ClaimPlace, VolumeIndex, claim_ref};
 use seatrial_machinery::{Client, Delivery, EventContext, EventText, Informers, ObjectRef, SimTime};
 
 use crate::diagnosis::{Diagnosis, truncate_message};
@@ -44,13 +44,11 @@ impl Scheduler {
                 match new.map(|new| claim_ref(new)) {
                     // A volume that is free may be what any pod waits for.
                     Some(None) => self.move_volume_waiters(cx.clock.now()),
-                    Some(Some(claim)) => self.claim_changed(cx, &claim.namespace, &claim.name),
+                    Some(Some(claim)) => self.claim_changed(cx, claim.into()),
                     None => {}
                 }
             }
-            Some(Object::PersistentVolumeClaim(claim)) => {
-                self.claim_changed(cx, &claim.meta.namespace, &claim.meta.name)
-            }
+            Some(Object::PersistentVolumeClaim(claim)) => self.claim_changed(cx, (&claim.meta).into()),
             Some(Object::StorageClass(_)) => {
                 let (old, new) = (delivery.old_as::<StorageClass>(), delivery.new_as::<StorageClass>());
                 let topologies = |class: &Arc<StorageClass>| class.body.allowed_topologies.clone();
@@ -70,9 +68,9 @@ impl Scheduler {
         }
     }
 
-    fn claim_changed(&mut self, cx: &EventContext<'_>, namespace: &str, claim: &str) {
+    fn claim_changed(&mut self, cx: &EventContext<'_>, claim: ClaimPlace<'_>) {
         let now = cx.clock.now();
-        for pod in cx.informers.pods_with_claim(namespace, claim) {
+        for pod in cx.informers.pods_of_claim(claim) {
             if !pod.node_name.is_empty() {
                 continue;
             }

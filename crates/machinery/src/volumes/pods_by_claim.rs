@@ -1,14 +1,49 @@
 //! Which pods name which claim. Stands for the informers' index of pods by claim.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use seatrial_api::{Pod, Slot, hash_of_place, spread_hash};
+use seatrial_api::{ClaimRef, ObjectMeta, Pod, Slot, SlotMap, Uid, hash_of_place, spread_hash};
 
 /// The slots of pods by the hashes of their claims' names; the names are in the pods.
 #[derive(Debug, Default)]
 pub struct PodsByClaim {
     claims: HashTable<(u32, Slot)>,
+    /// Counts the changes of `claims`.
+    version: u64,
+    /// What was found of claims last, by their slots.
+    found: RefCell<SlotMap<Found>>,
+}
+
+/// The only pod that names a claim, or that there is none. It holds as long as no pod comes or goes that names any claim: a
+/// claim's uid tells its name.
+#[derive(Debug)]
+struct Found {
+    claim: Uid,
+    version: u64,
+    pod: Slot,
+}
+
+/// A claim: its name, and where it lies if that is known.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimPlace<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    uid: &'a Uid,
+    slot: Slot,
+}
+
+impl<'a> From<&'a ObjectMeta> for ClaimPlace<'a> {
+    fn from(claim: &'a ObjectMeta) -> Self {
+        Self { namespace: &claim.namespace, name: &claim.name, uid: &claim.uid, slot: claim.slot }
+    }
+}
+
+impl<'a> From<&'a ClaimRef> for ClaimPlace<'a> {
+    fn from(named: &'a ClaimRef) -> Self {
+        Self { namespace: &named.namespace, name: &named.name, uid: &named.uid, slot: named.slot.0 }
+    }
 }
 
 impl PodsByClaim {
@@ -45,6 +80,27 @@ impl PodsByClaim {
         first.into_iter().chain(more)
     }
 
+    /// The same, which need not be searched for again and again as long as no other pods come.
+    pub fn pods_of<'a>(
+        &self,
+        claim: ClaimPlace<'_>,
+        pod_at: impl Fn(Slot) -> Option<&'a Arc<Pod>>,
+    ) -> impl Iterator<Item = &'a Arc<Pod>> {
+        let is_known = |found: &&Found| found.version == self.version && found.claim == *claim.uid;
+        let known = self.found.borrow().get(claim.slot).filter(is_known).map(|found| found.pod);
+        if let Some(pod) = known {
+            return pod_at(pod).into_iter().chain(Vec::new());
+        }
+        let mut pods = self.pods(claim.namespace, claim.name, pod_at);
+        let (first, more) = (pods.next(), Vec::from_iter(pods));
+        if more.is_empty() && !claim.uid.is_nil() {
+            let pod = first.map_or(Slot::NONE, |pod| pod.meta.slot);
+            let found = Found { claim: claim.uid.clone(), version: self.version, pod };
+            self.found.borrow_mut().insert(claim.slot, found);
+        }
+        first.into_iter().chain(more)
+    }
+
     /// Takes a change of a pod over.
     pub fn apply(&mut self, old: Option<&Pod>, new: Option<&Pod>) {
         let of = |pod: Option<&'_ Pod>| pod.is_some_and(Pod::has_claims);
@@ -57,6 +113,7 @@ impl PodsByClaim {
         {
             return;
         }
+        self.version += 1;
         if let Some(old) = old {
             for (claim, _) in old.claims() {
                 let entry = (hash_of_place(&old.meta.namespace, &claim), old.meta.slot);
@@ -103,7 +160,8 @@ mod tests {
         let mut rng = Rng::from_seed(5);
         let (mut index, mut pods) = (PodsByClaim::default(), SlotMap::default());
         let mut all: BTreeMap<String, Arc<Pod>> = BTreeMap::new();
-        for _ in 0..2_000 {
+        let claims = ["c0", "c1", "c2", "v0-p5", "v1-p10", "none"];
+        for step in 0..2_000 {
             let place = rng.below(12) as usize;
             let (name, slot) = (format!("p{}", (place * 5) % 12), Slot::at(place));
             let old = all.get(&name).cloned();
@@ -121,13 +179,25 @@ mod tests {
                 pods.insert(slot, Arc::clone(&new));
                 all.insert(name, new);
             }
-            for claim in ["c0", "c1", "c2", "v0-p5", "v1-p10", "none"] {
+            for claim in claims {
                 let uses = |pod: &&Arc<Pod>| pod.claims().any(|(name, _)| name == *claim);
                 let want: Vec<&str> = all.values().filter(uses).map(|pod| pod.meta.name.as_str()).collect();
                 let mut want = want;
                 want.sort_unstable();
                 let found = index.pods("default", claim, |slot| pods.get(slot));
                 assert_eq!(found.map(|pod| pod.meta.name.as_str()).collect::<Vec<_>>(), want, "{claim}");
+                // Where claims lie changes now and then, too; some have no uid, and some lie nowhere.
+                let number = claims.iter().position(|other| *other == claim).unwrap_or_default();
+                let (uid, slot) = match number {
+                    5 => (Uid::NIL, Slot::at(0)),
+                    4 => (Uid::from_counter(1, 4), Slot::NONE),
+                    _ => (Uid::from_counter(1, number as u64), Slot::at((number + step / 500) % 5)),
+                };
+                let place = ClaimPlace { namespace: "default", name: claim, uid: &uid, slot };
+                for _ in 0..2 {
+                    let found = index.pods_of(place, |slot| pods.get(slot));
+                    assert_eq!(found.map(|pod| pod.meta.name.as_str()).collect::<Vec<_>>(), want, "{claim}");
+                }
                 assert_eq!(index.pods("other", claim, |slot| pods.get(slot)).count(), 0);
             }
         }
