@@ -25,6 +25,7 @@ mod pods_by_node;
 mod queue;
 mod recent;
 mod recorder;
+mod slab;
 mod slices_by_service;
 mod small_map;
 pub mod uid_map;
@@ -53,4 +54,5 @@ pub use seatrial_apiserver::{
     usage_of_namespace,
 };
 pub use seatrial_engine::{Rng, SimTime};
+pub use slab::Slab;
 pub use slices_by_service::{LABEL_SERVICE_NAME, SlicesByService, service_of};

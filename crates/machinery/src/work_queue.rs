@@ -14,6 +14,7 @@ use seatrial_api::{ObjectMeta, Slot, SlotMap, Uid};
 use seatrial_engine::SimTime;
 
 use crate::backoff::ItemExponentialFailureRateLimiter;
+use crate::slab::Slab;
 use crate::small_map::SmallMap;
 
 /// How many keys the queue keeps room for when it is empty.
@@ -64,8 +65,7 @@ impl ObjectId {
 pub struct WorkQueue<K> {
     /// The places in `items` of the keys that can be taken out.
     queue: VecDeque<usize>,
-    items: Vec<Option<Item<K>>>,
-    free: Vec<usize>,
+    items: Slab<Item<K>>,
     by_key: HashTable<usize>,
     /// Where the keys of objects lie, or lay once: of those of the cluster, and of those in namespaces. A queue that is about
     /// claims and volumes has both, and their slots are the same numbers.
@@ -93,8 +93,7 @@ impl<K> WorkQueue<K> {
     pub fn new(rate_limiter: ItemExponentialFailureRateLimiter<K>) -> Self {
         WorkQueue {
             queue: VecDeque::new(),
-            items: Vec::new(),
-            free: Vec::new(),
+            items: Slab::default(),
             by_key: HashTable::new(),
             by_object: Default::default(),
             live: 0,
@@ -137,12 +136,12 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     pub fn add_object(&mut self, meta: &ObjectMeta, cause: u64, key: impl FnOnce() -> K) {
         let scope = usize::from(!meta.namespace.is_empty());
         let known = self.by_object[scope].get(meta.slot).copied();
-        let is_there = |place: &usize| self.items.get(*place)?.as_ref().filter(|item| item.object.is(meta)).map(drop);
+        let is_there = |place: &usize| self.items.get(*place).filter(|item| item.object.is(meta)).map(drop);
         let place = match known.filter(|place| is_there(place).is_some()) {
             Some(place) => place,
             None => {
                 let place = self.place_of(key(), cause);
-                if let Some(item) = &mut self.items[place] {
+                if let Some(item) = self.items.get_mut(place) {
                     item.object = ObjectId::of(meta);
                 }
                 if meta.slot.index().is_some_and(|index| index < OBJECTS_KNOWN_MAX) {
@@ -155,7 +154,7 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     }
 
     fn add_at(&mut self, place: usize, cause: u64) {
-        let Some(item) = self.items[place].as_mut().filter(|item| !item.dirty) else { return };
+        let Some(item) = self.items.get_mut(place).filter(|item| !item.dirty) else { return };
         item.dirty = true;
         item.cause = cause;
         if !item.processing {
@@ -165,7 +164,7 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     }
 
     fn is_at(&self, place: usize, key: &K) -> bool {
-        self.items.get(place).and_then(Option::as_ref).is_some_and(|item| item.key == *key)
+        self.items.get(place).is_some_and(|item| item.key == *key)
     }
 
     /// Where a key lies, if need be from now on.
@@ -184,20 +183,15 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
         if self.by_key.is_empty() {
             return None;
         }
-        let is_it =
-            |place: &usize| self.items[*place].as_ref().is_some_and(|item| item.hash == hash && item.key == *key);
+        let is_it = |place: &usize| self.items.get(*place).is_some_and(|item| item.hash == hash && item.key == *key);
         self.by_key.find(hash, is_it).copied()
     }
 
     fn insert(&mut self, item: Item<K>) -> usize {
         let hash = item.hash;
-        let place = self.free.pop().unwrap_or(self.items.len());
-        if place == self.items.len() {
-            self.items.push(None);
-        }
-        self.items[place] = Some(item);
+        let place = self.items.insert(item);
         let items = &self.items;
-        self.by_key.insert_unique(hash, place, |place| items[*place].as_ref().map_or(0, |item| item.hash));
+        self.by_key.insert_unique(hash, place, |place| items.get(*place).map_or(0, |item| item.hash));
         place
     }
 
@@ -205,7 +199,7 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     /// [`WorkQueue::done_with_last`] before the next one is taken out.
     pub fn get(&mut self) -> Option<(K, u64)> {
         let place = self.queue.pop_front()?;
-        let item = self.items[place].as_mut()?;
+        let item = self.items.get_mut(place)?;
         self.taken = place;
         item.processing = true;
         item.dirty = false;
@@ -214,7 +208,7 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
 
     /// The object that the key was last added for which was taken out last; nil where it was added by its name alone.
     pub fn last_object(&self) -> ObjectId {
-        let item = self.items.get(self.taken).and_then(Option::as_ref);
+        let item = self.items.get(self.taken);
         item.map(|item| item.object.clone()).unwrap_or_default()
     }
 
@@ -231,7 +225,7 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     }
 
     fn done_at(&mut self, place: usize) {
-        let Some(item) = self.items.get_mut(place).and_then(Option::as_mut) else { return };
+        let Some(item) = self.items.get_mut(place) else { return };
         let was_processing = std::mem::take(&mut item.processing);
         if item.dirty {
             if was_processing {
@@ -246,19 +240,18 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
         }
         if self.live == 0 {
             // A burst is over: its room would otherwise stay as long as the queue.
-            (self.items, self.free, self.by_key, self.by_object) = Default::default();
+            (self.items, self.by_key, self.by_object) = Default::default();
             self.queue.shrink_to(ROOM_KEPT);
-        } else if self.items.len() - self.free.len() - self.live > THROUGH_MAX {
+        } else if self.items.len() - self.live > THROUGH_MAX {
             self.forget_item(place);
         }
     }
 
     fn forget_item(&mut self, place: usize) {
-        let Some(item) = self.items[place].take() else { return };
+        let Some(item) = self.items.remove(place) else { return };
         if let Ok(entry) = self.by_key.find_entry(item.hash, |other| *other == place) {
             entry.remove();
         }
-        self.free.push(place);
     }
 
     /// Asks for the key at `due`. Returns the instant for which the caller has to schedule a timer (that calls
@@ -384,7 +377,7 @@ mod tests {
             let again: Vec<u64> = std::iter::from_fn(|| queue.get()).map(|(key, _)| key).collect();
             assert_eq!(again, (0..count).rev().filter(|key| key % 2 == 0).collect::<Vec<_>>());
             again.iter().for_each(|key| queue.done(key));
-            assert_eq!((queue.by_key.len(), queue.items.len(), queue.free.len(), queue.get()), (0, 0, 0, None));
+            assert_eq!((queue.by_key.len(), queue.items.len(), queue.get()), (0, 0, None));
         }
     }
 

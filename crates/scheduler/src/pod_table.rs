@@ -4,10 +4,11 @@
 //! processor wait for its memory at each of them.
 
 use seatrial_api::Slot;
+use seatrial_machinery::Slab;
 
 use crate::queue::QueuedPod;
 
-/// How many pods there is room for when there is none.
+/// After how many pods at once the room is given back.
 const ROOM_KEPT: usize = 1024;
 
 /// Pods by slot.
@@ -15,8 +16,9 @@ const ROOM_KEPT: usize = 1024;
 pub(crate) struct PodTable {
     /// By slot: one more than the place of its pod, or 0.
     places: Vec<u32>,
-    pods: Vec<Option<QueuedPod>>,
-    free: Vec<u32>,
+    pods: Slab<QueuedPod>,
+    /// How many pods there were at most since there was none.
+    most: usize,
 }
 
 impl PodTable {
@@ -27,13 +29,12 @@ impl PodTable {
 
     #[inline]
     pub(crate) fn get(&self, slot: Slot) -> Option<&QueuedPod> {
-        self.pods[self.place(slot)?].as_ref()
+        self.pods.get(self.place(slot)?)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut QueuedPod> {
-        let place = self.place(slot)?;
-        self.pods[place].as_mut()
+        self.pods.get_mut(self.place(slot)?)
     }
 
     /// Puts a pod at a slot that has none. A pod that was never stored has no place here.
@@ -42,32 +43,22 @@ impl PodTable {
         if index >= self.places.len() {
             self.places.resize(index + 1, 0);
         }
-        let place = match self.free.pop() {
-            Some(place) => place as usize,
-            None => {
-                self.pods.push(None);
-                self.pods.len() - 1
-            }
-        };
-        self.pods[place] = Some(pod);
-        // As few as slots, which are numbers of this size.
-        self.places[index] = place as u32 + 1;
+        // There are no more places than slots, which are numbers of this size.
+        self.places[index] = self.pods.insert(pod) as u32 + 1;
+        self.most = self.most.max(self.pods.len());
     }
 
     /// Takes the pod at a slot away.
     pub(crate) fn remove(&mut self, slot: Slot) -> Option<QueuedPod> {
         let place = self.place(slot)?;
         self.places[slot.index()?] = 0;
-        let pod = self.pods[place].take();
-        self.free.push(place as u32);
-        if self.free.len() == self.pods.len() {
-            // What came first lies first again.
-            self.pods.clear();
-            self.free.clear();
-            if self.pods.capacity() > ROOM_KEPT {
+        let pod = self.pods.remove(place);
+        if self.pods.is_empty() {
+            if self.most > ROOM_KEPT {
                 // A burst is over: its room would otherwise stay as long as the cluster.
                 *self = Self::default();
             }
+            self.most = 0;
         }
         pod
     }
@@ -86,7 +77,7 @@ mod tests {
     #[test]
     fn pods_lie_at_their_slots_and_leave_no_room_behind() {
         let (mut rng, mut table, mut tree) = (Rng::from_seed(4), PodTable::default(), BTreeSet::new());
-        for (slots, steps) in [(8, 400), (9_000, 20_000), (3, 400)] {
+        for (slots, steps) in [(8, 400), (9_000, 40_000), (3, 400)] {
             for _ in 0..steps {
                 let slot = Slot::at(rng.below(slots) as usize);
                 if rng.below(3) == 0 {
@@ -101,7 +92,7 @@ mod tests {
             while let Some(slot) = tree.pop_first() {
                 assert!(table.remove(slot).is_some());
             }
-            assert!(table.pods.capacity() <= ROOM_KEPT && table.pods.is_empty() && table.free.is_empty());
+            assert!(table.pods.is_empty() && table.places.capacity() <= ROOM_KEPT);
         }
         table.insert(Slot::NONE, queued(Slot::NONE));
         assert!(table.get(Slot::NONE).is_none() && table.remove(Slot::NONE).is_none());
