@@ -76,6 +76,14 @@ impl Store {
         self.tables[kind as usize].fetch(slot);
     }
 
+    /// Has the object at a slot fetched itself.
+    #[inline]
+    pub fn fetch_object<R: Resource>(&self, slot: Slot) {
+        if let Some(object) = self.at::<R>(slot) {
+            seatrial_api::fetch(&**object);
+        }
+    }
+
     /// What is stored in the place of an object. One that was read here is found without a search.
     #[inline]
     pub(crate) fn stored<R: Resource>(&self, meta: &ObjectMeta) -> Option<&Arc<R>> {

@@ -1,6 +1,6 @@
 //! What every controller has: a queue, handlers of deliveries, and a sync of one key.
 
-use seatrial_api::{ApiError, Kind, NamespacedName};
+use seatrial_api::{ApiError, Kind, NamespacedName, Slot};
 
 use crate::aspects::Aspects;
 use crate::client::Client;
@@ -86,6 +86,9 @@ pub trait Controller {
         Aspects::ANY
     }
 
+    /// Has fetched from memory what the sync of a key will look at first, whose object lies at a slot.
+    fn fetch_ahead(_informers: &Informers, _key: &NamespacedName, _slot: Slot) {}
+
     /// Brings one key closer to what is wanted.
     ///
     /// # Errors
@@ -101,8 +104,11 @@ pub trait Controller {
 
 /// Syncs the next key of a controller's queue, if there is one. Mirrors `processNextWorkItem`.
 pub fn process_next_work_item<C: Controller>(controller: &mut C, cx: &mut SyncContext<'_>) -> Option<Synced> {
-    let (key, cause) = controller.queue().get()?;
-    cx.object = controller.queue().last_object();
+    let (key, cause, object) = controller.queue().get_with_object()?;
+    cx.object = object;
+    if let Some((next, slot)) = controller.queue().fetch_upcoming() {
+        C::fetch_ahead(cx.informers, next, slot);
+    }
     let writes_before = cx.client.writes();
     let result = controller.sync(cx, &key);
     let wrote = cx.client.writes() - writes_before;

@@ -85,9 +85,7 @@ struct Keys {
 impl Keys {
     #[inline]
     fn new(key: &EventKey) -> Keys {
-        let mut hasher = FxHasher::default();
-        hasher.write_u64(key.source);
-        hasher.write_u64(key.object);
+        let mut hasher = hasher_of(key.source, key.object);
         let bucket = hasher.finish() & BUCKET_BITS;
         let in_bucket = |hasher: &FxHasher| hasher.finish() & !BUCKET_BITS | bucket;
         hasher.write_u64(key.event_type);
@@ -98,6 +96,15 @@ impl Keys {
         hasher.write_u64(key.message);
         Keys { spam, aggregate, event: in_bucket(&hasher) }
     }
+}
+
+/// The hash of a source and an object, whose low bits are the bucket of all events of the one about the other.
+#[inline]
+fn hasher_of(source: u64, object: u64) -> FxHasher {
+    let mut hasher = FxHasher::default();
+    hasher.write_u64(source);
+    hasher.write_u64(object);
+    hasher
 }
 
 /// What is to be done with an event.
@@ -157,6 +164,12 @@ impl EventCorrelator {
     pub fn with_capacity(entries: usize) -> EventCorrelator {
         let (aggregator, logger, spam_filter) = (Lru::new(entries), Lru::new(entries), Lru::new(entries));
         EventCorrelator { buckets: Buckets::new(), aggregator, logger, spam_filter }
+    }
+
+    /// Has fetched from memory what is known of the events of a source about an object.
+    #[inline]
+    pub(crate) fn fetch(&self, source: u64, object: u64) {
+        self.buckets.fetch(hasher_of(source, object).finish());
     }
 
     /// Says what to do with an event. `event` is any number by which the caller finds the event's name again should it

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use seatrial_api::{
     ControllerRevision, CronJob, DaemonSet, Deployment, EndpointSlice, Endpoints, HorizontalPodAutoscaler, Job, Kind,
     Namespace, NamespacedName, Node, Object, PersistentVolume, PersistentVolumeClaim, Pod, PodDisruptionBudget,
-    ReplicaSet, ReplicationController, Resource, ResourceQuota, Service, StatefulSet, StorageClass,
+    ReplicaSet, ReplicationController, Resource, ResourceQuota, Service, Slot, StatefulSet, StorageClass,
 };
 use seatrial_apiserver::{Change, ChangeType, Cursor, WatchLog};
 
@@ -133,9 +133,9 @@ impl Informers {
         self.pods_by_claim.pods(namespace, claim, |slot| self.pods.at(slot))
     }
 
-    /// The same of a claim whose pods are asked for again and again.
-    pub fn pods_of_claim<'a>(&'a self, claim: ClaimPlace<'_>) -> impl Iterator<Item = &'a Arc<Pod>> {
-        self.pods_by_claim.pods_of(claim, |slot| self.pods.at(slot))
+    /// The slots of those pods, of a claim whose pods are asked for again and again.
+    pub fn slots_with_claim(&self, claim: ClaimPlace<'_>) -> impl Iterator<Item = Slot> {
+        self.pods_by_claim.slots_of(claim, |slot| self.pods.at(slot))
     }
 
     /// The pods that are bound to a node, by namespace and name.

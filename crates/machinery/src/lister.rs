@@ -127,6 +127,14 @@ impl<R: Resource> Lister<R> {
         self.objects.fetch(slot);
     }
 
+    /// Has the object at a slot fetched itself.
+    #[inline]
+    pub fn fetch_object(&self, slot: Slot) {
+        if let Some(object) = self.objects.at(slot) {
+            seatrial_api::fetch(&**object);
+        }
+    }
+
     /// The objects of one namespace or of all, in the order of their keys.
     pub fn list(&self, namespace: Option<&str>) -> Vec<&Arc<R>> {
         self.objects.sorted(namespace)

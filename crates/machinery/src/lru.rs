@@ -34,6 +34,12 @@ pub(crate) struct Buckets(Box<[Heads; PLACES]>);
 struct Heads([u32; 4]);
 
 impl Buckets {
+    /// Has the bucket of a key fetched from memory.
+    #[inline]
+    pub(crate) fn fetch(&self, key: u64) {
+        seatrial_api::fetch(&self.0[place(key as u32)]);
+    }
+
     pub(crate) fn new() -> Self {
         Self(all(Heads::default()))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seatrial_api::{NamespacedName, Resource};
+use seatrial_api::{NamespacedName, Resource, Slot};
 use seatrial_engine::SimTime;
 
 use crate::backoff::ItemExponentialFailureRateLimiter;
@@ -79,9 +79,16 @@ impl Queue {
         self.work.get()
     }
 
-    /// Which object the key that was handed out last is of, as far as it was queued as one's.
-    pub fn last_object(&self) -> ObjectId {
-        self.work.last_object()
+    /// The same with the object that the key is of, as far as it was queued as one's.
+    #[inline]
+    pub(crate) fn get_with_object(&mut self) -> Option<(NamespacedName, u64, ObjectId)> {
+        self.work.get_with_object()
+    }
+
+    /// See [`WorkQueue::fetch_upcoming`].
+    #[inline]
+    pub(crate) fn fetch_upcoming(&self) -> Option<(&NamespacedName, Slot)> {
+        self.work.fetch_upcoming()
     }
 
     /// Says that the key that was handed out last was synced.

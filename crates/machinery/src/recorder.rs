@@ -67,14 +67,16 @@ impl EventRecorder {
         about: &ObjectRef<'_>,
         text: &EventText<'_>,
     ) {
+        let (source, object) = (source_id(component, about.host.id()), identity(about));
+        self.correlator.fetch(source, object);
         let outline = text.message.outline();
         let message = match &outline {
             Some(outline) => outline.message_id(),
             None => text_id(text.message.render(&about.meta.name, &mut self.text)),
         };
         let key = EventKey {
-            source: source_id(component, about.host.id()),
-            object: identity(about),
+            source,
+            object,
             field_path: about.field_path.id(),
             event_type: text.type_ as u64,
             reason: text_id(text.reason),

@@ -46,6 +46,14 @@ impl<T> Slab<T> {
         self.chunks.get_mut(place / CHUNK)?.get_mut(place % CHUNK)?.as_mut()
     }
 
+    /// Has the value at a place fetched from memory, for those who look at it soon.
+    #[inline]
+    pub fn fetch(&self, place: usize) {
+        if let Some(value) = self.chunks.get(place / CHUNK).and_then(|chunk| chunk.get(place % CHUNK)) {
+            seatrial_api::fetch(value);
+        }
+    }
+
     /// Puts a value in; returns its place.
     pub fn insert(&mut self, value: T) -> usize {
         if let Some(place) = self.free.pop() {

@@ -54,6 +54,12 @@ impl<V> UidMap<V> {
         self.entries[place].as_mut().map(|(_, value)| value)
     }
 
+    /// The values, to be changed, in the order of their places: what came first comes first, but for the places of those that
+    /// went.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.entries.iter_mut().flatten().map(|(_, value)| value)
+    }
+
     /// The value of a uid, made where there is none.
     pub fn get_or_insert_with(&mut self, uid: &Uid, make: impl FnOnce() -> V) -> &mut V {
         let place = match self.place(uid) {

@@ -40,6 +40,18 @@ struct Item<K> {
     object: ObjectId,
 }
 
+impl<K> Item<K> {
+    /// The key needs work; returns whether it is to be put in the queue. One that waits already keeps its place and its cause.
+    #[inline]
+    fn wake(&mut self, cause: u64) -> bool {
+        if self.dirty {
+            return false;
+        }
+        (self.dirty, self.cause) = (true, cause);
+        !self.processing
+    }
+}
+
 /// Which stored object a key is of. Names are told apart by all of their letters, objects by one number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectId {
@@ -135,29 +147,27 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     /// The same for the key of an object of the kind that the queue is about: while it is known it is not looked at.
     pub fn add_object(&mut self, meta: &ObjectMeta, cause: u64, key: impl FnOnce() -> K) {
         let scope = usize::from(!meta.namespace.is_empty());
-        let known = self.by_object[scope].get(meta.slot).copied();
-        let is_there = |place: &usize| self.items.get(*place).filter(|item| item.object.is(meta)).map(drop);
-        let place = match known.filter(|place| is_there(place).is_some()) {
-            Some(place) => place,
-            None => {
-                let place = self.place_of(key(), cause);
-                if let Some(item) = self.items.get_mut(place) {
-                    item.object = ObjectId::of(meta);
-                }
-                if meta.slot.index().is_some_and(|index| index < OBJECTS_KNOWN_MAX) {
-                    self.by_object[scope].insert(meta.slot, place);
-                }
-                place
+        if let Some(place) = self.by_object[scope].get(meta.slot).copied()
+            && let Some(item) = self.items.get_mut(place).filter(|item| item.object.is(meta))
+        {
+            if item.wake(cause) {
+                self.live += 1;
+                self.queue.push_back(place);
             }
-        };
+            return;
+        }
+        let place = self.place_of(key(), cause);
+        if let Some(item) = self.items.get_mut(place) {
+            item.object = ObjectId::of(meta);
+        }
+        if meta.slot.index().is_some_and(|index| index < OBJECTS_KNOWN_MAX) {
+            self.by_object[scope].insert(meta.slot, place);
+        }
         self.add_at(place, cause);
     }
 
     fn add_at(&mut self, place: usize, cause: u64) {
-        let Some(item) = self.items.get_mut(place).filter(|item| !item.dirty) else { return };
-        item.dirty = true;
-        item.cause = cause;
-        if !item.processing {
+        if self.items.get_mut(place).is_some_and(|item| item.wake(cause)) {
             self.live += 1;
             self.queue.push_back(place);
         }
@@ -198,16 +208,33 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
     /// Takes out the next key and its cause. It must be given back with [`WorkQueue::done`], or with
     /// [`WorkQueue::done_with_last`] before the next one is taken out.
     pub fn get(&mut self) -> Option<(K, u64)> {
+        self.get_with_object().map(|(key, cause, _)| (key, cause))
+    }
+
+    /// The same with the object that the key was last added for; nil where it was added by its name alone.
+    pub fn get_with_object(&mut self) -> Option<(K, u64, ObjectId)> {
         let place = self.queue.pop_front()?;
         let item = self.items.get_mut(place)?;
         self.taken = place;
         item.processing = true;
         item.dirty = false;
-        Some((item.key.clone(), item.cause))
+        Some((item.key.clone(), item.cause, item.object.clone()))
     }
 
-    /// The object that the key was last added for which was taken out last; nil where it was added by its name alone.
-    pub fn last_object(&self) -> ObjectId {
+    /// The key that is taken out next and where its object lies, for those who have that fetched from memory. What is known
+    /// of the one behind it is fetched.
+    #[inline]
+    pub fn fetch_upcoming(&self) -> Option<(&K, Slot)> {
+        if let Some(behind) = self.queue.get(1) {
+            self.items.fetch(*behind);
+        }
+        let item = self.items.get(*self.queue.front()?)?;
+        Some((&item.key, item.object.slot))
+    }
+
+    /// The object of the key that was taken out last.
+    #[cfg(test)]
+    fn last_object(&self) -> ObjectId {
         let item = self.items.get(self.taken);
         item.map(|item| item.object.clone()).unwrap_or_default()
     }

@@ -49,6 +49,11 @@ impl<P: Ord> Lineup<P> {
         }
     }
 
+    /// The first one, unless one of those beside the queue comes before it.
+    pub(crate) fn peek(&self) -> Option<&P> {
+        self.run.front().or_else(|| self.others.first())
+    }
+
     fn pop_run(&mut self) -> Option<P> {
         let first = self.run.pop_front();
         if self.run.is_empty() {

@@ -37,6 +37,14 @@ impl PodTable {
         self.pods.get_mut(self.place(slot)?)
     }
 
+    /// Has the pod at a slot fetched from memory.
+    #[inline]
+    pub(crate) fn fetch(&self, slot: Slot) {
+        if let Some(place) = self.place(slot) {
+            self.pods.fetch(place);
+        }
+    }
+
     /// Puts a pod at a slot that has none. A pod that was never stored has no place here.
     pub(crate) fn insert(&mut self, slot: Slot, pod: QueuedPod) {
         let Some(index) = slot.index() else { return };

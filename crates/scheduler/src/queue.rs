@@ -376,16 +376,29 @@ impl Queue {
 
     /// One pod's own change made it worth another attempt.
     pub(crate) fn move_one(&mut self, pod: &Pod, now: SimTime) {
-        self.move_one_of(pod, now, |_| true);
-    }
-
-    /// The same of a change that only some plugins care about, where it was refused by one of those.
-    #[inline]
-    pub(crate) fn move_one_of(&mut self, pod: &Pod, now: SimTime, may_concern: impl FnOnce(PluginSet) -> bool) {
-        let is_it = |queued: &&QueuedPod| queued.uid == pod.meta.uid && queued.part == Part::Unschedulable;
-        if self.pods.get(pod.meta.slot).filter(is_it).is_some_and(|queued| may_concern(queued.rejectors)) {
+        if self.get(pod).is_some() {
             self.requeue(pod.meta.slot, now);
         }
+    }
+
+    /// The same of the pod at a slot, where it was refused by plugins that care about the change.
+    #[inline]
+    pub(crate) fn move_at(&mut self, slot: Slot, now: SimTime, may_concern: impl FnOnce(PluginSet) -> bool) {
+        let waiting = self.pods.get(slot).filter(|queued| queued.part == Part::Unschedulable);
+        if waiting.is_some_and(|queued| may_concern(queued.rejectors)) {
+            self.requeue(slot, now);
+        }
+    }
+
+    /// Where the pod lies that is likely tried next.
+    pub(crate) fn peek(&self) -> Option<Slot> {
+        let early = || self.lines.backing_off.peek().map(|(_, place)| place.3);
+        self.lines.active.peek().map(|place| place.3).or_else(early)
+    }
+
+    /// Has what is known of the pod at a slot fetched from memory.
+    pub(crate) fn fetch(&self, slot: Slot) {
+        self.pods.fetch(slot);
     }
 
     /// Something changed: pods that this may concern become active, or back off if they still have to.

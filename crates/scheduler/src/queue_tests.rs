@@ -251,7 +251,7 @@ fn who_waits_is_told_from_who_waited() {
                 (known[n], _) = (false, waits.remove(&n));
             }
             5 => {
-                queue.move_one_of(&pod(name), now, |by| by.contains(Plugin::VolumeBinding));
+                queue.move_at(slot(name), now, |by| by.contains(Plugin::VolumeBinding));
                 if waits.get(&n) == Some(&Plugin::VolumeBinding) {
                     waits.remove(&n);
                 }

@@ -72,6 +72,10 @@ impl Scheduler {
             return self.look_at_waiting(client);
         }
         let Some(queued) = self.queue.pop() else { return false };
+        if let Some(next) = self.queue.peek() {
+            self.queue.fetch(next);
+            client.server().store().fetch_object::<Pod>(next);
+        }
         let live = client.live_at::<Pod>(queued.slot).filter(|pod| pod.meta.uid == queued.uid);
         let Some(pod) = live.filter(|pod| !pod.meta.is_deleting() && pod.node_name.is_empty()).cloned() else {
             self.queue.remove(queued.slot, &queued.uid);

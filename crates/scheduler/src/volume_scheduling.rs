@@ -70,12 +70,15 @@ impl Scheduler {
 
     fn claim_changed(&mut self, cx: &EventContext<'_>, claim: ClaimPlace<'_>) {
         let now = cx.clock.now();
-        for pod in cx.informers.pods_of_claim(claim) {
-            if !pod.node_name.is_empty() {
+        for slot in cx.informers.slots_with_claim(claim) {
+            // A pod that has a node is not in the queue.
+            self.queue.move_at(slot, now, PluginSet::is_about_volumes);
+            if self.waiting.is_empty() {
                 continue;
             }
-            self.queue.move_one_of(pod, now, PluginSet::is_about_volumes);
-            self.waiting.wake(&pod.meta.uid, now);
+            if let Some(pod) = cx.informers.pods.at(slot).filter(|pod| pod.node_name.is_empty()) {
+                self.waiting.wake(&pod.meta.uid, now);
+            }
         }
     }
 

@@ -52,6 +52,12 @@ impl WaitingPods {
         self.timers.extend([Timer { due: first, background: false }, Timer { due: last, background: true }]);
     }
 
+    /// Whether no pod waits.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pods.is_empty()
+    }
+
     /// Whether the pod waits.
     pub(crate) fn has(&self, uid: &Uid) -> bool {
         self.pods.contains_key(uid)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use seatrial_api::{ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Resource, Slot};
 use seatrial_machinery::volumes::{ANN_BIND_COMPLETED, claim_key, claim_phase, claim_uid, volume_name};
-use seatrial_machinery::{Controller, Delivery, EventContext, NumberSet, Queue, SimTime, SyncContext};
+use seatrial_machinery::{Controller, Delivery, EventContext, Informers, NumberSet, Queue, SimTime, SyncContext};
 
 use super::made::Made;
 use super::status::CLAIM_LOST;
@@ -77,6 +77,13 @@ impl Controller for PersistentVolumeController {
                 }
             }
             (None, None) => {}
+        }
+    }
+
+    fn fetch_ahead(informers: &Informers, key: &NamespacedName, slot: Slot) {
+        match key.namespace.is_empty() {
+            true => informers.persistent_volumes.fetch_object(slot),
+            false => informers.persistent_volume_claims.fetch_object(slot),
         }
     }
 

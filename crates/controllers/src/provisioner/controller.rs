@@ -9,10 +9,10 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use seatrial_api::quantity::{Format, Quantity};
 use seatrial_api::{
-    ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Pod, PodPhase, Resource, Str,
+    ApiError, Kind, NamespacedName, PersistentVolume, PersistentVolumeClaim, Pod, PodPhase, Resource, Slot, Str,
 };
 use seatrial_machinery::volumes::{ANN_DYNAMICALLY_PROVISIONED, class_of_volume, volume_name};
-use seatrial_machinery::{Aspects, Controller, Delivery, EventContext, Queue, SimTime, SyncContext};
+use seatrial_machinery::{Aspects, Controller, Delivery, EventContext, Informers, Queue, SimTime, SyncContext};
 
 use super::behavior::{Operation, Place, ProvisionerBehavior};
 use super::pattern::Patterns;
@@ -88,6 +88,13 @@ impl Controller for VolumeProvisioner {
 
     fn heeds(&self) -> Aspects {
         Aspects::ANY.when(!self.waits_for_node.is_empty())
+    }
+
+    fn fetch_ahead(informers: &Informers, key: &NamespacedName, slot: Slot) {
+        match key.namespace.is_empty() {
+            true => informers.persistent_volumes.fetch_object(slot),
+            false => informers.persistent_volume_claims.fetch_object(slot),
+        }
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {

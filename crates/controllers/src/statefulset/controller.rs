@@ -2,11 +2,11 @@
 //!
 //! Mirrors pkg/controller/statefulset/stateful_set.go (`sync`) (v1.36).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use seatrial_api::{ApiError, Kind, NamespacedName, Pod, StatefulSet, Uid};
+use seatrial_api::{ApiError, Kind, NamespacedName, Pod, StatefulSet};
 use seatrial_machinery::pod_control::PodPrototypes;
+use seatrial_machinery::uid_map::UidMap;
 use seatrial_machinery::{Controller, ControllerRefManager, Delivery, EventContext, Queue, SyncContext};
 
 use super::pods::SetPods;
@@ -20,7 +20,7 @@ pub struct StatefulSetController {
     pub(super) revisions: RevisionCache,
     pub(super) prototypes: PodPrototypes,
     /// The pods of the sets that were synced.
-    pub(super) pods: BTreeMap<Uid, Box<SetPods>>,
+    pub(super) pods: UidMap<Box<SetPods>>,
     /// How many places of sets were looked at.
     pub(super) visited: u64,
 }
@@ -56,10 +56,7 @@ impl Controller for StatefulSetController {
         let owned = || cx.informers.pods.pods_owned_by(&set.meta.uid);
         // Nothing is delivered during a sync.
         let mut all = std::mem::take(&mut self.pods);
-        let pods = match all.get_mut(&set.meta.uid) {
-            Some(pods) => pods,
-            None => all.entry(set.meta.uid.clone()).or_insert_with(|| Box::new(SetPods::new(&set, owned()))),
-        };
+        let pods = all.get_or_insert_with(&set.meta.uid, || Box::new(SetPods::new(&set, owned())));
         let result = self.sync_pods(cx, &set, pods);
         self.pods = all;
         debug_assert!(!is_at_rest || (result.is_ok() && cx.client.writes() == writes_before), "{key} was at rest");

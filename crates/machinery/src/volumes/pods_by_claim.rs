@@ -80,21 +80,22 @@ impl PodsByClaim {
         first.into_iter().chain(more)
     }
 
-    /// The same, which need not be searched for again and again as long as no other pods come.
-    pub fn pods_of<'a>(
+    /// The slots of those pods, which need not be searched for again and again as long as no other pods come. Nothing of a
+    /// pod is looked at where they need not.
+    pub fn slots_of<'a>(
         &self,
         claim: ClaimPlace<'_>,
         pod_at: impl Fn(Slot) -> Option<&'a Arc<Pod>>,
-    ) -> impl Iterator<Item = &'a Arc<Pod>> {
+    ) -> impl Iterator<Item = Slot> {
         let is_known = |found: &&Found| found.version == self.version && found.claim == *claim.uid;
         let known = self.found.borrow().get(claim.slot).filter(is_known).map(|found| found.pod);
         if let Some(pod) = known {
-            return pod_at(pod).into_iter().chain(Vec::new());
+            return pod.index().map(|_| pod).into_iter().chain(Vec::new());
         }
-        let mut pods = self.pods(claim.namespace, claim.name, pod_at);
-        let (first, more) = (pods.next(), Vec::from_iter(pods));
+        let mut slots = self.pods(claim.namespace, claim.name, pod_at).map(|pod| pod.meta.slot);
+        let (first, more) = (slots.next(), Vec::from_iter(slots));
         if more.is_empty() && !claim.uid.is_nil() {
-            let pod = first.map_or(Slot::NONE, |pod| pod.meta.slot);
+            let pod = first.unwrap_or_default();
             let found = Found { claim: claim.uid.clone(), version: self.version, pod };
             self.found.borrow_mut().insert(claim.slot, found);
         }
@@ -195,8 +196,9 @@ mod tests {
                 };
                 let place = ClaimPlace { namespace: "default", name: claim, uid: &uid, slot };
                 for _ in 0..2 {
-                    let found = index.pods_of(place, |slot| pods.get(slot));
-                    assert_eq!(found.map(|pod| pod.meta.name.as_str()).collect::<Vec<_>>(), want, "{claim}");
+                    let found = index.slots_of(place, |slot| pods.get(slot)).map(|slot| pods.get(slot));
+                    let found: Vec<&str> = found.flatten().map(|pod| pod.meta.name.as_str()).collect();
+                    assert_eq!(found, want, "{claim}");
                 }
                 assert_eq!(index.pods("other", claim, |slot| pods.get(slot)).count(), 0);
             }
