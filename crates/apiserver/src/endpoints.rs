@@ -157,7 +157,13 @@ impl ApiServer {
         let name = &old.meta.name;
         let conflict = |text: String| Err(errors::conflict_binding(name, &text));
         if let Some(uid) = uid.filter(|uid| **uid != old.meta.uid) {
-            return Err(errors::conflict_uid(&Kind::Pod.resource(), name, uid, &old.meta.uid));
+            let why = errors::uids(uid, &old.meta.uid);
+            return Err(errors::precondition(Kind::Pod, &old.meta.namespace, name, &why));
+        }
+        let (version, actual) = (sent.map_or("", |sent| &sent.resource_version), old.meta.resource_version);
+        if !version.is_empty() && version != actual.to_string() {
+            let why = format!("ResourceVersion in precondition: {version}, ResourceVersion in object meta: {actual}");
+            return Err(errors::precondition(Kind::Pod, &old.meta.namespace, name, &why));
         }
         if old.meta.is_deleting() {
             return conflict(format!("pod {name} is being deleted, cannot be assigned to a host"));
@@ -211,6 +217,8 @@ impl ApiServer {
 pub struct Binding {
     /// The pod that is meant, if any one of the name will not do.
     pub uid: Option<Uid>,
+    /// The version of the pod that is meant; none if empty.
+    pub resource_version: Str,
     /// The name of the node.
     pub node: Str,
     /// Annotations to be the pod's.
@@ -349,6 +357,12 @@ fn update_typed<R: Strategy>(
     let entries = managedfields::after_update::<R>(request, subresource, live.as_deref(), &api, reset)?;
     object.meta_mut().managed_fields = entries;
     if live.is_none() && R::ALLOW_CREATE_ON_UPDATE {
+        let meta = object.meta_mut();
+        if !meta.uid.is_nil() {
+            let why = errors::uids(&meta.uid, &Uid::default());
+            return Err(errors::precondition(R::KIND, &key.namespace, &key.name, &why));
+        }
+        meta.resource_version = 0; // the store forgets it
         let on_create = R::warnings_on_create(&api);
         let object = server.create_with(request, object, Validation::Full(api))?;
         warnings.extend(on_create);

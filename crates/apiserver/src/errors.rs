@@ -8,10 +8,40 @@ pub(crate) fn not_found(kind: Kind, name: &str) -> ApiError {
     ApiError::not_found(&kind.resource(), name)
 }
 
-/// 409: the request is for another object of the same name.
-pub(crate) fn conflict_uid(resource: &GroupResource, name: &str, wanted: &Uid, actual: &Uid) -> ApiError {
-    let text = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {actual}");
-    ApiError::conflict(resource, name, text)
+/// 409 as the store says it: the request is for another object of the same name, or for none there is. Mirrors
+/// `NewInvalidObjError` and `InterpretUpdateError`.
+pub(crate) fn precondition(kind: Kind, namespace: &str, name: &str, why: &str) -> ApiError {
+    let key = storage_key(kind, namespace, name);
+    let text = format!(
+        "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: {why}"
+    );
+    ApiError::conflict(&kind.resource(), name, text)
+}
+
+/// 409: a patch of `/scale` that names another object. Mirrors the `UpdatedObject` of the scales.
+pub(crate) fn scale_precondition(kind: Kind, name: &str, why: &str) -> ApiError {
+    let resource = kind.resource();
+    let scale = GroupResource::new(&resource.group, &format!("{}/scale", resource.resource));
+    ApiError::conflict(&scale, name, format!("Precondition failed: {why}"))
+}
+
+/// Of which uids a precondition speaks.
+pub(crate) fn uids(wanted: &Uid, actual: &Uid) -> String {
+    format!("UID in precondition: {wanted}, UID in object meta: {actual}")
+}
+
+/// Where etcd holds an object; four resources have places of their own. Mirrors `SpecialDefaultResourcePrefixes`.
+fn storage_key(kind: Kind, namespace: &str, name: &str) -> String {
+    let resource = kind.resource();
+    let prefix = match resource.resource.as_ref() {
+        "replicationcontrollers" => "controllers",
+        "nodes" => "minions",
+        "services" => "services/specs",
+        "endpoints" => "services/endpoints",
+        other => other,
+    };
+    let place = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
+    format!("/registry/{prefix}/{place}{name}")
 }
 
 /// 409: a pod cannot be bound.

@@ -373,7 +373,8 @@ impl ApiServer {
 fn check_preconditions<R: Strategy>(new: &R, old: &R) -> Result<(), ApiError> {
     let (new_meta, old_meta) = (new.meta(), old.meta());
     if !new_meta.uid.is_nil() && new_meta.uid != old_meta.uid {
-        return Err(errors::conflict_uid(&R::KIND.resource(), &old_meta.name, &new_meta.uid, &old_meta.uid));
+        let why = errors::uids(&new_meta.uid, &old_meta.uid);
+        return Err(errors::precondition(R::KIND, &old_meta.namespace, &old_meta.name, &why));
     }
     if new_meta.resource_version == 0 && !R::ALLOW_UNCONDITIONAL_UPDATE {
         return Err(errors::must_be_specified_for_update(R::KIND, &old_meta.name));

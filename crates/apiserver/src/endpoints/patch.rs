@@ -104,6 +104,7 @@ fn apply_typed<R: Strategy>(
         warnings.extend(R::warnings_on_create(&api));
         check_place::<R>(object.meta_mut(), key)?;
         object.meta_mut().managed_fields = entries;
+        object.meta_mut().resource_version = 0; // the store forgets it
         let object = server.create_with(request, object, Validation::Full(api))?;
         return Ok(Written { object: R::wrap(object), warnings });
     };

@@ -170,4 +170,6 @@ impl Call<'_> {
 }
 
 #[cfg(test)]
+mod precondition_tests;
+#[cfg(test)]
 mod tests;

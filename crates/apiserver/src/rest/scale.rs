@@ -3,7 +3,7 @@
 //! Mirrors pkg/registry/apps/*/storage (`ScaleREST`) and autoscaling/v1 `Scale` (v1.36).
 
 use seatrial_api::schema::type_named;
-use seatrial_api::{ApiError, ObjectMeta};
+use seatrial_api::{ApiError, ObjectMeta, Uid};
 use serde_json::{Value, json};
 
 use super::get::{find, key_of};
@@ -78,13 +78,22 @@ pub(crate) fn write(server: &mut ApiServer, call: &Call<'_>) -> Result<Response,
             key.name
         )));
     }
+    let stored = find(server, call)?;
+    let wanted = Uid::parse(text("/metadata/uid"));
+    let is_other = !wanted.is_nil() && wanted != stored.meta().uid;
+    let why = || errors::uids(&wanted, &stored.meta().uid);
+    if is_other && !keeps_version {
+        return Err(errors::precondition(key.kind, &key.namespace, &key.name, &why()));
+    }
     let replicas = sent.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
     let replicas = i32::try_from(replicas).unwrap_or(i32::MAX);
     if replicas < 0 {
         return Err(errors::invalid_scale(&key.name, replicas));
     }
+    if is_other {
+        return Err(errors::scale_precondition(key.kind, &key.name, &why()));
+    }
     let version = text("/metadata/resourceVersion");
-    let stored = find(server, call)?;
     if !version.is_empty() && version != stored.meta().resource_version.to_string() {
         return Err(ApiError::optimistic_lock(&key.kind.resource(), &key.name));
     }

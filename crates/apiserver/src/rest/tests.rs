@@ -9,15 +9,15 @@ use crate::watch_log::HISTORY_COUNT_MAX;
 
 const NOW: Time = Time::from_unix(1_700_000_000);
 const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
-const PODS: &str = "/api/v1/namespaces/default/pods";
+pub(super) const PODS: &str = "/api/v1/namespaces/default/pods";
 
-fn server() -> ApiServer {
+pub(super) fn server() -> ApiServer {
     let mut server = ApiServer::new(ApiServerOptions { seed: 7, ..ApiServerOptions::default() });
     server.bootstrap(&RequestInfo::new(NOW, "test")).expect("an empty server");
     server
 }
 
-fn call(server: &mut ApiServer, method: &str, path: &str, query: &[(&str, &str)], body: &Value) -> Response {
+pub(super) fn call(server: &mut ApiServer, method: &str, path: &str, query: &[(&str, &str)], body: &Value) -> Response {
     let text = if body.is_null() { String::new() } else { body.to_string() };
     let patch = (method == "PATCH").then_some("application/merge-patch+json");
     let request = Request {
@@ -32,7 +32,7 @@ fn call(server: &mut ApiServer, method: &str, path: &str, query: &[(&str, &str)]
     server.serve(NOW, &request)
 }
 
-fn json_of(response: Response) -> (u16, Value) {
+pub(super) fn json_of(response: Response) -> (u16, Value) {
     match response.body {
         ResponseBody::Json(body) => (response.code, body),
         other => panic!("{other:?}"),
@@ -43,7 +43,7 @@ fn get(server: &mut ApiServer, path: &str, query: &[(&str, &str)]) -> (u16, Valu
     json_of(call(server, "GET", path, query, &Value::Null))
 }
 
-fn create(server: &mut ApiServer, path: &str, body: &Value) -> Value {
+pub(super) fn create(server: &mut ApiServer, path: &str, body: &Value) -> Value {
     let (code, body) = json_of(call(server, "POST", path, &[], body));
     assert_eq!(code, 201, "{body}");
     body

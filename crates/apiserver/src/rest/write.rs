@@ -134,6 +134,7 @@ fn bind(server: &mut ApiServer, call: &Call<'_>) -> Result<Response, ApiError> {
     };
     let binding = Binding {
         uid: Some(text("/metadata/uid")).filter(|u| !u.is_empty()).map(Uid::parse),
+        resource_version: text("/metadata/resourceVersion").into(),
         node: text("/target/name").into(),
         annotations: map("/metadata/annotations"),
         labels: map("/metadata/labels"),
