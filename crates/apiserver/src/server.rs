@@ -164,7 +164,7 @@ impl ApiServer {
         meta.creation_timestamp = Some(request.now);
         meta.deletion = None;
         meta.uid = self.next_uid();
-        if !self.takes_new_objects(&object.meta().namespace) {
+        if R::KIND.info().namespaced && !self.takes_new_objects(&object.meta().namespace) {
             self.check_namespace_for_create::<R>(object.meta())?;
         }
         object.admit_create(&self.store, &mut self.admission)?;

@@ -1,6 +1,8 @@
 //! The workload of a StatefulSet whose pods have a claim each.
 
-use seatrial_api::StatefulSet;
+use std::cell::Cell;
+
+use seatrial_api::{SlotHint, StatefulSet, Str};
 
 use super::Progress;
 use super::workload::TIMEOUT;
@@ -22,9 +24,13 @@ pub(super) fn bring_up(cluster: &mut Cluster, pods: u64, policy: &str, progress:
          resources: {{requests: {{storage: 1Gi}}}}}}}}]}}}}"
     );
     cluster.create_yaml(&manifest)?;
+    // It is looked at after each step, and not searched for each time.
+    let (name, slot) = (Str::new_static(NAME), Cell::new(SlotHint::default()));
     let done = |cluster: &Cluster| {
-        let found = cluster.api_server().get::<StatefulSet>(DEFAULT_NAMESPACE, NAME);
-        let status = found.ok().and_then(|set| set.body.status.as_ref());
+        let store = cluster.api_server().store();
+        let found = store.hinted_as::<StatefulSet>(slot.get(), DEFAULT_NAMESPACE, &name);
+        slot.set(found.map_or(SlotHint::default(), |set| SlotHint(set.meta.slot)));
+        let status = found.and_then(|set| set.body.status.as_ref());
         let available = status.and_then(|s| s.available_replicas).unwrap_or(0);
         let available = u64::try_from(available).unwrap_or(0);
         progress(available, pods);
