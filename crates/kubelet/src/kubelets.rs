@@ -174,9 +174,14 @@ impl Kubelets {
     /// Has fetched from memory what an event is about; returns the slot of its pod, if it is about one.
     pub fn fetch(&self, event: &KubeletEvent) -> Option<Slot> {
         let KubeletEvent::Pod { slot, node, .. } = event else { return None };
-        self.workers.fetch(*slot);
+        self.fetch_worker(*slot);
         self.nodes.fetch(*node);
         Some(*slot)
+    }
+
+    /// Has fetched from memory what is known of the pod at a slot, which changes soon.
+    pub fn fetch_worker(&self, slot: Slot) {
+        self.workers.fetch(slot);
     }
 
     /// Has the pod of an event fetched from memory, once [`Kubelets::fetch`] has brought what leads to it.

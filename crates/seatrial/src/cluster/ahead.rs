@@ -1,9 +1,10 @@
-//! What the next timers are about is fetched from memory before they come due.
+//! What the next timers and the last writes are about is fetched from memory before somebody looks at it.
 
-use seatrial_api::Kind;
+use seatrial_api::{Kind, Object};
 
 use super::Cluster;
 use super::actors::Stimulus;
+use super::trace::Actor;
 
 /// Behind so many others comes the timer for which tables are asked where its pod lies.
 const TABLES_AHEAD: usize = 3;
@@ -24,6 +25,18 @@ impl Cluster {
         }
         if let Some(Stimulus::Kubelet(event)) = self.queue.ahead(PODS_AHEAD) {
             self.kubelets.fetch_pod(event);
+        }
+    }
+
+    /// Has fetched from memory what the scheduler and the kubelet know of a pod that was just written, while the controllers
+    /// hear of it. A kubelet that wrote it has just looked at it.
+    #[inline]
+    pub(super) fn fetch_for(&self, by: Actor, written: &Object) {
+        if let Object::Pod(pod) = written
+            && by != Actor::Kubelet
+        {
+            self.scheduler.fetch(pod.meta.slot);
+            self.kubelets.fetch_worker(pod.meta.slot);
         }
     }
 }

@@ -152,6 +152,7 @@ impl Cluster {
                 ChangeType::Deleted => What::Deleted,
             };
             let now = self.clock.now();
+            self.fetch_for(by, &change.object);
             let cause = self.trace.about(now, (by, what), &change.object, change.resource_version, cause);
             if self.last_change != now && counts_as_change(change, &self.namespace) {
                 self.last_change = now;
