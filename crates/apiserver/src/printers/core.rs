@@ -114,8 +114,19 @@ pub(super) const EVENT_COLUMNS: &[Column] = &[
 pub(super) fn event_cells(event: &Event, now: Time) -> Cells {
     let event_time = event.event_time.map(Time::from);
     let first = event.first_timestamp.or(event_time);
-    let last = event.last_timestamp.or(first);
+    let series = event.other.as_deref().and_then(|other| other.series.as_ref());
+    let (last, count) = match series {
+        Some(series) => (
+            series.last_observed_time.as_ref().map(|t| Time::from(seatrial_api::MicroTime::from(t))),
+            series.count.unwrap_or(0),
+        ),
+        None => (event.last_timestamp.or(first), if event.count == 0 { 1 } else { event.count }),
+    };
     let about = &event.involved_object;
+    let mut target = about.kind.to_lowercase();
+    if !about.name.is_empty() {
+        target = format!("{target}/{}", about.name);
+    }
     let source = &event.source;
     let component = if source.component.is_empty() { &source.reporting_component } else { &source.component };
     let host = if source.host.is_empty() { &source.reporting_instance } else { &source.host };
@@ -124,12 +135,12 @@ pub(super) fn event_cells(event: &Event, now: Time) -> Cells {
         json!(age(last, now)),
         json!(event.type_.as_str()),
         json!(event.reason.as_str()),
-        json!(format!("{}/{}", about.kind.to_lowercase(), about.name)),
+        json!(target),
         json!(about.field_path.as_str()),
         json!(shown),
         json!(event.message().trim()),
         json!(age(first, now)),
-        json!(event.count.max(1)),
+        json!(count),
         json!(event.meta.name.as_str()),
     ]
 }

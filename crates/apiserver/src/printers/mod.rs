@@ -25,7 +25,7 @@ pub struct Column {
     pub name: &'static str,
     /// 0 for columns that are always shown, 1 for those of `-o wide`.
     pub priority: u8,
-    /// `string` or `integer`.
+    /// `string`, `integer`, `boolean` or `date`.
     pub type_: &'static str,
 }
 
@@ -109,7 +109,7 @@ pub fn cells(object: &Object, now: Time) -> Cells {
         Object::PersistentVolumeClaim(o) => storage::persistent_volume_claim_cells(o, now),
         Object::HorizontalPodAutoscaler(o) => autoscaling::horizontal_pod_autoscaler_cells(o, now),
         Object::PodDisruptionBudget(o) => policy::pod_disruption_budget_cells(o, now),
-        Object::LimitRange(o) => policy::limit_range_cells(o, now),
+        Object::LimitRange(o) => policy::limit_range_cells(o),
     }
 }
 

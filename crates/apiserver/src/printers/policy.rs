@@ -31,8 +31,11 @@ pub(super) fn pod_disruption_budget_cells(budget: &PodDisruptionBudget, now: Tim
     ]
 }
 
-pub(super) const LIMIT_RANGE_COLUMNS: &[Column] = &[column("Name"), column("Age")];
+/// No printer knows the kind: it gets what any kind gets. Mirrors `defaultTableConvertor`.
+pub(super) const LIMIT_RANGE_COLUMNS: &[Column] =
+    &[column("Name"), Column { name: "Created At", priority: 0, type_: "date" }];
 
-pub(super) fn limit_range_cells(o: &LimitRange, now: Time) -> Cells {
-    vec![json!(o.meta.name.as_str()), json!(age(o.meta.creation_timestamp, now))]
+pub(super) fn limit_range_cells(o: &LimitRange) -> Cells {
+    let created = o.meta.creation_timestamp.map(|t| t.to_string());
+    vec![json!(o.meta.name.as_str()), json!(created.unwrap_or_else(|| "0001-01-01T00:00:00Z".to_owned()))]
 }

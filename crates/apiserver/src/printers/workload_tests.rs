@@ -1,6 +1,8 @@
 //! The rows of the workload kinds.
 
-use seatrial_api::{ControllerRevision, CronJob, DaemonSet, Job, Object, PodTemplate, Resource, Time};
+use seatrial_api::{
+    ControllerRevision, CronJob, DaemonSet, Event, Job, LimitRange, Object, PodTemplate, Resource, Time,
+};
 use serde_json::{Value, json};
 
 use super::{cells, columns};
@@ -93,4 +95,35 @@ fn templates_and_revisions() {
     assert_eq!(row::<ControllerRevision>(api), json!(["r", "statefulset.apps/web", 3, "60m"]));
     let api = json!({"metadata": {"name": "r"}, "revision": 3});
     assert_eq!(row::<ControllerRevision>(api), json!(["r", "<none>", 3, "60m"]));
+}
+
+#[test]
+fn events() {
+    let of = |more: Value| {
+        let mut event = json!({"metadata": {"name": "e", "namespace": "d"}, "type": "Normal", "reason": "R", "message": " m ",
+            "involvedObject": {"kind": "Pod", "name": "p"}});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            event[key] = value.clone();
+        }
+        let row = row::<Event>(event);
+        json!([row[0], row[3], row[5], row[7], row[8]])
+    };
+    let (old, new) = ("2024-01-01T00:00:00Z", "2024-01-01T00:55:00Z");
+    let micro = |t: &str| t.replace('Z', ".000000Z");
+    assert_eq!(
+        of(json!({"firstTimestamp": old, "lastTimestamp": new, "count": 3, "source": {"component": "k", "host": "h"}})),
+        json!(["5m", "pod/p", "k, h", "60m", 3])
+    );
+    assert_eq!(of(json!({"eventTime": micro(old), "reportingComponent": "k"})), json!(["60m", "pod/p", "k", "60m", 1]));
+    let series = json!({"count": 4, "lastObservedTime": micro(new)});
+    assert_eq!(of(json!({"eventTime": micro(old), "series": series})), json!(["5m", "pod/p", "", "60m", 4]));
+    assert_eq!(of(json!({"involvedObject": {"kind": "Pod"}})), json!(["<unknown>", "pod", "", "<unknown>", 1]));
+}
+
+#[test]
+fn what_has_no_printer() {
+    let row = row::<LimitRange>(json!({"metadata": {"name": "l"}, "spec": {"limits": []}}));
+    assert_eq!(row, json!(["l", "2024-01-01T00:00:00Z"]));
+    let heads: Vec<_> = columns(LimitRange::KIND).iter().map(|c| (c.name, c.type_)).collect();
+    assert_eq!(heads, [("Name", "string"), ("Created At", "date")]);
 }

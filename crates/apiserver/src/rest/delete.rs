@@ -41,7 +41,7 @@ pub(crate) fn one(
     let body = if deleted.gone && !deleted.shows_object {
         success(&deleted)
     } else {
-        shown(call, &deleted.object, representation, TableOptions::of(call)?)
+        shown(call, &deleted.object, representation, TableOptions::of(call, representation)?)
     };
     Ok(Response::json(if accepted { 202 } else { 200 }, body).with_warnings(warnings_of(call, &options)))
 }
@@ -95,7 +95,7 @@ pub(crate) fn collection(
         }
     }
     let items: Vec<&Object> = found.items.iter().collect();
-    let body = shown_list(call, &items, &found.meta, representation, TableOptions::of(call)?);
+    let body = shown_list(call, &items, &found.meta, representation, TableOptions::of(call, representation)?);
     Ok(Response::json(200, body).with_warnings(warnings_of(call, &options)))
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn serve(server: &ApiServer, call: &Call<'_>, representation: Represe
         return Ok(Response::json(200, scale::get(server, call)?));
     }
     let object = find(server, call)?;
-    let options = TableOptions::of(call)?;
+    let options = TableOptions::of(call, representation)?;
     Ok(Response::json(200, shown(call, &object, representation, options)))
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn serve(server: &ApiServer, call: &Call<'_>, representation: Represe
     if options.watch {
         return watch::serve(server, call, representation);
     }
-    let table = TableOptions::of(call)?;
+    let table = TableOptions::of(call, representation)?;
     let page = match page(server, call, &options)? {
         Ok(page) => page,
         Err(expired) => return Ok(expired),

@@ -3,7 +3,7 @@
 //! Mirrors k8s.io/apiserver/pkg/endpoints/handlers/response.go (v1.36).
 
 use seatrial_api::field::{Error, Path};
-use seatrial_api::{ApiError, GroupKind, Object};
+use seatrial_api::{ApiError, Object};
 use serde_json::{Map, Value, json};
 
 use super::Call;
@@ -22,19 +22,20 @@ pub(crate) enum TableOptions {
 }
 
 impl TableOptions {
-    /// The query parameter `includeObject`.
+    /// The query parameter `includeObject`, which only a table reads. Mirrors `optionsForTransform`.
     ///
     /// # Errors
-    /// 422 for a word that is none.
-    pub(crate) fn of(call: &Call<'_>) -> Result<Self, ApiError> {
+    /// 400 for a word that is none.
+    pub(crate) fn of(call: &Call<'_>, representation: Representation) -> Result<Self, ApiError> {
         match call.query("includeObject").unwrap_or_default() {
+            _ if representation != Representation::Table => Ok(Self::Metadata),
             "" | "Metadata" => Ok(Self::Metadata),
             "Object" => Ok(Self::Object),
             "None" => Ok(Self::None),
             other => {
-                let supported = ["Metadata", "None", "Object", ""];
-                let error = Error::not_supported(&Path::new("includeObject"), other, &supported);
-                Err(ApiError::invalid(&GroupKind::new_static("meta.k8s.io", "TableOptions"), "", vec![error]))
+                let detail = "must be 'Metadata', 'Object', 'None', or empty";
+                let error = Error::invalid(&Path::new("includeObject"), other, detail);
+                Err(ApiError::bad_request(format!("Unable to convert to Table as requested: {error}")))
             }
         }
     }

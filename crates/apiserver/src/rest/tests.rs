@@ -207,6 +207,25 @@ fn discovery_tells_all_at_once_to_those_who_ask() {
     assert_eq!(deployments["shortNames"], json!(["deploy"]));
 }
 
+#[test]
+fn only_a_table_reads_what_its_rows_include() {
+    let mut server = server();
+    let mut ask = |accept| {
+        let request = Request {
+            method: "GET",
+            path: "/api/v1/namespaces/default/services/kubernetes",
+            query: vec![("includeObject".to_owned(), "All".to_owned())],
+            accept: Some(accept),
+            ..Request::default()
+        };
+        json_of(server.serve(NOW, &request))
+    };
+    let (code, body) = ask("application/json;as=Table;g=meta.k8s.io;v=v1");
+    let text = "Unable to convert to Table as requested: includeObject: Invalid value: \"All\": must be 'Metadata', 'Object', 'None', or empty";
+    assert_eq!((code, &body["reason"], &body["message"]), (400, &json!("BadRequest"), &json!(text)));
+    assert_eq!(ask("application/json").0, 200);
+}
+
 fn pod(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "web"}},
            "spec": {"nodeName": "n", "containers": [{"name": "c", "image": "i:1"}]}})

@@ -76,7 +76,7 @@ impl Watch {
             view: call.target.view,
             namespace: namespace_of(call).unwrap_or_default().to_owned(),
             representation,
-            table: TableOptions::of(call)?,
+            table: TableOptions::of(call, representation)?,
             initial: Vec::new(),
             cursor: server.store().log().end(),
             resource_version: server.store().resource_version(),

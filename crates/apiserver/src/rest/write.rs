@@ -50,7 +50,7 @@ fn write(
     subresource: Subresource,
     representation: Representation,
 ) -> Result<Response, ApiError> {
-    let table = TableOptions::of(call)?;
+    let table = TableOptions::of(call, representation)?;
     let patch_type = match call.request.method {
         "PATCH" => Some(PatchType::of(call.request.content_type)?),
         _ => None,
@@ -157,9 +157,9 @@ fn finalize(server: &mut ApiServer, call: &Call<'_>, representation: Representat
     let finalizers = body.pointer("/spec/finalizers").and_then(Value::as_array);
     let finalizers = finalizers.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
     if request.dry_run {
-        return Ok(Response::json(200, shown(call, &stored, representation, TableOptions::of(call)?)));
+        return Ok(Response::json(200, shown(call, &stored, representation, TableOptions::of(call, representation)?)));
     }
     let namespace = server.finalize_namespace(&key.name, finalizers)?;
     let object = seatrial_api::Object::Namespace(namespace);
-    Ok(Response::json(200, shown(call, &object, representation, TableOptions::of(call)?)))
+    Ok(Response::json(200, shown(call, &object, representation, TableOptions::of(call, representation)?)))
 }
