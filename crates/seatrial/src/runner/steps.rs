@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seatrial_api::quantity::Quantity;
-use seatrial_api::{ApiError, ObjectKey};
+use seatrial_api::{ApiError, Kind, ObjectKey};
 use seatrial_apiserver::patch::PatchType as ApiPatchType;
 use seatrial_apiserver::{DeleteOptions, Propagation as ApiPropagation, Subresource};
 use seatrial_kubelet as kubelet;
@@ -24,6 +24,17 @@ use crate::scenario::model::{
 pub(super) enum AsCreate {
     Yes,
     No,
+}
+
+/// The part of an object that a patch goes to, by its name in the path.
+fn subresource_of(kind: Kind, name: Option<&str>) -> Result<Subresource, ApiError> {
+    match (kind, name) {
+        (_, None) => Ok(Subresource::Main),
+        (_, Some("status")) => Ok(Subresource::Status),
+        (Kind::Pod, Some("ephemeralcontainers")) => Ok(Subresource::EphemeralContainers),
+        (Kind::Pod, Some("resize")) => Ok(Subresource::Resize),
+        (_, Some(_)) => Err(ApiError::path_not_found()),
+    }
 }
 
 impl Runner<'_> {
@@ -153,14 +164,11 @@ impl Runner<'_> {
             PatchType::Merge => ApiPatchType::Merge,
             PatchType::Json => ApiPatchType::Json,
         };
-        let subresource = match patch.subresource.as_deref() {
-            Some("status") => Subresource::Status,
-            _ => Subresource::Main,
-        };
         self.for_each_key("patch", &patch.target, |runner, key| {
             if patch.subresource.as_deref() == Some("scale") {
                 return runner.patch_scale(key, patch_type, &patch.patch);
             }
+            let subresource = subresource_of(key.kind, patch.subresource.as_deref())?;
             let written = runner.cluster.patch_key(key, subresource, (patch_type, &patch.patch))?;
             written.warnings.iter().for_each(|w| runner.say(LineKind::Warning, &format!("Warning: {w}")));
             Ok(())
