@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use seatrial_api::{Kind, Lease, Object};
-use seatrial_apiserver::{Change, ChangeType};
+use seatrial_apiserver::{Change, ChangeType, Store};
 use seatrial_engine::{EventQueue, SimTime};
 use seatrial_machinery::{Client, EventContext};
 
@@ -12,9 +12,6 @@ use super::actors::{Stimulus, Timed, Turn};
 use super::trace::{Actor, What};
 use super::{Cluster, Error, QUIET, SETTLE_TIMEOUT};
 use crate::runner::JournalEntry;
-
-/// How many syncs the control plane may make at one instant before something must be wrong.
-const SYNCS_AT_ONE_INSTANT_MAX: u64 = 50_000_000;
 
 /// A check that runs after every write: the name and the check.
 pub(super) struct Invariant {
@@ -59,6 +56,7 @@ pub struct WaitError {
 impl Cluster {
     /// Does what a user does: calls the API server, then lets the control plane come to rest.
     pub(crate) fn as_user<T>(&mut self, call: impl FnOnce(&mut Self) -> T) -> T {
+        self.pace.outside_acts();
         let cause = self.trace.note(self.clock.now(), (Actor::User, What::Call), 0, 0);
         let result = call(self);
         if let Some(controllers) = &mut self.controllers {
@@ -73,6 +71,7 @@ impl Cluster {
     /// Lets the controllers look at every Deployment and ReplicaSet again, as client-go's informers do at their resync
     /// period. At rest nothing comes of it.
     pub fn resync(&mut self) {
+        self.pace.outside_acts();
         let cause = self.trace.last_seq();
         if let Some(controllers) = &mut self.controllers {
             let cx = EventContext { informers: &self.informers, clock: self.clock, cause };
@@ -84,8 +83,7 @@ impl Cluster {
     /// Lets the control plane run until nobody has anything to do at this instant.
     pub(super) fn quiesce(&mut self) {
         self.deliver(Actor::User, self.trace.last_seq());
-        let mut syncs = 0u64;
-        loop {
+        while !self.is_instant_over() {
             let mut worked = false;
             let mut turn = 0;
             while let Some((next, actor)) = self.controllers.as_ref().and_then(|c| c.next_busy(turn)) {
@@ -93,13 +91,24 @@ impl Cluster {
                 turn = next + 1;
             }
             worked |= self.schedule_one();
-            syncs += 1;
-            if !worked || syncs > SYNCS_AT_ONE_INSTANT_MAX {
+            if !worked {
                 break;
             }
         }
         self.collect_timers();
         self.server.store_mut().log_mut().trim(self.observed);
+    }
+
+    /// Whether this instant has lasted so long that what is left to do waits for another one.
+    fn is_instant_over(&mut self) -> bool {
+        let (now, store) = (self.clock.now(), self.server.store());
+        if !self.pace.is_over(now, || object_count(store)) {
+            return false;
+        }
+        if let Some(at) = self.pace.put_off(now) {
+            self.queue.push(at, Stimulus::Scheduler);
+        }
+        true
     }
 
     fn take_turn(&mut self, turn: usize, actor: Actor) -> bool {
@@ -228,8 +237,7 @@ impl Cluster {
         self.clock = self.clock.at(at);
         self.fetch_ahead();
         let store = self.server.store();
-        self.pace
-            .count(at, || Kind::ALL.iter().filter(|kind| **kind != Kind::Event).map(|kind| store.count(*kind)).sum());
+        self.pace.count(at, || object_count(store));
         match stimulus {
             Stimulus::Requeue(actor, key) => {
                 let cause = self.trace.note(at, (actor, What::Timer), 0, 0);
@@ -405,6 +413,11 @@ fn is_renewal(old: &Lease, new: &Lease) -> bool {
         && before.is_deleting() == after.is_deleting()
         && before.owner_references.ptr_eq(&after.owner_references)
         && before.finalizers.ptr_eq(&after.finalizers)
+}
+
+/// How many objects there are but events.
+fn object_count(store: &Store) -> usize {
+    Kind::ALL.iter().filter(|kind| **kind != Kind::Event).map(|kind| store.count(*kind)).sum()
 }
 
 /// Whether a change keeps a cluster from being settled: those of events and heartbeats do not.
