@@ -107,6 +107,7 @@ mod tests {
         let mut fifo = Fifo::default();
         for burst in [10_000, 1_000] {
             (0..burst).for_each(|n| fifo.push(SimTime(n), n, n));
+            assert!(fifo.entries.room() >= burst as usize);
             for n in 0..burst {
                 assert_eq!((fifo.front_key(), fifo.pop()), (order_key(SimTime(n), n), Some(n)));
                 let (room, len) = (fifo.entries.room(), fifo.entries.len());

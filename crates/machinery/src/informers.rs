@@ -128,6 +128,15 @@ impl Informers {
         names.filter_map(|name| self.endpoint_slices.get(&service.namespace, name))
     }
 
+    /// Has fetched from memory the volume or the claim that a key names, whose kinds share a queue: volumes have no namespace.
+    pub fn fetch_volume_or_claim(&self, key: &NamespacedName, slot: Slot) {
+        if key.namespace.is_empty() {
+            self.persistent_volumes.fetch_object(slot);
+        } else {
+            self.persistent_volume_claims.fetch_object(slot);
+        }
+    }
+
     /// The pods that name a claim, by name.
     pub fn pods_with_claim<'a>(&'a self, namespace: &str, claim: &str) -> impl Iterator<Item = &'a Arc<Pod>> {
         self.pods_by_claim.pods(namespace, claim, |slot| self.pods.at(slot))

@@ -151,8 +151,7 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
             && let Some(item) = self.items.get_mut(place).filter(|item| item.object.is(meta))
         {
             if item.wake(cause) {
-                self.live += 1;
-                self.queue.push_back(place);
+                self.enqueue(place);
             }
             return;
         }
@@ -168,9 +167,13 @@ impl<K: Clone + Eq + Hash + Ord> WorkQueue<K> {
 
     fn add_at(&mut self, place: usize, cause: u64) {
         if self.items.get_mut(place).is_some_and(|item| item.wake(cause)) {
-            self.live += 1;
-            self.queue.push_back(place);
+            self.enqueue(place);
         }
+    }
+
+    fn enqueue(&mut self, place: usize) {
+        self.live += 1;
+        self.queue.push_back(place);
     }
 
     fn is_at(&self, place: usize, key: &K) -> bool {

@@ -81,10 +81,7 @@ impl Controller for PersistentVolumeController {
     }
 
     fn fetch_ahead(informers: &Informers, key: &NamespacedName, slot: Slot) {
-        match key.namespace.is_empty() {
-            true => informers.persistent_volumes.fetch_object(slot),
-            false => informers.persistent_volume_claims.fetch_object(slot),
-        }
+        informers.fetch_volume_or_claim(key, slot);
     }
 
     fn sync(&mut self, cx: &mut SyncContext<'_>, key: &NamespacedName) -> Result<(), ApiError> {
